@@ -1,0 +1,55 @@
+# Build vocabulary: one warning set, one precompiled header, one function per kind of target.
+
+option(BACKSTAY_WERROR "Treat warnings as errors (the presets do; packagers need not)" OFF)
+option(BACKSTAY_FUZZ "Build the libFuzzer targets instead of the tests (needs clang)" OFF)
+
+add_library(backstay_flags INTERFACE)
+target_compile_features(backstay_flags INTERFACE cxx_std_20)
+target_include_directories(backstay_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
+target_compile_options(backstay_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wold-style-cast -Wnon-virtual-dtor -Woverloaded-virtual
+  $<$<BOOL:${BACKSTAY_WERROR}>:-Werror>)
+target_link_libraries(backstay_flags INTERFACE Threads::Threads)
+
+# Every target reuses this one precompiled header (2 s once instead of 1-2 s in each of some hundred files).
+add_library(backstay_pch STATIC ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
+target_link_libraries(backstay_pch PUBLIC backstay_flags fmt::fmt)
+target_precompile_headers(backstay_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.h)
+
+# backstay_library(NAME SOURCES a.cpp … DEPS lib …): a static library of one folder, linked to what the folder may use.
+function(backstay_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC backstay_flags fmt::fmt ${arg_DEPS})
+  target_precompile_headers(${name} REUSE_FROM backstay_pch)
+endfunction()
+
+# backstay_program(NAME SOURCES … DEPS …): an executable placed in ${PROJECT_BINARY_DIR}/bin.
+function(backstay_program name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE backstay_flags fmt::fmt ${arg_DEPS})
+  target_precompile_headers(${name} REUSE_FROM backstay_pch)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+endfunction()
+
+# backstay_test(NAME SOURCES … DEPS … [LABELS …]): a GoogleTest binary registered as one ctest entry.
+function(backstay_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS;LABELS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE backstay_flags fmt::fmt ${arg_DEPS} GTest::gmock GTest::gtest GTest::gtest_main)
+  target_precompile_headers(${name} REUSE_FROM backstay_pch)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS "unit;${arg_LABELS}")
+endfunction()
+
+# backstay_fuzzer(NAME SOURCES … DEPS …): a libFuzzer target, built with the `fuzz` preset only.
+function(backstay_fuzzer name)
+  if(NOT BACKSTAY_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE backstay_flags fmt::fmt ${arg_DEPS} -fsanitize=fuzzer)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+endfunction()

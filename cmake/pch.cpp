@@ -1,0 +1,1 @@
+// The one translation unit that makes the precompiled header exist; it defines nothing.

@@ -1,0 +1,95 @@
+#include "common/clock.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <chrono>
+
+namespace backstay {
+
+TimeMs SystemClock::now_ms() const {
+    using namespace std::chrono;
+    return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+std::int64_t steady_ms() {
+    using namespace std::chrono;
+    return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+std::string to_rfc3339(TimeMs time) {
+    using namespace std::chrono;
+    const sys_time<milliseconds> instant{milliseconds(time)};
+    const auto day = floor<days>(instant);
+    const year_month_day date{day};
+    const hh_mm_ss clock{instant - day};
+    const auto millis = clock.subseconds().count();
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}Z", static_cast<int>(date.year()),
+                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                       clock.minutes().count(), clock.seconds().count(),
+                       millis == 0 ? std::string() : fmt::format(".{:03}", millis));
+}
+
+namespace {
+
+// Exactly `width` digits at the front of `text`, which are removed; -1 when they are not there.
+int take_digits(std::string_view& text, std::size_t width) {
+    int value = 0;
+    if (text.size() < width) return -1;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + width, value);
+    if (failed != std::errc() || end != text.data() + width || text[0] == '-') return -1;
+    text.remove_prefix(width);
+    return value;
+}
+
+bool take_char(std::string_view& text, std::string_view any_of) {
+    if (text.empty() || any_of.find(text[0]) == std::string_view::npos) return false;
+    text.remove_prefix(1);
+    return true;
+}
+
+}  // namespace
+
+Result<TimeMs> parse_rfc3339(std::string_view whole) {
+    using namespace std::chrono;
+    const Error refused(Errc::invalid, fmt::format("'{}' is not an RFC 3339 time with an offset", whole.substr(0, 64)));
+    std::string_view text = whole;
+    const int y = take_digits(text, 4);
+    if (y < 0 || !take_char(text, "-")) return refused;
+    const int mo = take_digits(text, 2);
+    if (mo < 0 || !take_char(text, "-")) return refused;
+    const int d = take_digits(text, 2);
+    if (d < 0 || !take_char(text, "Tt ")) return refused;
+    const int h = take_digits(text, 2);
+    if (h < 0 || h > 23 || !take_char(text, ":")) return refused;
+    const int mi = take_digits(text, 2);
+    if (mi < 0 || mi > 59 || !take_char(text, ":")) return refused;
+    const int s = take_digits(text, 2);
+    if (s < 0 || s > 60) return refused;  // 60: a leap second, taken as the first second after it
+    int millis = 0;
+    if (take_char(text, ".")) {
+        int digits = 0;
+        for (; digits < 9 && !text.empty() && text[0] >= '0' && text[0] <= '9'; ++digits) {
+            if (digits < 3) millis = millis * 10 + (text[0] - '0');
+            text.remove_prefix(1);
+        }
+        if (digits == 0) return refused;
+        for (; digits < 3; ++digits) millis *= 10;
+    }
+    int offset_minutes = 0;
+    if (!take_char(text, "Zz")) {
+        const bool west = !text.empty() && text[0] == '-';
+        if (!take_char(text, "+-")) return refused;
+        const int oh = take_digits(text, 2);
+        if (oh < 0 || oh > 23 || !take_char(text, ":")) return refused;
+        const int om = take_digits(text, 2);
+        if (om < 0 || om > 59) return refused;
+        offset_minutes = (west ? -1 : 1) * (oh * 60 + om);
+    }
+    const year_month_day date{year(y), month(static_cast<unsigned>(mo)), day(static_cast<unsigned>(d))};
+    if (!text.empty() || !date.ok()) return refused;
+    const auto instant = sys_days(date) + hours(h) + minutes(mi - offset_minutes) + seconds(s) + milliseconds(millis);
+    return duration_cast<milliseconds>(instant.time_since_epoch()).count();
+}
+
+}  // namespace backstay

@@ -1,0 +1,67 @@
+// HTTP requests by libcurl: blocking, one call at a time per Client, TCP or Unix socket. Any thread, one at a time.
+// TLS peers are verified always unless the caller says otherwise; redirects are never followed.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "common/bytes.h"
+#include "common/http/message.h"
+#include "common/result.h"
+
+namespace backstay::http {
+
+struct ClientOptions {
+    std::string unix_socket;  // not empty: connect there, whatever the URL's host says
+    std::string ca_file;      // PEM bundle; empty: the system's
+    bool verify_tls = true;
+    std::uint64_t connect_ms = 10'000;
+    std::uint64_t stall_ms = 60'000;  // no byte in either direction for so long: timed_out
+    std::string user_agent = "backstay";
+};
+
+struct ClientRequest {
+    std::string method = "GET";
+    std::string url;  // sent as it is: the caller encodes
+    Headers headers;
+    std::string body;
+    // Streams the body instead of `body`; its exact size must be known.
+    Source* body_source = nullptr;
+    std::uint64_t body_source_bytes = 0;
+    // Takes the body of a 2xx answer piece by piece instead of ClientResponse::body; other answers still come in
+    // `body`.
+    Sink* body_sink = nullptr;
+    std::uint64_t total_ms = 0;        // whole exchange; 0: only the stall limit
+    std::size_t body_limit = 8 << 20;  // of ClientResponse::body; more is exhausted
+    std::stop_token stop;              // a stop request ends the call with cancelled
+};
+
+struct ClientResponse {
+    int status = 0;
+    Headers headers;
+    std::string body;
+};
+
+// An answer of any status is a success here; an error means that there was none. unavailable: refused, reset, no name,
+// no route, or the answer broke off; timed_out; denied: TLS verification failed; cancelled.
+class Client {
+public:
+    explicit Client(ClientOptions options);
+    ~Client();
+    Client(Client&&) noexcept;
+    Client& operator=(Client&&) noexcept;
+
+    Result<ClientResponse> perform(const ClientRequest& request);
+    // For text/event-stream and the like: `on_bytes` sees pieces as they arrive; false ends the call as a success.
+    Result<ClientResponse> stream(const ClientRequest& request, const std::function<bool(std::string_view)>& on_bytes);
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace backstay::http

@@ -1,0 +1,94 @@
+#include "common/log.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+
+#include "common/clock.h"
+
+namespace backstay::log {
+namespace {
+
+constexpr std::size_t kValueMax = 2000;
+
+// The one piece of process-wide state: what stderr is and how loud it shall be.
+std::atomic<Level> minimum{Level::info};
+
+bool under_journal() {
+    static const bool yes = std::getenv("JOURNAL_STREAM") != nullptr;
+    return yes;
+}
+
+std::string_view name(Level level) {
+    switch (level) {
+        case Level::debug:
+            return "debug";
+        case Level::info:
+            return "info";
+        case Level::warning:
+            return "warning";
+        case Level::error:
+            return "error";
+    }
+    return "error";
+}
+
+// sd-daemon(3): "<7>" … "<3>" at the start of a line is its priority.
+std::string_view priority(Level level) {
+    switch (level) {
+        case Level::debug:
+            return "<7>";
+        case Level::info:
+            return "<6>";
+        case Level::warning:
+            return "<4>";
+        case Level::error:
+            return "<3>";
+    }
+    return "<3>";
+}
+
+void append_value(std::string& out, std::string_view value) {
+    const std::string_view shown = value.substr(0, kValueMax);
+    const bool quote = shown.empty() || shown.find_first_of(" \"=\\") != std::string_view::npos;
+    if (quote) out += '"';
+    for (const char c : shown) {
+        if (c == '"' || c == '\\') {
+            out += '\\';
+            out += c;
+        } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+            out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+        } else {
+            out += c;
+        }
+    }
+    if (shown.size() < value.size()) out += "...";
+    if (quote) out += '"';
+}
+
+}  // namespace
+
+void set_level(Level level) { minimum = level; }
+
+void line(Level level, std::string_view event, std::initializer_list<Field> fields) {
+    if (level < minimum.load()) return;
+    std::string text;
+    if (under_journal()) {
+        text = priority(level);
+    } else {
+        text = fmt::format("{} {} ", to_rfc3339(SystemClock().now_ms()), name(level));
+    }
+    text += event;
+    for (const Field& field : fields) {
+        text += ' ';
+        text += field.key;
+        text += '=';
+        append_value(text, field.value);
+    }
+    text += '\n';
+    // One write keeps lines of several threads whole (POSIX: pipes up to PIPE_BUF; terminals in practice).
+    [[maybe_unused]] const ssize_t ignored = write(STDERR_FILENO, text.data(), text.size());
+}
+
+}  // namespace backstay::log
