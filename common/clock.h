@@ -1,6 +1,7 @@
 // Time: UTC milliseconds since 1970 inside the program, RFC 3339 with `Z` in every text.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -10,6 +11,12 @@
 namespace backstay {
 
 using TimeMs = std::int64_t;
+
+// A time inside a message; JSON writes it as RFC 3339 text.
+struct Timestamp {
+    TimeMs ms = 0;
+    friend auto operator<=>(const Timestamp&, const Timestamp&) = default;
+};
 
 // The wall clock as an interface, so that silence, leases and expiry are tested with a clock moved by hand.
 // Thread-safe.

@@ -1,0 +1,84 @@
+#include "common/json/json.h"
+
+#include <gtest/gtest.h>
+
+namespace backstay::json {
+namespace {
+
+enum class Colour { red, blue };
+BOOST_DESCRIBE_ENUM(Colour, red, blue)
+
+struct Inner {
+    std::uint8_t small_number = 0;
+    std::optional<std::string> note;
+};
+BOOST_DESCRIBE_STRUCT(Inner, (), (small_number, note))
+
+struct Outer {
+    std::string name;
+    std::int64_t size_bytes = 0;
+    Colour colour = Colour::red;
+    std::vector<Inner> items;
+    std::map<std::string, std::string> facts;
+    std::optional<Timestamp> completed_at;
+};
+BOOST_DESCRIBE_STRUCT(Outer, (), (name, size_bytes, colour, items, facts, completed_at))
+
+TEST(Json, RoundTripInCamelCase) {
+    const Outer value{"a", -3, Colour::blue, {{7, std::nullopt}}, {{"k", "v"}}, Timestamp{1000}};
+    const std::string text = encode_text(value);
+    EXPECT_EQ(text, R"({"name":"a","sizeBytes":-3,"colour":"blue","items":[{"smallNumber":7,"note":null}],)"
+                    R"("facts":{"k":"v"},"completedAt":"1970-01-01T00:00:01Z"})");
+    const auto back = decode_text<Outer>(text);
+    ASSERT_TRUE(back) << back.error().message();
+    EXPECT_EQ(encode_text(*back), text);
+}
+
+TEST(Json, NamesEveryFaultByItsPath) {
+    Outer out;
+    Faults faults;
+    const auto document =
+        parse(R"({"name":1,"sizeBytes":1.5,"colour":"green","items":[{"smallNumber":256}],"facts":{"k":2},"extra":0})");
+    ASSERT_TRUE(document);
+    EXPECT_FALSE(decode_into(*document, out, faults));
+    std::map<std::string, std::string> seen;
+    for (const Fault& fault : faults) seen[fault.field] = fault.message;
+    EXPECT_EQ(seen["name"], "must be a string");
+    EXPECT_EQ(seen["sizeBytes"], "must be a whole number");
+    EXPECT_EQ(seen["colour"], "must be one of red, blue");
+    EXPECT_EQ(seen["items[0].smallNumber"], "must be at most 255");
+    EXPECT_EQ(seen["facts.k"], "must be a string");
+    EXPECT_EQ(seen["extra"], "is not known here");
+    EXPECT_EQ(seen.size(), 6U);
+}
+
+TEST(Json, MissingMembersAreNamedUnlessLenient) {
+    EXPECT_FALSE(decode_text<Inner>("{}"));
+    EXPECT_TRUE(decode_text<Inner>(R"({"new":1})", kLenient));
+}
+
+TEST(Json, RefusesWhatReadersCouldUnderstandDifferently) {
+    EXPECT_FALSE(parse(R"({"a":1,"a":2})"));
+    EXPECT_FALSE(parse(R"({"o":{"a":1,"b":{},"a":2}})"));
+    EXPECT_TRUE(parse(R"([{"a":1},{"a":2}])"));
+    EXPECT_FALSE(parse(R"({"a":1} x)"));
+    EXPECT_FALSE(parse("\"\xff\""));
+    EXPECT_FALSE(parse("/* no */ {}"));
+    EXPECT_FALSE(parse(""));
+    EXPECT_FALSE(parse("{"));
+    EXPECT_FALSE(parse(std::string(100, '[') + std::string(100, ']')));
+    EXPECT_FALSE(decode_text<Outer>("[]"));
+}
+
+TEST(Json, IntegersAreExact) {
+    std::int64_t out = 0;
+    Faults faults;
+    EXPECT_TRUE(decode_into(*parse("9223372036854775807"), out, faults));
+    EXPECT_EQ(out, 9223372036854775807);
+    EXPECT_FALSE(decode_into(*parse("9223372036854775808"), out, faults));
+    EXPECT_FALSE(decode_into(*parse("99999999999999999999"), out, faults));
+    EXPECT_FALSE(decode_into(*parse("2.0"), out, faults));
+}
+
+}  // namespace
+}  // namespace backstay::json
