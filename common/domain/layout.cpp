@@ -1,0 +1,28 @@
+#include "common/domain/layout.h"
+
+#include <fmt/format.h>
+
+#include "common/domain/steps.h"
+
+namespace backstay::layout {
+
+std::string backup_folder(const Owner& owner, TimeMs created_at, std::string_view backup_id) {
+    const std::string day = to_rfc3339(created_at);  // "2026-01-02T…"
+    return fmt::format("v1/{}/{}/{}/backups/{}/{}/{}/{}", owner.organization_id, owner.project_id, owner.environment_id,
+                       day.substr(0, 4), day.substr(5, 2), day.substr(8, 2), backup_id);
+}
+
+std::string artifact_file(std::string_view name, bool parallel_dump, bool encrypted) {
+    if (name == artifact::kManifest) return "manifest.json";
+    std::string file;
+    if (name == artifact::kDatabase) {
+        file = parallel_dump ? "database.tar.zst" : "database.dump.zst";
+    } else if (name == artifact::kGlobals) {
+        file = "globals.sql.zst";
+    } else {
+        file = fmt::format("{}.tar.zst", name);
+    }
+    return encrypted ? file + ".enc" : file;
+}
+
+}  // namespace backstay::layout

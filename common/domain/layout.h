@@ -1,0 +1,28 @@
+// Where things lie in a destination (contract/semantics.md 2.2): a scan can attribute every object without a database.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/clock.h"
+
+namespace backstay::layout {
+
+// Whose data it is. Hosts without a control plane use kLocal for organization and the agent's id for the project; the
+// environment is then the database's name.
+struct Owner {
+    std::string organization_id;
+    std::string project_id;
+    std::string environment_id;
+};
+
+inline constexpr std::string_view kLocal = "local";
+
+// "v1/<org>/<project>/<env>/backups/<yyyy>/<mm>/<dd>/<backupId>", the day in UTC; no trailing slash.
+std::string backup_folder(const Owner& owner, TimeMs created_at, std::string_view backup_id);
+
+// The file name of an artifact: "database.dump.zst" or "database.tar.zst", "filestore.tar.zst", "config.tar.zst",
+// "globals.sql.zst", each with ".enc" when encrypted; "manifest.json" is the commit marker and is never encrypted.
+std::string artifact_file(std::string_view artifact, bool parallel_dump, bool encrypted);
+
+}  // namespace backstay::layout

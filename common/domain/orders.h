@@ -1,0 +1,113 @@
+// Orders: what an agent is asked to do, complete in themselves, so that a job needs nothing else to run. They come
+// inside assignments from the control plane, or are made by the agent for requests on its own socket. Destinations
+// travel with their secrets; an order is kept in memory and never logged or stored whole.
+#pragma once
+
+#include <boost/describe.hpp>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/json/json.h"
+
+namespace backstay {
+
+// A destination as the contract writes it; storage/destination_json.h turns it into a storage.
+struct DestinationOrder {
+    std::string id;
+    std::string name;
+    std::string type;     // local, s3, s3_compatible
+    json::Object config;  // contract names, secrets in the clear
+};
+BOOST_DESCRIBE_STRUCT(DestinationOrder, (), (id, name, type, config))
+
+// One environment on the agent's host. Empty members are found by the agent's inventory.
+struct EnvironmentOrder {
+    std::string organization_id;
+    std::string project_id;
+    std::string environment_id;
+    std::string name;
+    std::string type;                    // production, staging, development
+    std::optional<std::string> cluster;  // a [[cluster]] of the agent's configuration
+    std::string database;
+    std::optional<std::string> filestore;
+    std::optional<std::string> odoo_conf;
+};
+BOOST_DESCRIBE_STRUCT(EnvironmentOrder, (),
+                      (organization_id, project_id, environment_id, name, type, cluster, database, filestore,
+                       odoo_conf))
+
+struct BackupOrder {
+    std::string backup_id;
+    std::string scope;    // db, full
+    std::string trigger;  // manual, scheduled, pre_deploy, pre_restore, pre_upgrade, pre_destroy, drill
+    std::optional<std::string> label;
+    Timestamp created_at;  // fixes the folder
+    EnvironmentOrder environment;
+    std::vector<DestinationOrder> destinations;
+    std::vector<std::string> encrypt_for;  // ids of destinations that get encrypted artifacts: all of them, or none
+    std::int64_t timeout_ms = 6LL * 3600 * 1000;
+};
+BOOST_DESCRIBE_STRUCT(BackupOrder, (),
+                      (backup_id, scope, trigger, label, created_at, environment, destinations, encrypt_for,
+                       timeout_ms))
+
+struct RestoreOrder {
+    std::string restore_id;
+    std::string backup_id;
+    std::string folder;                          // the backup's folder, equal in every destination
+    std::vector<DestinationOrder> destinations;  // those that hold it, best first
+    EnvironmentOrder source;                     // whose backup it was
+    EnvironmentOrder target;
+    std::string target_type;  // same, other
+    std::string scope;        // all, db, filestore
+    bool neutralize = false;
+    bool new_uuid = false;
+    // The safety backup to make first; absent: none.
+    std::optional<BackupOrder> safety_backup;
+    std::int64_t keep_previous_ms = 24LL * 3600 * 1000;  // the instant way back
+    std::int64_t timeout_ms = 12LL * 3600 * 1000;
+};
+BOOST_DESCRIBE_STRUCT(RestoreOrder, (),
+                      (restore_id, backup_id, folder, destinations, source, target, target_type, scope, neutralize,
+                       new_uuid, safety_backup, keep_previous_ms, timeout_ms))
+
+struct VerifyOrder {
+    std::string verification_id;
+    std::string backup_id;
+    std::string folder;
+    std::vector<DestinationOrder> destinations;  // each of them is verified
+    bool drill = false;                          // also restore into a scratch database and ask questions
+    EnvironmentOrder environment;
+};
+BOOST_DESCRIBE_STRUCT(VerifyOrder, (), (verification_id, backup_id, folder, destinations, drill, environment))
+
+// Repairs a partial backup: copies every artifact from a destination that has it to those that lack it, manifest last.
+struct CopyOrder {
+    std::string copy_id;
+    std::string backup_id;
+    std::string folder;
+    std::vector<DestinationOrder> from;
+    std::vector<DestinationOrder> to;
+};
+BOOST_DESCRIBE_STRUCT(CopyOrder, (), (copy_id, backup_id, folder, from, to))
+
+// Removes a backup's objects, manifest first (so that what remains is no backup), from every destination named.
+struct DeleteOrder {
+    std::string deletion_id;
+    std::string backup_id;
+    std::string folder;
+    std::vector<DestinationOrder> destinations;
+};
+BOOST_DESCRIBE_STRUCT(DeleteOrder, (), (deletion_id, backup_id, folder, destinations))
+
+struct TestDestinationOrder {
+    std::string test_id;
+    DestinationOrder destination;
+};
+BOOST_DESCRIBE_STRUCT(TestDestinationOrder, (), (test_id, destination))
+
+}  // namespace backstay

@@ -1,0 +1,42 @@
+// The conversation with a control plane, for agents, scripts and load generators: four blocking calls, no thread, no
+// timer, no retry policy (the caller decides when). One thread at a time per client.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "common/result.h"
+#include "control-plane-client/protocol.h"
+
+namespace backstay::control_plane {
+
+struct ClientConfig {
+    std::string url;         // "https://control.example.com", without a path
+    std::string ca_file;     // empty: the system's
+    std::string credential;  // empty before enrolment
+    std::stop_token stop;
+};
+
+// Errors: unavailable and timed_out are worth another try later (Retry-After, when sent, stands in the fact
+// "retry_after_s"); denied: the credential or token is not accepted; conflict: duplicate_agent; invalid: the control
+// plane did not understand the message.
+class ControlPlaneClient {
+public:
+    explicit ControlPlaneClient(ClientConfig config);
+    ~ControlPlaneClient();
+    ControlPlaneClient(ControlPlaneClient&&) noexcept;
+    ControlPlaneClient& operator=(ControlPlaneClient&&) noexcept;
+
+    Result<EnrollAnswer> enroll(const EnrollRequest& request);
+    Result<HeartbeatAnswer> heartbeat(const Heartbeat& heartbeat);
+    // Blocks up to request.wait_ms and a little.
+    Result<AssignmentsAnswer> next_assignments(const AssignmentsRequest& request);
+    Result<ReportAnswer> report(const ReportBatch& batch);
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace backstay::control_plane
