@@ -8,12 +8,16 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/result.h"
 #include "storage/storage.h"
 
 namespace backstay {
+
+// An error of open_storage and of the JSON codec, not of an operation: no driver for this type is built.
+inline constexpr std::string_view kDestinationTypeUnsupported = "destination_type_unsupported";
 
 struct LocalConfig {
     std::string path;  // absolute, on the agent's host
