@@ -18,6 +18,7 @@ namespace backstay::http {
 struct ClientOptions {
     std::string unix_socket;  // not empty: connect there, whatever the URL's host says
     std::string ca_file;      // PEM bundle; empty: the system's
+    std::string ca_pem;       // the same as text, instead of a file; trusts nobody else
     bool verify_tls = true;
     std::uint64_t connect_ms = 10'000;
     std::uint64_t stall_ms = 60'000;  // no byte in either direction for so long: timed_out
@@ -29,6 +30,8 @@ struct ClientRequest {
     std::string url;  // sent as it is: the caller encodes
     Headers headers;
     std::string body;
+    // Sends these bytes instead of `body`, without a copy; the caller keeps them until the call returns.
+    ByteSpan body_bytes;
     // Streams the body instead of `body`; its exact size must be known.
     Source* body_source = nullptr;
     std::uint64_t body_source_bytes = 0;
