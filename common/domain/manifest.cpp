@@ -39,9 +39,11 @@ Result<> check(const Manifest& manifest) {
     if (manifest.dump_format != "custom" && manifest.dump_format != "directory")
         return refused("dumpFormat is unknown");
     std::set<std::string> names;
+    std::set<std::string> paths = {"manifest.json"};
     for (const ManifestArtifact& artifact : manifest.artifacts) {
         if (!names.insert(artifact.name).second) return refused("an artifact is listed twice");
         if (!is_file_name(artifact.path)) return refused("an artifact's path is not a plain file name");
+        if (!paths.insert(artifact.path).second) return refused("two artifacts share one file");
         if (!is_sha256(artifact.sha256)) return refused("an artifact's sha256 is not one");
     }
     return {};

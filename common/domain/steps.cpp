@@ -20,7 +20,7 @@ OperationPlan plan_backup(std::string_view scope, const std::vector<std::string>
     plan.artifacts.emplace_back(artifact::kManifest);
 
     // Upload streams while the dump runs, so dump and archive carry most of the bar.
-    plan.steps = {required(step::kPreflight, 2), required(step::kDbDump, full ? 40 : 70)};
+    plan.steps = {required(step::kPreflight, 2), required(step::kDbDump, full ? 40 : 71)};
     if (full) {
         plan.steps.push_back(required(step::kFilestoreArchive, 30));
         plan.steps.push_back(required(step::kFilestoreReconcile, 1));

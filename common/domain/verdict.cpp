@@ -131,7 +131,10 @@ void explain_failures(const EvidenceInput& input, RecoveryEvidence& out) {
     for (const CopyRecord& copy : input.copies) {
         const bool bad =
             copy.state == CopyState::failed || copy.state == CopyState::missing || copy.state == CopyState::corrupt;
-        if (!bad) continue;
+        const std::string upload = fmt::format("{}:{}", step::kRemoteUpload, copy.destination_id);
+        const bool told = std::find(out.optional_failed_steps.begin(), out.optional_failed_steps.end(), upload) !=
+                          out.optional_failed_steps.end();
+        if (!bad || (told && copy.state == CopyState::failed)) continue;
         out.why_not_green.push_back(
             fmt::format("remote_copy:{}:{}: {}", copy.destination_id, copy.artifact,
                         copy.message.empty() ? boost::describe::enum_to_string(copy.state, "") : copy.message));
@@ -158,7 +161,25 @@ std::string pick_reason(const EvidenceInput& input, const RecoveryEvidence& out)
         if (proof.starts_with("artifact:")) return std::string(reason::kArtifactMissing);
     }
     if (!out.blocking_steps.empty() || !out.missing_steps.empty()) return std::string(reason::kInternalError);
-    return std::string(reason::kRemoteCopyPartial);
+    if (input.reverted) return std::string(reason::kSuperseded);
+    if (out.remote_copy_state == "not_configured") return std::string(reason::kNoDestination);
+    return std::string(out.remote_copy_state == "not_required" ? reason::kInternalError : reason::kRemoteCopyPartial);
+}
+
+// Once nothing is on its way any more, what did not arrive has failed.
+std::string state_after_the_end(const EvidenceInput& input, const std::string& state) {
+    if (input.phase != Phase::ended && input.phase != Phase::cancelled) return state;
+    if (state != "uploading" && state != "pending") return state;
+    const bool any =
+        std::any_of(input.copies.begin(), input.copies.end(), [](const CopyRecord& copy) { return is_stored(&copy); });
+    return any ? "partial" : "failed";
+}
+
+// The last line, when no finding above explains why it is not green.
+std::string explain_the_rest(const EvidenceInput& input, const RecoveryEvidence& out) {
+    if (input.reverted) return out.reason + ": the previous database and filestore were put back";
+    if (input.phase == Phase::cancelled) return out.reason + ": somebody asked to stop";
+    return out.reason + ": the copies are " + out.remote_copy_state;
 }
 
 }  // namespace
@@ -192,7 +213,7 @@ RecoveryEvidence judge(const EvidenceInput& input) {
     RecoveryEvidence out;
     out.operation = boost::describe::enum_to_string(input.plan.operation, "");
     out.progress = input.progress;
-    out.remote_copy_state = remote_copy_state(input.plan, input.copies);
+    out.remote_copy_state = state_after_the_end(input, remote_copy_state(input.plan, input.copies));
     sort_steps(input, out);
     out.missing_evidence = missing_proofs(input);
     name_artifacts(input, out);
@@ -219,8 +240,7 @@ RecoveryEvidence judge(const EvidenceInput& input) {
     out.status = broken || (stores && !a_usable_copy_exists(input)) ? "red" : "amber";
     out.reason = pick_reason(input, out);
     explain_failures(input, out);
-    if (out.why_not_green.empty())
-        out.why_not_green.push_back(out.reason + ": the copies are " + out.remote_copy_state);
+    if (out.why_not_green.empty()) out.why_not_green.push_back(explain_the_rest(input, out));
     return out;
 }
 

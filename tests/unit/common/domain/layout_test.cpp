@@ -1,0 +1,25 @@
+#include "common/domain/layout.h"
+
+#include <gtest/gtest.h>
+
+namespace backstay::layout {
+namespace {
+
+TEST(Layout, NamesTheFolderByOwnerAndDayInUtc) {
+    const TimeMs before_midnight = *parse_rfc3339("2026-03-01T00:30:00+01:00");
+    EXPECT_EQ(backup_folder({"org", "project", "environment"}, before_midnight, "id"),
+              "v1/org/project/environment/backups/2026/02/28/id");
+}
+
+TEST(Layout, NamesEveryArtifactByWhatItIs) {
+    EXPECT_EQ(artifact_file("db", false, false), "database.dump.zst");
+    EXPECT_EQ(artifact_file("db", true, false), "database.tar.zst");
+    EXPECT_EQ(artifact_file("db", true, true), "database.tar.zst.enc");
+    EXPECT_EQ(artifact_file("filestore", true, false), "filestore.tar.zst");
+    EXPECT_EQ(artifact_file("config", false, true), "config.tar.zst.enc");
+    EXPECT_EQ(artifact_file("globals", false, false), "globals.sql.zst");
+    EXPECT_EQ(artifact_file("manifest", false, true), "manifest.json");
+}
+
+}  // namespace
+}  // namespace backstay::layout
