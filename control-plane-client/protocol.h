@@ -112,7 +112,7 @@ BOOST_DESCRIBE_STRUCT(HeartbeatAnswer, (), (server_time, interval_ms, inventory_
 
 // What a job does; `order` is the struct of common/domain/orders.h of that kind.
 // backup → BackupOrder, restore → RestoreOrder, verify → VerifyOrder, copy → CopyOrder, delete → DeleteOrder,
-// test_destination → TestDestinationOrder.
+// undo → UndoOrder, test_destination → TestDestinationOrder.
 struct Assignment {
     std::string job_id;
     std::int64_t fence = 0;  // rises each time the job is handed out; reports under an older number are refused
@@ -128,7 +128,7 @@ BOOST_DESCRIBE_STRUCT(Assignment, (), (job_id, fence, attempt, kind, lease_ms, o
 struct AssignmentsRequest {
     std::string instance_id;
     std::int64_t wait_ms = 25'000;
-    std::int32_t free_slots = 1;  // at most so many are handed out; quick jobs (delete, test) come always
+    std::int32_t free_slots = 1;  // at most so many are handed out; quick jobs (delete, undo, test) come always
 };
 BOOST_DESCRIBE_STRUCT(AssignmentsRequest, (), (instance_id, wait_ms, free_slots))
 

@@ -104,6 +104,14 @@ struct DeleteOrder {
 };
 BOOST_DESCRIBE_STRUCT(DeleteOrder, (), (deletion_id, backup_id, folder, destinations))
 
+// Puts the pair that a restore replaced back in its place, while it is kept (RestoreOrder::keep_previous_ms).
+struct UndoOrder {
+    std::string undo_id;
+    std::string restore_id;
+    EnvironmentOrder target;
+};
+BOOST_DESCRIBE_STRUCT(UndoOrder, (), (undo_id, restore_id, target))
+
 struct TestDestinationOrder {
     std::string test_id;
     DestinationOrder destination;
