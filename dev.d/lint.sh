@@ -1,0 +1,33 @@
+# ./dev lint, ./dev bench
+# shellcheck shell=bash
+
+run_architecture() {
+  local check failed=0
+  for check in "$ROOT"/tests/architecture/check_*.py; do
+    "$PYTHON" "$check" --self-test && "$PYTHON" "$check" || failed=1
+  done
+  return "$failed"
+}
+
+cmd_lint() {
+  cd "$ROOT"
+  git ls-files '*.cpp' '*.h' | xargs -r clang-format --dry-run -Werror
+  run_architecture
+  if [ "${1:-}" = tidy ]; then
+    [ -f build/dev/compile_commands.json ] || cmd_build dev
+    git ls-files '*.cpp' | grep -v '^cmake/' | xargs -r -P2 -n4 clang-tidy -quiet -p build/dev
+  fi
+}
+
+cmd_bench() {
+  local name=${1:-} found
+  if [ -z "$name" ]; then
+    find "$ROOT/tests/bench" -maxdepth 1 -type f -executable -printf '%f\n' 2>/dev/null | sed 's/\..*//' | sort
+    return
+  fi
+  shift
+  found=$(find "$ROOT/tests/bench" -maxdepth 1 -type f -executable -name "$name.*" 2>/dev/null | head -1)
+  [ -n "$found" ] || die "no benchmark called $name in tests/bench"
+  cmd_build release
+  exec "$found" "$@"
+}
