@@ -1,0 +1,112 @@
+#include "common/crypto/digest.h"
+
+#include <openssl/evp.h>
+#include <sodium.h>
+
+#include <array>
+#include <cstdlib>
+#include <span>
+
+namespace backstay {
+namespace {
+
+constexpr std::size_t kBlake2bBytes = 32;
+
+std::string to_hex(std::span<const unsigned char> bytes) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string hex;
+    hex.reserve(bytes.size() * 2);
+    for (const unsigned char byte : bytes) {
+        hex += kDigits[byte >> 4U];
+        hex += kDigits[byte & 15U];
+    }
+    return hex;
+}
+
+void demand(bool ok) {
+    if (!ok) std::abort();
+}
+
+struct FreeMd {
+    void operator()(EVP_MD* md) const { EVP_MD_free(md); }
+};
+struct FreeContext {
+    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
+
+}  // namespace
+
+class Digest::Engine {
+public:
+    explicit Engine(DigestKind kind) : blake2b_(kind == DigestKind::blake2b) {
+        if (!blake2b_) {
+            // Fetched once: an implicit fetch at each start would cost more than a small file's digest.
+            md_.reset(EVP_MD_fetch(nullptr, kind == DigestKind::sha1 ? "SHA1" : "SHA256", nullptr));
+            context_.reset(EVP_MD_CTX_new());
+            demand(md_ != nullptr && context_ != nullptr);
+        }
+        restart();
+    }
+
+    void update(ByteSpan bytes) {
+        if (blake2b_) {
+            const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
+            demand(crypto_generichash_update(&state_, data, bytes.size()) == 0);
+        } else {
+            demand(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1);
+        }
+    }
+
+    std::string hex() {
+        std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
+        unsigned size = kBlake2bBytes;
+        if (blake2b_) {
+            demand(crypto_generichash_final(&state_, out.data(), kBlake2bBytes) == 0);
+        } else {
+            demand(EVP_DigestFinal_ex(context_.get(), out.data(), &size) == 1);
+        }
+        restart();
+        return to_hex(std::span(out).first(size));
+    }
+
+private:
+    void restart() {
+        if (blake2b_) {
+            demand(sodium_init() >= 0 && crypto_generichash_init(&state_, nullptr, 0, kBlake2bBytes) == 0);
+        } else {
+            demand(EVP_DigestInit_ex2(context_.get(), md_.get(), nullptr) == 1);
+        }
+    }
+
+    bool blake2b_;
+    std::unique_ptr<EVP_MD, FreeMd> md_;
+    std::unique_ptr<EVP_MD_CTX, FreeContext> context_;
+    crypto_generichash_state state_{};
+};
+
+Digest::Digest(DigestKind kind) : engine_(std::make_unique<Engine>(kind)) {}
+Digest::~Digest() = default;
+Digest::Digest(Digest&&) noexcept = default;
+Digest& Digest::operator=(Digest&&) noexcept = default;
+void Digest::update(ByteSpan bytes) { engine_->update(bytes); }
+std::string Digest::hex() { return engine_->hex(); }
+
+std::string digest_hex(DigestKind kind, ByteSpan bytes) {
+    Digest digest(kind);
+    digest.update(bytes);
+    return digest.hex();
+}
+
+Result<> DigestingSink::write(ByteSpan bytes) {
+    digest_.update(bytes);
+    bytes_ += bytes.size();
+    return next_.write(bytes);
+}
+
+Result<> DigestSink::write(ByteSpan bytes) {
+    digest_.update(bytes);
+    bytes_ += bytes.size();
+    return {};
+}
+
+}  // namespace backstay
