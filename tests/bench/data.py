@@ -40,8 +40,8 @@ INSERT INTO mail_message (model, res_id, author_id, message_type, subject, body,
     timestamp '2020-01-01' + i * interval '37 seconds', i % 50, now()
   FROM generate_series(1, {messages}) i;
 INSERT INTO account_move_line (move_id, name, account_id, partner_id, debit, credit, balance, date, ref, parent_state, create_date)
-  SELECT i / 3, 'Line ' || i || ' ' || md5((i / 7)::text), i % 400, i % 9000, (i * 7919) % 100000 / 100.0, 0,
-    (i * 7919) % 100000 / 100.0, date '2020-01-01' + (i / 2000)::int, 'INV/2023/' || i / 3, 'posted', now()
+  SELECT i / 3, 'Line ' || i || ' ' || md5((i / 7)::text), i % 400, i % 9000, (i::bigint * 7919) % 100000 / 100.0, 0,
+    (i::bigint * 7919) % 100000 / 100.0, date '2020-01-01' + (i / 2000)::int, 'INV/2023/' || i / 3, 'posted', now()
   FROM generate_series(1, {lines}) i;
 INSERT INTO stock_move (name, product_id, product_uom_qty, state, origin, reference, date, location_id, location_dest_id)
   SELECT 'Product ' || i % 30000, i % 30000, i % 40, 'done', 'SO' || i / 4, 'WH/OUT/' || i / 4,
