@@ -54,3 +54,5 @@ function(backstay_fuzzer name)
   target_link_libraries(${name} PRIVATE backstay_flags fmt::fmt ${arg_DEPS} -fsanitize=fuzzer)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
 endfunction()
+
+include(${CMAKE_CURRENT_LIST_DIR}/EmbedSql.cmake)

@@ -19,7 +19,7 @@ ALLOWED = {
     "common/http": ["common", "common/event", "common/json", "common/crypto"],
     "common/crypto": ["common", "common/json"],
     "common/sqlite": ["common"],
-    "common/pq": ["common"],
+    "common/pq": ["common", "common/domain"],
     "common/process": ["common"],
     "common/files": ["common"],
     "common/time": ["common"],
