@@ -1,0 +1,177 @@
+#include "control-plane/dispatch/rules.h"
+
+#include <algorithm>
+#include <array>
+
+#include "common/domain/reasons.h"
+
+namespace backstay::dispatch {
+namespace {
+
+constexpr std::array<std::int64_t, 3> kRetryDelays = {1 * kMinute, 5 * kMinute, 15 * kMinute};
+
+bool is_out(const Job& job) { return job.state == JobState::leased || job.state == JobState::accepted; }
+
+// A job that its agent started by itself has no lease: the agent may work on while the control plane is away.
+bool is_own(const Job& job) { return is_out(job) && job.fence == 0; }
+
+void queue_again(Job& job, std::int64_t delay_ms, TimeMs now) {
+    job.state = JobState::queued;
+    ++job.attempt;
+    job.not_before = now + delay_ms;
+    job.waiting_since = now;
+    job.lease_until.reset();
+    job.told_at.reset();
+    job.started_at.reset();
+    job.moved_at.reset();
+}
+
+SweepResult fail(Job& job, std::string_view reason, std::string message) {
+    finish(job, "failed", reason, message);
+    return {Sweep::fail, std::string(reason), std::move(message)};
+}
+
+SweepResult end_lease(Job& job, TimeMs now) {
+    if (job.cancel_requested) {
+        finish(job, "cancelled", reason::kCancelled, "the agent went away while it was asked to stop");
+        return {Sweep::cancel, std::string(reason::kCancelled), job.message};
+    }
+    const std::string silent = "the agent has not been heard of since it took the job";
+    if (job.state == JobState::leased) {  // never accepted: nothing was tried
+        queue_again(job, 0, now);
+        --job.attempt;
+    } else if (const auto delay = retry_delay_ms(job.kind, job.attempt)) {
+        queue_again(job, *delay, now);
+    } else {
+        return fail(job, reason::kAgentOffline, silent);
+    }
+    job.lost_at = now;
+    return {Sweep::requeue, std::string(reason::kAgentOffline), silent};
+}
+
+}  // namespace
+
+bool is_quick(std::string_view kind) { return kind == "delete" || kind == "undo" || kind == "test_destination"; }
+
+std::optional<std::int64_t> retry_delay_ms(std::string_view kind, std::int32_t attempt) {
+    const std::size_t index = attempt < 1 ? 0 : static_cast<std::size_t>(attempt - 1);
+    if (kind == "delete") return index < kRetryDelays.size() ? kRetryDelays[index] : kHour;
+    if (kind == "restore" || kind == "undo" || kind == "test_destination") return std::nullopt;
+    if (index >= kRetryDelays.size()) return std::nullopt;
+    return kRetryDelays[index];
+}
+
+bool may_hand_out(const Job& job, TimeMs now, TimeMs agent_heard_at) {
+    if (job.state != JobState::queued || job.cancel_requested || now < job.not_before) return false;
+    return !job.lost_at || agent_heard_at > *job.lost_at;
+}
+
+Job hand_out(Job job, TimeMs now) {
+    job.state = JobState::leased;
+    ++job.fence;
+    job.seq = 0;
+    job.lease_until = now + kLeaseMs;
+    job.told_at = now;
+    job.lost_at.reset();
+    return job;
+}
+
+bool due_to_tell(const Job& job, TimeMs now) {
+    const bool something = job.cancel_requested ? is_out(job) : job.state == JobState::leased;
+    return something && (!job.told_at || now - *job.told_at >= kOfferAgainMs || now < *job.told_at);
+}
+
+bool renew(Job& job, std::int64_t fence, TimeMs now) {
+    if (fence != job.fence || job.state == JobState::finished) return false;
+    if (job.fence == 0) return is_out(job);
+    if (job.state == JobState::queued) {
+        if (!job.lost_at) return false;  // it ended this attempt by itself
+        job.state = JobState::accepted;
+        job.attempt = std::max(1, job.attempt - 1);
+        job.lost_at.reset();
+        job.started_at = now;
+        job.moved_at = now;
+    }
+    job.lease_until = now + kLeaseMs;
+    return true;
+}
+
+void accept(Job& job, TimeMs now) {
+    if (job.state != JobState::leased) return;
+    job.state = JobState::accepted;
+    job.told_at.reset();
+    job.started_at = now;
+    job.moved_at = now;
+}
+
+SweepResult sweep(Job& job, TimeMs now, TimeMs agent_heard_at) {
+    if (job.state == JobState::queued) {
+        const bool stays_away = now - std::max(job.waiting_since, agent_heard_at) >= kUnclaimedMs;
+        if (stays_away && job.kind != "delete") {
+            return fail(job, reason::kAgentOffline, "the agent stayed away for 24 hours");
+        }
+        return {};
+    }
+    if (!is_out(job)) return {};
+    if (is_own(job)) {
+        const bool silent = now - std::max(job.moved_at.value_or(job.created_at), agent_heard_at) >= kUnclaimedMs;
+        return silent ? fail(job, reason::kAgentOffline, "the agent stayed away for 24 hours") : SweepResult{};
+    }
+    if (job.lease_until && now >= *job.lease_until) return end_lease(job, now);
+    if (job.started_at && now - *job.started_at >= job.timeout_ms) {
+        return fail(job, reason::kTimeout,
+                    "it took longer than " + std::to_string(job.timeout_ms / kMinute) + " minutes");
+    }
+    if (job.moved_at && now - *job.moved_at >= kNoProgressMs) {
+        return fail(job, reason::kTimeout, "nothing moved for 15 minutes");
+    }
+    return {};
+}
+
+Next end_attempt(Job& job, const AttemptEnd& end, TimeMs now) {
+    if (end.outcome == "cancelled" || (job.cancel_requested && end.outcome != "succeeded")) {
+        finish(job, "cancelled", reason::kCancelled, "");
+        return Next::cancelled;
+    }
+    const bool passes = end.transient || end.outcome == "interrupted";
+    if (end.outcome != "succeeded" && passes && job.fence != 0) {
+        if (const auto delay = retry_delay_ms(job.kind, job.attempt)) {
+            queue_again(job, *delay, now);
+            return Next::retry;
+        }
+    }
+    finish(job, end.outcome == "succeeded" ? "succeeded" : "failed", end.reason, "");
+    return Next::finished;
+}
+
+void finish(Job& job, std::string_view outcome, std::string_view reason, std::string_view message) {
+    job.state = JobState::finished;
+    job.outcome = outcome;
+    job.reason = reason;
+    job.message = message;
+    job.lease_until.reset();
+    job.lost_at.reset();
+    job.told_at.reset();
+}
+
+bool request_cancel(Job& job) {
+    if (job.state == JobState::finished) return true;
+    job.cancel_requested = true;
+    job.told_at.reset();
+    if (is_out(job)) return false;
+    finish(job, "cancelled", reason::kCancelled, "cancelled before it began");
+    return true;
+}
+
+void restart_lease(Job& job, TimeMs now) {
+    if (!is_out(job)) return;
+    if (job.fence != 0) job.lease_until = std::max(job.lease_until.value_or(0), now + kLeaseMs);
+    job.moved_at = now;
+}
+
+bool is_duplicate(const AgentSession& session, std::string_view instance_id, TimeMs now) {
+    if (session.instance_id.empty() || session.instance_id == instance_id || session.gone) return false;
+    return now - session.seen_at < kAliveMs;
+}
+
+}  // namespace backstay::dispatch
