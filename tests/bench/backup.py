@@ -8,81 +8,20 @@ and verifies. The ways take turns, so that a drifting machine hits all alike; ra
 """
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 
 import data  # noqa: E402
+from agent import Agent  # noqa: E402
 from measure import Figures, folder_bytes, ratio, run  # noqa: E402
 from postgres import Postgres  # noqa: E402
 
 DUMP = "pg_dump -Fc -Z0 {db} | zstd -q -3 -T0 -o {out}/db.zst && sync {out}/db.zst"
 FILES = "tar -C {fs} -cf - . | zstd -q -3 -T0 -o {out}/fs.zst && sync {out}/fs.zst"
-
-
-class Agent:
-    """The real daemon with a local destination, ordered through its socket."""
-
-    def __init__(self, arguments, pg, database, filestore, work):
-        self.bin, self.database = arguments.bin, database
-        self.folder = os.path.join(work, "agent")
-        shutil.rmtree(self.folder, ignore_errors=True)
-        os.makedirs(os.path.join(self.folder, "store"))
-        self.socket = os.path.join(pg.socket, "agent.sock")
-        self.config = os.path.join(self.folder, "agent.toml")
-        with open(self.config, "w") as out:
-            out.write(f"""
-state_dir = "{self.folder}/state"
-socket = "{self.socket}"
-local_roots = ["{self.folder}/store"]
-[[cluster]]
-name = "main"
-host = "{pg.socket}"
-port = 5432
-user = "{pg.user}"
-[[odoo]]
-database = "{database}"
-filestore = "{filestore}"
-[[destination]]
-id = "11111111-1111-4111-8111-111111111111"
-name = "store"
-type = "local"
-path = "{self.folder}/store"
-min_free_bytes = 0
-[limits]
-nice = 0
-idle_io = false
-""")
-
-    def __enter__(self):
-        log = open(os.path.join(self.folder, "log"), "w")
-        self.process = subprocess.Popen([os.path.join(self.bin, "backstay-agent"), "--config", self.config],
-                                        stdout=log, stderr=log)
-        deadline = time.monotonic() + 20
-        while subprocess.run(self.command("status"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
-            if time.monotonic() > deadline or self.process.poll() is not None:
-                raise SystemExit(f"the agent does not answer; see {self.folder}/log")
-            time.sleep(0.1)
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(30)
-
-    def command(self, *words):
-        return [os.path.join(self.bin, "backstay"), "--socket", self.socket, *words]
-
-    def backup(self):
-        return self.command("backup", self.database, "--type", "full", "--wait")
-
-    def last_status(self):
-        jobs = json.loads(subprocess.run(self.command("jobs", "--json"), check=True, stdout=subprocess.PIPE).stdout)
-        return jobs["jobs"][0]["status"]
 
 
 def main():
@@ -103,7 +42,7 @@ def main():
         database, filestore = data.ensure(pg, work, arguments.scale)
         names = {"db": database, "fs": filestore, "out": out}
         zip_tool = os.path.join(os.path.dirname(os.path.abspath(__file__)), "odoo_zip.py")
-        with Agent(arguments, pg, database, filestore, work) as agent:
+        with Agent(arguments.bin, pg, database, filestore, work) as agent:
             subprocess.run(f"tar -C {filestore} -cf /dev/null . ", shell=True, check=True)  # same warm cache for all
             for number in range(arguments.rounds):
                 ways = [(ours, agent.backup(), agent.process.pid),

@@ -16,12 +16,20 @@ def tree_cpu_seconds(pid):
     return sum(int(fields[i]) for i in (11, 12, 13, 14)) / TICKS
 
 
-def peak_memory(pid):
+def memory_of(pid, field):
     with open(f"/proc/{pid}/status") as status:
         for line in status:
-            if line.startswith("VmHWM"):
+            if line.startswith(field):
                 return int(line.split()[1]) * 1024
     return 0
+
+
+def peak_memory(pid):
+    return memory_of(pid, "VmHWM")
+
+
+def resident_memory(pid):
+    return memory_of(pid, "VmRSS")
 
 
 class Figures:
