@@ -17,7 +17,7 @@ ALLOWED = {
     "common/domain": ["common", "common/json"],
     "common/event": ["common"],
     "common/http": ["common", "common/event", "common/json", "common/crypto"],
-    "common/crypto": ["common", "common/json"],
+    "common/crypto": ["common", "common/json", "common/files"],
     "common/sqlite": ["common"],
     "common/pq": ["common", "common/domain"],
     "common/process": ["common"],

@@ -1,0 +1,29 @@
+#include "common/crypto/hmac.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <cstdlib>
+
+namespace backstay {
+
+std::string hmac_sha256(std::string_view key, std::string_view message) {
+    std::string mac(32, '\0');
+    unsigned size = 0;
+    const auto* text = reinterpret_cast<const unsigned char*>(message.data());
+    auto* out = reinterpret_cast<unsigned char*>(mac.data());
+    // An empty key must still be a key: OpenSSL takes a null pointer for "the one of the last call".
+    const char* secret = key.empty() ? "" : key.data();
+    if (HMAC(EVP_sha256(), secret, static_cast<int>(key.size()), text, message.size(), out, &size) == nullptr ||
+        size != mac.size()) {
+        std::abort();
+    }
+    return mac;
+}
+
+bool constant_time_equal(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && (a.empty() || CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0);
+}
+
+}  // namespace backstay
