@@ -37,6 +37,7 @@ struct OdooConfig {
 };
 
 struct Limits {
+    std::int32_t concurrent_jobs = 2;      // backups, restores and verifications side by side
     std::uint64_t rate_bytes_per_sec = 0;  // each of reading and uploading; 0: unlimited; changeable while running
     std::int32_t zstd_level = 3;
     std::int32_t compression_threads = 2;
@@ -59,10 +60,14 @@ struct AgentConfig {
     std::vector<ClusterConfig> clusters;
     std::vector<OdooConfig> odoo;
     std::vector<DestinationOrder> destinations;  // for requests on the socket; secrets come from *_file keys
+    std::vector<std::string> encrypted;          // ids of those whose artifacts are encrypted (`encrypt = true`)
     Limits limits;
 };
 
-// Every problem at once, each with line and key.
+// Every problem at once, each with line and key ("line 12: [[cluster]] prot: is not known here").
 Result<AgentConfig> load_agent_config(const std::string& file);
+
+// The folder for temporary data, whether it was named or not.
+std::string scratch_folder(const AgentConfig& config);
 
 }  // namespace backstay
