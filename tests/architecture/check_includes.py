@@ -58,6 +58,7 @@ HOMES = {
     "zstd.h": ["agent/artifact"],
     "zstd_errors.h": ["agent/artifact"],
     "sodium.h": ["common/crypto"],
+    "expat.h": ["storage/s3"],
     "openssl/": ["common/crypto", "common/http"],
     "boost/json": ["common/json", "cmake"],
     "boost/beast": ["common/http"],
