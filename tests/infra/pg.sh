@@ -8,6 +8,7 @@
 #
 # Environment:
 #   BASE     its folder (needed). The socket is BASE/s/.s.PGSQL.PORT; a socket path has 107 bytes at most
+#   SOCKETS  folder of the socket instead of BASE/s, for a BASE whose name is too long
 #   PORT     number of the socket, 5433 if not given: sockets of different BASEs never meet
 #   TCP      1: also listens on 127.0.0.1:PORT, password `test` (then PORT must be free)
 #   DURABLE  1: fsync and its kin stay on (default: off, a test needs no power cut)
@@ -21,6 +22,7 @@ PORT=${PORT:-5433} TCP=${TCP:-0} DURABLE=${DURABLE:-0}
 CACHE=${CACHE:-$here/../../build/pg-template}
 BIN=${PGBIN:-$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -1)}
 DATA=$BASE/data
+SOCKETS=${SOCKETS:-$BASE/s}
 
 die() {
   echo "pg.sh: $*" >&2
@@ -45,7 +47,7 @@ alive() {
 }
 
 print_env() {
-  printf '%s\n' "PGHOST=$BASE/s" "PGPORT=$PORT" PGUSER=postgres "PGDATA=$DATA" "PGBIN=$BIN" "PG_PID=$(postmaster)"
+  printf '%s\n' "PGHOST=$SOCKETS" "PGPORT=$PORT" PGUSER=postgres "PGDATA=$DATA" "PGBIN=$BIN" "PG_PID=$(postmaster)"
 }
 
 initdb() {
@@ -72,7 +74,7 @@ make_data() {
 
 configure() {
   cat <<CONF
-unix_socket_directories = '$BASE/s'
+unix_socket_directories = '$SOCKETS'
 port = $PORT
 listen_addresses = '$([ "$TCP" = 1 ] && echo 127.0.0.1)'
 shared_buffers = 32MB
@@ -85,10 +87,10 @@ CONF
 
 make_cluster() {
   [ -n "$BIN" ] || die "PostgreSQL is not installed: ./dev setup"
-  mkdir -p "$BASE/s"
-  chmod 755 "$BASE" "$BASE/s"
+  mkdir -p "$BASE" "$SOCKETS"
+  chmod 755 "$BASE" "$SOCKETS"
   : >"$BASE/log"
-  own "$BASE/s" "$BASE/log"
+  own "$SOCKETS" "$BASE/log"
   make_data
   configure >>"$DATA/postgresql.conf"
 }
@@ -109,9 +111,9 @@ case ${1:-} in
   start) start && print_env ;;
   stop) stop fast ;;
   crash) stop immediate ;;
-  down) stop immediate && rm -rf "$BASE" ;;
+  down) stop immediate && rm -rf "$BASE" "$SOCKETS" ;;
   env) print_env ;;
-  psql) shift && exec "$BIN/psql" -X -h "$BASE/s" -p "$PORT" -U postgres "$@" ;;
-  run) shift && PGHOST=$BASE/s PGPORT=$PORT PGUSER=postgres exec "$@" ;;
+  psql) shift && exec "$BIN/psql" -X -h "$SOCKETS" -p "$PORT" -U postgres "$@" ;;
+  run) shift && PGHOST=$SOCKETS PGPORT=$PORT PGUSER=postgres exec "$@" ;;
   *) sed -n '2,18p' "$0" && exit 2 ;;
 esac

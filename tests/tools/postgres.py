@@ -1,79 +1,103 @@
-"""A private PostgreSQL cluster for benchmarks and tools: its own folder, a Unix socket, no TCP.
+"""A private PostgreSQL cluster for tests, labs and benchmarks, made and run by tests/infra/pg.sh: its own folder, a Unix
+socket, no TCP. A root caller gets a server that runs as `postgres`."""
 
-PostgreSQL refuses to run as root, so a root caller runs it as `postgres` (or `nobody`).
-"""
-
-import glob
 import os
-import pwd
 import shutil
 import subprocess
+import tempfile
 
-
-def newest_bin_dir():
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda p: int(p.split("/")[-2]))
-    if not found:
-        raise SystemExit("no PostgreSQL server is installed: run ./dev setup")
-    return found[-1]
+PG_SH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "infra", "pg.sh")
+# sockaddr_un holds 107 bytes; "/.s.PGSQL.5432" takes 14.
+SOCKET_FOLDER_BYTES = 90
 
 
 class Postgres:
-    """with Postgres(folder) as pg: … ; the data stays in the folder and is used again next time."""
+    """with Postgres(folder) as pg: … ; the data stays in the folder and is used again next time.
 
-    def __init__(self, folder, settings=()):
+    Fast and forgetful by default (no fsync); durable=True for tests that pull the plug."""
+
+    def __init__(self, folder, settings=(), durable=False):
         self.folder = os.path.abspath(folder)
         self.data = os.path.join(self.folder, "data")
-        # A socket path has 107 bytes at most, so it does not lie below a deep checkout.
-        self.socket = f"/tmp/pg-{os.getpid()}"
-        self.bin = newest_bin_dir()
-        self.settings = list(settings)
         self.user = "postgres"
-        self.account = None
-        if os.getuid() == 0:
-            for name in ("postgres", "nobody"):
-                try:
-                    self.account = pwd.getpwnam(name)
-                    break
-                except KeyError:
-                    continue
+        self.port = "5432"
+        self.pid = None
+        self.bin = None
+        self.socket = self._socket_folder()
+        lines = ["shared_buffers = 256MB", "max_wal_size = 4GB", "max_connections = 60", *settings]
+        self._settings = {"BASE": self.folder, "SOCKETS": self.socket, "PORT": self.port, "EXTRA": "\n".join(lines),
+                          "DURABLE": "1" if durable else "0"}
+        if os.path.isdir(self.data):
+            self._take(self._sh("env"))
 
-    def _run(self, *argv, **options):
-        if self.account:
-            options["user"], options["group"], options["extra_groups"] = self.account.pw_uid, self.account.pw_gid, []
-        return subprocess.run(argv, check=True, cwd="/", stdin=subprocess.DEVNULL, **options)
+    def _socket_folder(self):
+        """Below the folder when that is short enough for a socket's name, else in /tmp; remembered in socket.path."""
+        path, remembered = os.path.join(self.folder, "s"), os.path.join(self.folder, "socket.path")
+        if os.path.exists(remembered):
+            with open(remembered) as file:
+                return file.read()
+        if len(path.encode()) > SOCKET_FOLDER_BYTES:
+            path = tempfile.mkdtemp(prefix="backstay-pg-", dir="/tmp")
+            os.makedirs(self.folder, exist_ok=True)
+            with open(remembered, "w") as file:
+                file.write(path)
+        return path
 
-    def _own(self, path):
-        if self.account:
-            os.chown(path, self.account.pw_uid, self.account.pw_gid)
+    def _sh(self, *words):
+        done = subprocess.run([PG_SH, *words], env={**os.environ, **self._settings}, text=True, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if done.returncode != 0:
+            raise SystemExit(f"pg.sh {words[0]} failed in {self.folder}: {done.stderr.strip()}")
+        return done.stdout
 
-    def __enter__(self):
-        os.makedirs(self.folder, exist_ok=True)
-        os.makedirs(self.socket, exist_ok=True)
-        self._own(self.socket)
-        self._own(self.folder)
-        if not os.path.exists(os.path.join(self.data, "PG_VERSION")):
-            self._run(f"{self.bin}/initdb", "-D", self.data, "-N", "-k", "-U", self.user, "-E", "UTF8",
-                      "--locale=C.UTF-8", "--auth=trust", stdout=subprocess.DEVNULL)
-            with open(os.path.join(self.data, "postgresql.conf"), "a") as conf:
-                conf.write("listen_addresses = ''\nfsync = off\nsynchronous_commit = off\nfull_page_writes = off\n")
-                conf.write("shared_buffers = 256MB\nmax_wal_size = 4GB\n")
-                conf.writelines(line + "\n" for line in self.settings)
-        self._run(f"{self.bin}/pg_ctl", "-D", self.data, "-l", os.path.join(self.folder, "log"), "-w", "-s", "-t", "60",
-                  "-o", f"-k {self.socket} -p 5432", "start", stdout=subprocess.DEVNULL)
-        with open(os.path.join(self.data, "postmaster.pid")) as pid:
-            self.pid = int(pid.readline())
+    def _take(self, printed):
+        env = dict(line.split("=", 1) for line in printed.splitlines())
+        self.bin, self.pid = env["PGBIN"], int(env["PG_PID"] or 0)
         return self
 
+    def start(self):
+        return self._take(self._sh("up"))
+
+    def stop(self):
+        self._sh("stop")
+
+    def crash(self):
+        """As a power cut: no checkpoint; the next start recovers."""
+        self._sh("crash")
+
+    def forget(self):
+        """Stops at once and deletes everything."""
+        self._sh("down")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self.start()
+
     def __exit__(self, *_):
-        subprocess.run([f"{self.bin}/pg_ctl", "-D", self.data, "-m", "fast", "-w", "-s", "stop"], cwd="/",
-                       **({"user": self.account.pw_uid, "group": self.account.pw_gid} if self.account else {}))
-        shutil.rmtree(self.socket, ignore_errors=True)
+        self.stop()
+
+    def connection(self):
+        return {"PGHOST": self.socket, "PGPORT": self.port, "PGUSER": self.user}
 
     def env(self):
-        return {**os.environ, "PGHOST": self.socket, "PGPORT": "5432", "PGUSER": self.user}
+        return {**os.environ, **self.connection()}
 
-    def psql(self, database, sql):
+    def psql(self, database, sql, user=None):
         """Runs SQL and answers the unaligned output."""
-        done = subprocess.run([f"{self.bin}/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database],
+        done = subprocess.run([f"{self.bin}/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database,
+                               "-U", user or self.user],
                               input=sql, text=True, env=self.env(), check=True, stdout=subprocess.PIPE)
         return done.stdout.strip()
+
+    def load(self, database, chunks, user):
+        """Runs a plain dump that arrives as byte chunks; the first error ends it."""
+        with subprocess.Popen([f"{self.bin}/psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database, "-U", user],
+                              stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=self.env()) as psql:
+            try:
+                for chunk in chunks:
+                    psql.stdin.write(chunk)
+                psql.stdin.close()
+            except BrokenPipeError:
+                pass
+            if psql.wait() != 0:
+                raise SystemExit(f"the dump could not be loaded into {database}")
