@@ -4,6 +4,7 @@
 run_architecture() {
   local check failed=0
   for check in "$ROOT"/tests/architecture/check_*.py; do
+    printf '%s: ' "$(basename "$check" .py)"
     "$PYTHON" "$check" --self-test && "$PYTHON" "$check" || failed=1
   done
   return "$failed"
@@ -12,6 +13,7 @@ run_architecture() {
 cmd_lint() {
   cd "$ROOT"
   git ls-files '*.cpp' '*.h' | xargs -r clang-format --dry-run -Werror
+  echo "format: holds"
   run_architecture
   if [ "${1:-}" = tidy ]; then
     [ -f build/dev/compile_commands.json ] || cmd_build dev

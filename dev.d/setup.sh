@@ -3,17 +3,23 @@
 
 BUILD_PACKAGES="build-essential cmake ninja-build ccache pkgconf git
   libuv1-dev libboost1.81-dev libboost-json1.81-dev libsqlite3-dev libpq-dev libcurl4-openssl-dev libssl-dev libzstd-dev
-  libarchive-dev libsodium-dev libexpat1-dev libfmt-dev libtomlplusplus-dev libcli11-dev libhowardhinnant-date-dev libsystemd-dev
-  prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-14-dev clang-format gcovr"
-TEST_PACKAGES="postgresql-15 postgresql-client-15 zstd curl openssl procps util-linux openssh-server
-  python3 python3-pytest python3-psycopg2 python3-boto3 python3-requests python3-jsonschema
-  ceph-mon ceph-osd ceph-common radosgw uuid-runtime"
+  libarchive-dev libsodium-dev libfmt-dev libtomlplusplus-dev libcli11-dev libhowardhinnant-date-dev libsystemd-dev
+  prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-14-dev clang-format clang-tidy gcovr"
+TEST_PACKAGES="postgresql-15 postgresql-client-15 zstd curl jq openssl procps util-linux iproute2 openssh-server strace
+  zip unzip libarchive-tools uuid-runtime
+  python3 python3-pytest python3-psycopg2 python3-boto3 python3-requests python3-jsonschema python3-yaml
+  ceph-mon ceph-osd ceph-common radosgw"
 
 missing_packages() {
-  local package
+  local package installed
+  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p')
   for package in $BUILD_PACKAGES $TEST_PACKAGES; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
+    grep -qxF "$package" <<<"$installed" || echo "$package"
   done
+}
+
+apt_get() {
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 "$@"
 }
 
 cmd_setup() {
@@ -32,9 +38,13 @@ cmd_setup() {
   "${as_root[@]}" mkdir -p /etc/postgresql-common/createcluster.d
   echo "create_main_cluster = false" |
     "${as_root[@]}" tee /etc/postgresql-common/createcluster.d/backstay-tests.conf >/dev/null
-  "${as_root[@]}" apt-get -qq -o DPkg::Lock::Timeout=600 update
+  # Lists that are there already often suffice; they are fetched again when they do not.
   # shellcheck disable=SC2086 # a list of words
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 install -y \
-    --no-install-recommends $missing >/dev/null
-  say "setup: installed" $missing
+  apt_get install -y --no-install-recommends $missing >/dev/null 2>&1 || {
+    apt_get update
+    apt_get install -y --no-install-recommends $missing >/dev/null
+  }
+  missing=$(missing_packages)
+  [ -z "$missing" ] || die "setup: still missing:" $missing
+  say "setup: installed"
 }

@@ -4,8 +4,9 @@
 # Folders whose code decides: covered to 95 % of lines (docs/decisions/0007-decision-code-is-covered.md).
 DECISION_FOLDERS="common/domain agent/evidence agent/state storage"
 # Folders that own threads: their unit tests run under ThreadSanitizer.
-THREADED_FOLDERS="common/event common/http common/sqlite agent/worker agent/courier agent/artifact agent/postgres storage"
-FUZZ_SECONDS=${FUZZ_SECONDS:-20} # per target
+THREADED_FOLDERS="common/event common/http common/sqlite common/process agent/worker agent/courier agent/daemon
+  agent/artifact agent/postgres agent/jobs storage"
+FUZZ_SECONDS=${FUZZ_SECONDS:-10} # per target
 
 run_ctest() {
   local preset=$1
@@ -13,23 +14,28 @@ run_ctest() {
   ctest --test-dir "$ROOT/build/$preset" --output-on-failure --no-tests=error -j2 "$@"
 }
 
+# What the machine's owner set for other programs must not lead the tests to other servers.
+clean_environment() {
+  local name
+  for name in $(compgen -e); do
+    case $name in
+      AWS_* | PG* | SSL_CERT_* | CURL_CA_BUNDLE | REQUESTS_CA_BUNDLE | NOTIFY_SOCKET) unset "$name" ;;
+      http_proxy | https_proxy | all_proxy | HTTP_PROXY | HTTPS_PROXY | ALL_PROXY) unset "$name" ;;
+    esac
+  done
+  export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
+}
+
 # test_targets FOLDER...: the test binaries that belong to these folders of the source.
 test_targets() {
   local folder list=()
   for folder in "$@"; do
-    list+=("$ROOT/tests/unit/$folder")
+    list+=("$ROOT/tests/unit/$folder" "$ROOT/tests/unit/${folder//-/_}")
+    [ "$folder" != common/http ] || list+=("$ROOT/tests/unit/common/http_client" "$ROOT/tests/unit/common/http_server")
     [ "$folder" != storage ] || list+=("$ROOT/tests/contract")
   done
-  find "${list[@]}" -name CMakeLists.txt -exec grep -hoE '^ *backstay_test\(\w+' {} + 2>/dev/null | sed 's/.*(//' | sort -u
-}
-
-run_pytest() {
-  cd "$ROOT"
-  BACKSTAY_PRESET=${BACKSTAY_PRESET:-dev} "$PYTHON" -m pytest -q -p no:cacheprovider --durations=5 "$@"
-}
-
-test_system() {
-  if [ $# -gt 0 ]; then run_pytest "$@"; else run_pytest tests/system; fi
+  { find "${list[@]}" -name CMakeLists.txt -exec grep -hoE '^ *backstay_test\(\w+' {} + 2>/dev/null || true; } |
+    sed 's/.*(//' | sort -u
 }
 
 # test_some PRESET FOLDER...: builds and runs only the tests of these folders.
@@ -40,63 +46,102 @@ test_some() {
   [ -n "$targets" ] || die "no tests in: $*"
   # shellcheck disable=SC2086 # a list of words
   cmd_build "$preset" $targets
+  # shellcheck disable=SC2086
   run_ctest "$preset" -R "^($(echo $targets | tr ' ' '|'))\$"
 }
 
+test_build() { cmd_build dev; }
+
+test_unit() { run_ctest dev "$@"; }
+
+test_system() {
+  cd "$ROOT"
+  BACKSTAY_PRESET=${BACKSTAY_PRESET:-dev} "$PYTHON" -m pytest -q -p no:cacheprovider --durations=10 "${@:-tests/system}"
+}
+
 test_asan() {
-  export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
   cmd_build asan
   run_ctest asan -L 'unit|contract'
-  # One whole backup and restore with the instrumented programs.
-  BACKSTAY_PRESET=asan test_system tests/system -m scenario
 }
+
+# shellcheck disable=SC2086
+test_tsan() { test_some tsan $THREADED_FOLDERS; }
 
 test_coverage() {
   local filters=() folder
   for folder in $DECISION_FOLDERS; do filters+=(--filter "$folder/"); done
+  find "$ROOT/build/coverage" -name '*.gcda' -delete 2>/dev/null || true
   # shellcheck disable=SC2086
   test_some coverage $DECISION_FOLDERS
   mkdir -p "$ROOT/build/coverage/report"
   (cd "$ROOT" && gcovr --root . --object-directory build/coverage "${filters[@]}" --exclude-throw-branches \
-    --html-details build/coverage/report/index.html --fail-under-line 95 --print-summary)
+    --gcov-ignore-errors=no_working_dir_found --html-details build/coverage/report/index.html --fail-under-line 95 --txt)
 }
 
 test_fuzz() {
-  local target corpus
-  cmd_build fuzz
-  for target in "$ROOT"/build/fuzz/fuzz/*; do
-    [ -x "$target" ] || die "no fuzz targets were built"
-    corpus=$ROOT/build/fuzz/corpus/$(basename "$target")
+  local target names corpus seeds
+  names=$({ grep -rhoE '^ *backstay_fuzzer\(\w+' "$ROOT/tests" --include=CMakeLists.txt || true; } | sed 's/.*(//' | sort -u)
+  if [ -z "$names" ]; then
+    say "no fuzz target is in the tree"
+    return
+  fi
+  # shellcheck disable=SC2086 # a list of words
+  cmd_build fuzz $names
+  for target in $names; do
+    corpus=$ROOT/build/fuzz/corpus/$target
+    seeds=$ROOT/tests/fuzz/corpus/$target
     mkdir -p "$corpus"
-    say "fuzz $(basename "$target") for ${FUZZ_SECONDS}s"
-    "$target" -max_total_time="$FUZZ_SECONDS" -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
-      "$corpus" $(find "$ROOT/tests/fuzz/corpus/$(basename "$target")" -maxdepth 0 2>/dev/null)
+    say "fuzz $target for ${FUZZ_SECONDS}s"
+    (cd "$corpus" && "$ROOT/build/fuzz/fuzz/$target" -max_total_time="$FUZZ_SECONDS" -timeout=10 -rss_limit_mb=2048 \
+      -verbosity=0 -print_final_stats=1 . $([ ! -d "$seeds" ] || echo "$seeds")) 2>&1 | grep -vE '^INFO|^$'
   done
 }
 
+test_lint() { cmd_lint; }
+
+# stage NAME...: runs one kind of tests, shows and keeps what it prints, and remembers how it ended.
+stage() {
+  local name=$1 began=$SECONDS ended
+  shift
+  say "=== $name"
+  set +e
+  (
+    set -e
+    "test_$name" "$@"
+  ) 2>&1 | tee "$ROOT/build/test/$name.log"
+  ended=${PIPESTATUS[0]}
+  set -e
+  [ "$ended" = 0 ] || FAILED_STAGES+=("$name")
+  SUMMARY+=("$(printf '%-10s %-6s %4ds' "$name" "$([ "$ended" = 0 ] && echo ok || echo FAILED)" $((SECONDS - began)))")
+  return 0
+}
+
 cmd_test() {
-  local what=${1:-all}
+  local what=${1:-all} line SUMMARY=() FAILED_STAGES=()
   [ $# -eq 0 ] || shift
+  clean_environment
+  mkdir -p "$ROOT/build/test"
   case $what in
     all)
-      cmd_build dev
-      run_ctest dev
-      test_system
+      stage build
+      # What does not build cannot be tested; the other presets would only say the same again.
+      if [ ${#FAILED_STAGES[@]} = 0 ]; then
+        for what in unit system lint asan tsan fuzz; do stage "$what"; done
+      fi
       ;;
-    unit | contract)
-      cmd_build dev
-      run_ctest dev -L "$what" "$@"
+    unit | system)
+      stage build
+      [ ${#FAILED_STAGES[@]} -gt 0 ] || stage "$what" "$@"
       ;;
-    architecture) run_architecture ;;
-    system)
-      cmd_build dev
-      test_system "$@"
+    contract | architecture)
+      stage build
+      [ ${#FAILED_STAGES[@]} -gt 0 ] || stage unit -L "$what" "$@"
       ;;
-    asan) test_asan ;;
-    # shellcheck disable=SC2086
-    tsan) test_some tsan $THREADED_FOLDERS ;;
-    coverage) test_coverage ;;
-    fuzz) test_fuzz ;;
+    lint | asan | tsan | coverage | fuzz) stage "$what" "$@" ;;
     *) die "no such kind of test: $what" ;;
   esac
+  say "--- summary"
+  for line in "${SUMMARY[@]}"; do say "$line"; done
+  [ ${#FAILED_STAGES[@]} = 0 ] || die "failed: ${FAILED_STAGES[*]} (see build/test/)"
+  say "all tests passed"
 }
