@@ -57,6 +57,7 @@ HOMES = {
     "archive_entry.h": ["agent/artifact"],
     "zstd.h": ["agent/artifact"],
     "zstd_errors.h": ["agent/artifact"],
+    "expat.h": ["storage/s3"],
     "sodium.h": ["common/crypto"],
     "openssl/": ["common/crypto", "common/http"],
     "boost/json": ["common/json", "cmake"],
