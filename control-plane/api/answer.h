@@ -1,0 +1,33 @@
+// Answers of the REST API: JSON bodies, and the one error body {"error","message","detail"?} that every refusal has.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/http/message.h"
+#include "common/json/json.h"
+#include "common/result.h"
+
+namespace backstay::api {
+
+http::Response json_answer(int status, const json::Value& value);
+http::Response message_answer(int status, std::string_view message);  // {"message": …}
+http::Response no_content();
+
+// A refusal as an Error, so that TRY passes it up: problem(422, "no_destination", "the organization has none").
+Error problem(int status, std::string_view code, std::string message);
+// 400 validation_error with `detail`.
+Error problem(const json::Faults& faults);
+// 422 with `detail` for one field that is well-formed but breaks a rule.
+Error rule_broken(std::string_view code, std::string_view field, std::string message);
+// The thing is absent, or another organization's: nobody learns which.
+Error not_found(std::string_view what);
+// 409
+Error conflict(std::string_view code, std::string message);
+
+// The error body. Errors that no problem() made get the status of their kind, and those of the server itself (io,
+// corrupted) say nothing of their cause: it stands in the log under the request id.
+http::Response error_answer(const Error& error);
+http::Response error_answer(int status, std::string_view code, std::string_view message);
+
+}  // namespace backstay::api

@@ -1,0 +1,44 @@
+#include "control-plane/api/scope.h"
+
+#include "control-plane/store/audit.h"
+
+namespace backstay::api {
+
+Result<store::Project> find_project(const Call& call, sqlite::Database& db, std::string_view id) {
+    auto found = TRY(store::Projects(db).find(call.organization_id, id));
+    if (!found || !call.principal.may_see_project(found->id)) return not_found("project");
+    return std::move(*found);
+}
+
+Result<store::Environment> find_environment(const Call& call, sqlite::Database& db, std::string_view id) {
+    auto found = TRY(store::Environments(db).find(call.organization_id, id));
+    if (!found || !call.principal.may_see_project(found->project_id)) return not_found("environment");
+    return std::move(*found);
+}
+
+Result<store::Agent> find_agent(const Call& call, sqlite::Database& db, std::string_view id) {
+    auto found = TRY(store::Agents(db).find(call.organization_id, id));
+    if (!found) return not_found("agent");
+    return std::move(*found);
+}
+
+Result<store::DestinationRow> find_destination(const Call& call, sqlite::Database& db, std::string_view id) {
+    auto found = TRY(store::Destinations(db).find(call.organization_id, id));
+    if (!found) return not_found("backup destination");
+    return std::move(*found);
+}
+
+Result<> note_audit(const Call& call, sqlite::Database& db, std::string_view action, std::string_view object_id,
+                    std::string_view detail) {
+    store::AuditEntry entry;
+    entry.organization_id = call.organization_id;
+    entry.at = call.now;
+    entry.actor = call.principal.name;
+    entry.action = action;
+    entry.object_id = object_id;
+    entry.detail = detail;
+    entry.request_id = call.request_id;
+    return store::Audit(db).add(entry);
+}
+
+}  // namespace backstay::api

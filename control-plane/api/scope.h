@@ -1,0 +1,24 @@
+// Finding things within what the caller may see: another organization's, or another project's for a key limited to one,
+// is 404 like what does not exist.
+#pragma once
+
+#include <string_view>
+
+#include "control-plane/api/call.h"
+#include "control-plane/store/agents.h"
+#include "control-plane/store/destinations.h"
+#include "control-plane/store/environments.h"
+#include "control-plane/store/projects.h"
+
+namespace backstay::api {
+
+Result<store::Project> find_project(const Call& call, sqlite::Database& db, std::string_view id);
+Result<store::Environment> find_environment(const Call& call, sqlite::Database& db, std::string_view id);
+Result<store::Agent> find_agent(const Call& call, sqlite::Database& db, std::string_view id);
+Result<store::DestinationRow> find_destination(const Call& call, sqlite::Database& db, std::string_view id);
+
+// A row of the audit trail, in the transaction of what it tells of.
+Result<> note_audit(const Call& call, sqlite::Database& db, std::string_view action, std::string_view object_id,
+                    std::string_view detail = "");
+
+}  // namespace backstay::api

@@ -1,0 +1,102 @@
+#include "control-plane/store/database_threads.h"
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "control-plane/store/store.h"
+
+namespace backstay::store {
+
+struct DatabaseThreads::Pool {
+    Pool(Post post_back, std::size_t limit) : post(std::move(post_back)), queue_limit(limit) {}
+
+    ~Pool() {
+        {
+            const std::lock_guard lock(mutex);
+            closing = true;
+        }
+        wake.notify_all();
+        for (std::thread& thread : threads) thread.join();
+    }
+
+    Result<> add_threads(const std::string& store_path, std::size_t count) {
+        for (std::size_t i = 0; i < count; ++i) {
+            auto database = TRY(open_store(store_path));
+            threads.emplace_back([this, db = std::move(database)]() mutable noexcept { serve(db); });
+        }
+        return {};
+    }
+
+    void serve(sqlite::Database& database) noexcept {
+        while (true) {
+            Work work;
+            {
+                std::unique_lock lock(mutex);
+                wake.wait(lock, [this] { return closing || !queue.empty(); });
+                if (queue.empty()) return;
+                work = std::move(queue.front());
+                queue.pop_front();
+            }
+            if (Done done = work(database)) post(std::move(done));
+        }
+    }
+
+    bool submit(Work work) {
+        {
+            const std::lock_guard lock(mutex);
+            if (closing || queue.size() >= queue_limit) return false;
+            queue.push_back(std::move(work));
+        }
+        wake.notify_one();
+        return true;
+    }
+
+    std::size_t size() const {
+        const std::lock_guard lock(mutex);
+        return queue.size();
+    }
+
+    const Post post;
+    const std::size_t queue_limit;
+    mutable std::mutex mutex;
+    std::condition_variable wake;
+    std::deque<Work> queue;
+    bool closing = false;
+    std::vector<std::thread> threads;
+};
+
+DatabaseThreads::DatabaseThreads() = default;
+DatabaseThreads::~DatabaseThreads() = default;
+
+Result<std::unique_ptr<DatabaseThreads>> DatabaseThreads::start(const std::string& store_path, Post post,
+                                                                std::size_t queue_limit) {
+    std::unique_ptr<DatabaseThreads> self(new DatabaseThreads());
+    self->read_ = std::make_unique<Pool>(post, queue_limit);
+    self->write_ = std::make_unique<Pool>(post, queue_limit);
+    self->slow_ = std::make_unique<Pool>(post, queue_limit);
+    TRY(self->read_->add_threads(store_path, 2));
+    TRY(self->write_->add_threads(store_path, 1));
+    TRY(self->slow_->add_threads(store_path, 2));
+    return self;
+}
+
+const DatabaseThreads::Pool& DatabaseThreads::pool(Lane lane) const {
+    switch (lane) {
+        case Lane::read:
+            return *read_;
+        case Lane::write:
+            return *write_;
+        case Lane::slow:
+            return *slow_;
+    }
+    return *read_;
+}
+
+bool DatabaseThreads::submit(Lane lane, Work work) { return const_cast<Pool&>(pool(lane)).submit(std::move(work)); }
+
+std::size_t DatabaseThreads::queued(Lane lane) const { return pool(lane).size(); }
+
+}  // namespace backstay::store

@@ -1,0 +1,53 @@
+// Where database work runs: one thread that writes, some that read, some for calls that wait on the network (connection
+// tests), each with a connection of its own. Work is handed over from the loop thread and comes back to it as the
+// function that the work returned. Queues are bounded: a full one refuses, and the caller answers 503.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/result.h"
+#include "common/sqlite/database.h"
+
+namespace backstay::store {
+
+class DatabaseThreads {
+public:
+    // Runs on the loop thread when the work is done; may be empty.
+    using Done = std::function<void()>;
+    // Runs on a database thread. Begins its own Transaction where it writes.
+    using Work = std::function<Done(sqlite::Database&)>;
+    // How results come back: posts to the loop (Loop::post); called from any thread.
+    using Post = std::function<void(std::function<void()>)>;
+
+    enum class Lane {
+        read,   // two threads; must not write
+        write,  // one thread: writers queue here instead of waiting for SQLite's lock
+        slow,   // two threads; may wait for other hosts, writes in short transactions
+    };
+
+    static Result<std::unique_ptr<DatabaseThreads>> start(const std::string& store_path, Post post,
+                                                          std::size_t queue_limit = 2000);
+    // Finishes what is queued, then joins. What the last works return is posted, and runs if the loop still does.
+    ~DatabaseThreads();
+    DatabaseThreads(const DatabaseThreads&) = delete;
+    DatabaseThreads& operator=(const DatabaseThreads&) = delete;
+
+    // False: that queue is full. Any thread.
+    [[nodiscard]] bool submit(Lane lane, Work work);
+    // How many works wait in a lane.
+    std::size_t queued(Lane lane) const;
+
+private:
+    struct Pool;
+    DatabaseThreads();
+    const Pool& pool(Lane lane) const;
+
+    std::unique_ptr<Pool> read_;
+    std::unique_ptr<Pool> write_;
+    std::unique_ptr<Pool> slow_;
+};
+
+}  // namespace backstay::store

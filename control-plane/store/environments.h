@@ -1,0 +1,54 @@
+// Environments: one Odoo database, its filestore and configuration, on the host of one agent.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/clock.h"
+#include "common/domain/orders.h"
+#include "control-plane/store/store.h"
+
+namespace backstay::store {
+
+struct Environment {
+    std::string id;
+    std::string organization_id;
+    std::string project_id;
+    std::string name;
+    std::string description;
+    std::string type;  // production, staging, development
+    std::string agent_id;
+    std::optional<std::string> cluster;
+    std::string database;
+    std::optional<std::string> filestore;  // empty members are found by the agent's inventory
+    std::optional<std::string> odoo_conf;
+    bool is_neutralized = false;
+    TimeMs created_at = 0;
+    TimeMs updated_at = 0;
+};
+
+// As an agent's orders name it.
+EnvironmentOrder to_order(const Environment& environment);
+
+class Environments {
+public:
+    explicit Environments(sqlite::Database& db) : db_(db) {}
+
+    // Gives it its id and times. conflict: the name is taken in the project, or another environment has the database.
+    Result<Environment> create(Environment environment, TimeMs now);
+    Found<Environment> find(std::string_view organization, std::string_view id);
+    // Also hidden ones: of rows that outlive them.
+    Found<Environment> find_any(std::string_view organization, std::string_view id);
+    Result<Listing<Environment>> of_project(std::string_view organization, std::string_view project, const Page& page);
+    Result<std::optional<Environment>> on_agent(std::string_view agent, std::string_view cluster,
+                                                std::string_view database);
+    Result<> update(const Environment& environment);
+    Result<> set_neutralized(std::string_view id, bool neutralized, TimeMs now);
+    Result<> remove(std::string_view organization, std::string_view id, TimeMs now);
+
+private:
+    sqlite::Database& db_;
+};
+
+}  // namespace backstay::store

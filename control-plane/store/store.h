@@ -1,0 +1,36 @@
+// The control plane's database: one SQLite file, its schema kept by numbered migrations. Repositories of this folder
+// are cheap values over a Database: `store::Projects(db).list(...)`. They hold the only SQL of the control plane's
+// registry, and every question about an organization's things takes the organization's id, so that forgetting to scope
+// does not compile. What is hidden (deleted_at) is never answered.
+#pragma once
+
+#include <string>
+
+#include "common/result.h"
+#include "common/sqlite/database.h"
+
+namespace backstay::store {
+
+// Opens an existing store for one thread; not_found with a hint when it was never initialised.
+Result<sqlite::Database> open_store(const std::string& path);
+
+// Makes the file where it is missing and brings its schema up to date; safe beside a running server.
+Result<> prepare_store(const std::string& path);
+
+// One page of a list, and how many rows there are in all.
+struct Page {
+    std::int64_t limit = 50;
+    std::int64_t offset = 0;
+};
+
+template <class T>
+struct Listing {
+    std::vector<T> items;
+    std::int64_t total = 0;
+};
+
+// The answer to "which row": absent when there is none for this organization.
+template <class T>
+using Found = Result<std::optional<T>>;
+
+}  // namespace backstay::store
