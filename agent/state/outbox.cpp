@@ -1,0 +1,61 @@
+#include "agent/state/outbox.h"
+
+namespace backstay {
+
+using control_plane::Report;
+using control_plane::ReportKind;
+
+Result<> Outbox::add(sqlite::Transaction& transaction, const std::string& job_id, Report report) {
+    sqlite::Database& database = transaction.database();
+    std::int64_t next = 0;
+    {
+        auto job =
+            TRY(database.query("SELECT fence, next_seq, reported, operation_id FROM jobs WHERE job_id = $1", {job_id}));
+        if (!TRY(job.step())) return Error(Errc::not_found, "there is no job " + job_id);
+        if (!job.boolean(2)) return {};
+        report.job_id = job_id;
+        report.fence = job.integer(0);
+        next = job.integer(1);
+        if (report.operation_id.empty()) report.operation_id = job.text(3);
+    }
+    const std::string kind(json::encode(report.kind).as_string());
+    if (report.kind == ReportKind::progress) {
+        report.seq = next - 1;
+        const std::string text = json::encode_text(report);
+        const auto replaced = TRY(database.run(
+            "UPDATE outbox SET report_json = $1 WHERE job_id = $2 AND fence = $3 AND seq = $4 AND kind = 'progress'",
+            {text, job_id, report.fence, report.seq}));
+        if (replaced > 0) return {};
+    }
+    report.seq = next;
+    const std::string text = json::encode_text(report);
+    TRY(database.run("INSERT INTO outbox (job_id, fence, seq, kind, report_json) VALUES ($1, $2, $3, $4, $5)",
+                     {job_id, report.fence, report.seq, kind, text}));
+    TRY(database.run("UPDATE jobs SET next_seq = $1 WHERE job_id = $2", {next + 1, job_id}));
+    return {};
+}
+
+Result<std::vector<Report>> Outbox::oldest(std::size_t limit) {
+    std::vector<Report> reports;
+    auto rows = TRY(database_.query("SELECT report_json FROM outbox ORDER BY id LIMIT $1", {limit}));
+    while (TRY(rows.step())) reports.push_back(TRY(json::decode_text<Report>(rows.text(0), json::kLenient)));
+    return reports;
+}
+
+Result<> Outbox::acknowledge(const std::string& job_id, std::int64_t fence, std::int64_t seq) {
+    TRY(database_.run("DELETE FROM outbox WHERE job_id = $1 AND fence = $2 AND seq <= $3", {job_id, fence, seq}));
+    return {};
+}
+
+Result<> Outbox::drop(const std::string& job_id, std::int64_t fence) {
+    TRY(database_.run("DELETE FROM outbox WHERE job_id = $1 AND fence <= $2", {job_id, fence}));
+    return {};
+}
+
+Result<std::int64_t> Outbox::size() {
+    auto row = TRY(database_.query("SELECT count(*) FROM outbox"));
+    TRY(row.step());
+    return row.integer(0);
+}
+
+}  // namespace backstay

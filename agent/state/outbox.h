@@ -1,0 +1,32 @@
+// What the control plane has not acknowledged yet. Adding happens inside the transaction of the fact that is reported;
+// jobs that the control plane does not hear of (JobRow::reported) add nothing.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/sqlite/database.h"
+#include "common/sqlite/transaction.h"
+#include "control-plane-client/protocol.h"
+
+namespace backstay {
+
+class Outbox {
+public:
+    explicit Outbox(sqlite::Database& database) : database_(database) {}
+
+    // Fills in job, fence and the next number. A progress report replaces the job's last one when nothing followed it.
+    static Result<> add(sqlite::Transaction& transaction, const std::string& job_id, control_plane::Report report);
+
+    Result<std::vector<control_plane::Report>> oldest(std::size_t limit);
+    Result<> acknowledge(const std::string& job_id, std::int64_t fence, std::int64_t seq);
+    // Everything of that job up to that fence.
+    Result<> drop(const std::string& job_id, std::int64_t fence);
+    Result<std::int64_t> size();
+
+private:
+    sqlite::Database& database_;
+};
+
+}  // namespace backstay

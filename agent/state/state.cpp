@@ -1,0 +1,21 @@
+#include "agent/state/state.h"
+
+#include "agent/state/agent_migrations.h"
+#include "common/files/files.h"
+#include "common/sqlite/migrations.h"
+
+namespace backstay {
+
+Result<sqlite::Database> open_state(const std::string& state_dir) {
+    TRY(make_folders(state_dir, 0700));
+    // Long enough for another thread's commit on a disk that a backup keeps busy.
+    sqlite::OpenOptions options;
+    options.busy_timeout_ms = 60'000;
+    sqlite::Database database = TRY(sqlite::Database::open(state_dir + "/agent.db", options).context("open the state"));
+    TRY(sqlite::migrate(database, agent_migrations()).context("open the state"));
+    // Small: the agent is to be small when idle, and its tables are.
+    TRY(database.run_script("PRAGMA cache_size = -256"));
+    return database;
+}
+
+}  // namespace backstay
