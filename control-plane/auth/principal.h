@@ -43,6 +43,12 @@ public:
         both.bits_ = bits_ & other.bits_;
         return both;
     }
+    // What either grants.
+    Permissions join(Permissions other) const {
+        Permissions either;
+        either.bits_ = bits_ | other.bits_;
+        return either;
+    }
     std::string words() const;
     friend bool operator==(Permissions, Permissions) = default;
 

@@ -18,7 +18,7 @@ DestinationRow read(const sqlite::Statement& row) {
     destination.organization_id = row.text(1);
     destination.name = row.text(2);
     destination.type = row.text(3);
-    destination.config_box = row.blob(4);
+    destination.config_box = row.text(4);
     destination.agent_id = row.optional_text(5);
     destination.is_default = row.boolean(6);
     destination.encrypt = row.boolean(7);

@@ -18,7 +18,7 @@ struct DestinationRow {
     std::string organization_id;
     std::string name;
     std::string type;
-    sqlite::Blob config_box;
+    std::string config_box;
     std::optional<std::string> agent_id;  // looks at a local path for the connection test
     bool is_default = false;
     bool encrypt = false;

@@ -79,7 +79,7 @@ CREATE TABLE destinations (
     organization_id TEXT NOT NULL REFERENCES organizations (id),
     name TEXT NOT NULL,
     type TEXT NOT NULL,
-    config_box BLOB NOT NULL, -- the whole configuration, sealed
+    config_box TEXT NOT NULL, -- the whole configuration, sealed
     agent_id TEXT,            -- where a local path is looked at for the connection test
     is_default INTEGER NOT NULL DEFAULT 0,
     encrypt INTEGER NOT NULL DEFAULT 0,

@@ -1,0 +1,154 @@
+#include "control-plane/auth/gate.h"
+
+#include "control-plane/api/answer.h"
+#include "control-plane/store/agents.h"
+#include "control-plane/store/api_keys.h"
+#include "control-plane/store/organizations.h"
+
+namespace backstay::auth {
+namespace {
+
+Error missing() { return api::problem(401, "missing_auth", "send a token or an API key as `Authorization: Bearer …`"); }
+
+Error no_organization() { return api::not_found("organization"); }
+
+// The role that the token itself gives in this organization.
+std::optional<Role> claimed_role(const Claims& claims, const store::Organization& organization) {
+    for (const OrganizationClaim& claim : claims.organizations) {
+        if (claim.id == organization.id) return claim.role;
+    }
+    if (claims.organization_id == organization.id) return claims.role;
+    return std::nullopt;
+}
+
+bool names_organization(const Claims& claims, const std::string& id) {
+    if (claims.organization_id == id) return true;
+    for (const OrganizationClaim& claim : claims.organizations) {
+        if (claim.id == id) return true;
+    }
+    return false;
+}
+
+Result<store::Organization> choose(const Claims& claims, std::string_view slug, sqlite::Database& db) {
+    store::Organizations organizations(db);
+    std::optional<store::Organization> found;
+    if (!slug.empty()) {
+        found = TRY(organizations.by_slug(slug));
+    } else if (claims.organization_id) {
+        found = TRY(organizations.by_id(*claims.organization_id));
+    } else if (claims.organizations.size() == 1) {
+        found = TRY(organizations.by_id(claims.organizations.front().id));
+    } else {
+        return api::problem(400, "org_required", "name the organization in the header X-Org-Slug");
+    }
+    if (!found) return no_organization();
+    return std::move(*found);
+}
+
+// Who belongs to it: those whose token names it, and members that the store knows.
+Result<Role> role_in(const Claims& claims, const store::Organization& organization, sqlite::Database& db) {
+    if (const auto role = claimed_role(claims, organization)) return *role;
+    const auto member = TRY(store::Organizations(db).role_of(organization.id, claims.subject));
+    if (member) return parse_role(*member).value_or(Role::viewer);
+    if (names_organization(claims, organization.id)) return Role::viewer;
+    return no_organization();
+}
+
+Principal user_principal(const Claims& claims, Role role) {
+    Principal principal;
+    principal.kind = Principal::Kind::user;
+    principal.id = claims.subject;
+    principal.name = claims.name;
+    principal.role = role;
+    principal.permissions = Permissions::of(role);
+    if (claims.permissions) principal.permissions = principal.permissions.meet(*claims.permissions);
+    principal.project_id = claims.project_id;
+    return principal;
+}
+
+Error token_problem(const Error& error) {
+    const auto fact = error.facts().find("token");
+    const std::string why = fact == error.facts().end() ? "malformed" : fact->second;
+    if (why == "expired") return api::problem(401, "token_expired", "the token has expired");
+    return api::problem(401, "invalid_token", "the token is not accepted here (" + why + ")");
+}
+
+}  // namespace
+
+Result<Claims> Gate::claims_of(const Credential& credential, TimeMs now) const {
+    auto token = verifier_.verify(credential.secret, now);
+    if (!token) return token_problem(token.error());
+    auto claims = TRY(read_claims(*token));
+    if (credential.from_query && (claims.lifetime_s <= 0 || claims.lifetime_s > kQueryTokenSeconds)) {
+        return api::problem(401, "token_too_long_lived", "a token in a URL may live for 5 minutes at most");
+    }
+    return claims;
+}
+
+Result<Admission> Gate::admit_member(const Credential& credential, std::string_view slug, sqlite::Database& db,
+                                     TimeMs now) const {
+    switch (credential.kind) {
+        case Credential::Kind::none:
+            return missing();
+        case Credential::Kind::agent:
+            return api::problem(401, "invalid_auth", "an agent's credential opens nothing here");
+        case Credential::Kind::api_key:
+            return admit_key(credential, slug, db, now);
+        case Credential::Kind::token:
+            break;
+    }
+    const auto claims = TRY(claims_of(credential, now));
+    const auto organization = TRY(choose(claims, slug, db));
+    const Role role = TRY(role_in(claims, organization, db));
+    return Admission{user_principal(claims, role), organization.id};
+}
+
+Result<Admission> Gate::admit_user(const Credential& credential, sqlite::Database& db, TimeMs now) const {
+    if (credential.kind == Credential::Kind::none) return missing();
+    if (credential.kind != Credential::Kind::token) {
+        return api::problem(403, "user_required", "this is for people, not for API keys or agents");
+    }
+    const auto claims = TRY(claims_of(credential, now));
+    Admission admission{user_principal(claims, claims.role.value_or(Role::viewer)), ""};
+    if (claims.organization_id) {
+        const auto organization = TRY(store::Organizations(db).by_id(*claims.organization_id));
+        if (organization) admission.organization_id = organization->id;
+    }
+    return admission;
+}
+
+Result<Admission> Gate::admit_key(const Credential& credential, std::string_view slug, sqlite::Database& db,
+                                  TimeMs now) const {
+    if (credential.from_query) return api::problem(401, "invalid_auth", "an API key never stands in a URL");
+    auto key = TRY(store::ApiKeys(db).by_hash(hash_secret(credential.secret), now));
+    if (!key) return api::problem(401, "invalid_key", "the API key is unknown, revoked or expired");
+    if (!slug.empty()) {
+        const auto organization = TRY(store::Organizations(db).by_slug(slug));
+        if (!organization || organization->id != key->organization_id) return no_organization();
+    }
+    Principal principal;
+    principal.kind = Principal::Kind::api_key;
+    principal.id = key->id;
+    principal.name = "api-key:" + key->prefix;
+    principal.role = key->mode == "rw" ? Role::developer : Role::viewer;
+    principal.permissions = Permissions::parse(key->permissions).value_or(Permissions());
+    principal.read_only = key->mode == "ro";
+    principal.project_id = std::move(key->project_id);
+    return Admission{std::move(principal), std::move(key->organization_id)};
+}
+
+Result<Admission> Gate::admit_agent(const Credential& credential, sqlite::Database& db) const {
+    if (credential.kind == Credential::Kind::none) return missing();
+    if (credential.kind != Credential::Kind::agent) {
+        return api::problem(401, "invalid_auth", "this is for agents with their own credential");
+    }
+    const auto agent = TRY(store::Agents(db).by_credential(hash_secret(credential.secret)));
+    if (!agent) return api::problem(401, "unknown_agent", "the agent is not enrolled here, or was removed");
+    Principal principal;
+    principal.kind = Principal::Kind::agent;
+    principal.id = agent->id;
+    principal.name = "agent:" + agent->name;
+    return Admission{std::move(principal), agent->organization_id};
+}
+
+}  // namespace backstay::auth
