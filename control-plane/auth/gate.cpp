@@ -130,7 +130,7 @@ Result<Admission> Gate::admit_key(const Credential& credential, std::string_view
     principal.kind = Principal::Kind::api_key;
     principal.id = key->id;
     principal.name = "api-key:" + key->prefix;
-    principal.role = key->mode == "rw" ? Role::developer : Role::viewer;
+    principal.role = key->mode == "rw" ? Role::admin : Role::viewer;
     principal.permissions = Permissions::parse(key->permissions).value_or(Permissions());
     principal.read_only = key->mode == "ro";
     principal.project_id = std::move(key->project_id);
