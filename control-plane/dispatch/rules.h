@@ -39,6 +39,7 @@ struct Job {
     std::string agent_id;
     std::optional<std::string> environment_id;  // on which it acts; a restore's is its target
     std::optional<std::string> backup_id;       // which backup it makes, reads, copies or removes
+    std::string operation_id;                   // what its reports are about; ours carry the job's own id
     std::string order;  // JSON; destinations by id only, their configuration is added when handed out
     JobState state = JobState::queued;
     std::int64_t fence = 0;  // 0 stays 0 for a job that the agent started by itself

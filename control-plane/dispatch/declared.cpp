@@ -1,0 +1,164 @@
+#include "control-plane/dispatch/declared.h"
+
+#include "common/domain/orders.h"
+#include "common/json/json.h"
+#include "control-plane/dispatch/job_rows.h"
+#include "control-plane/dispatch/orders.h"
+#include "control-plane/operations/history.h"
+#include "control-plane/operations/lifecycle.h"
+#include "control-plane/store/environments.h"
+
+namespace backstay::dispatch {
+namespace {
+
+using operations::Kind;
+using operations::OperationRow;
+
+struct Shape {
+    std::string_view job_kind;
+    Kind kind;
+    std::string_view id_member;  // which member of the order is the operation's id
+};
+constexpr Shape kShapes[] = {
+    {"backup", Kind::backup, "backupId"},
+    {"restore", Kind::restore, "restoreId"},
+    {"verify", Kind::verification, "verificationId"},
+    {"copy", Kind::copy, "copyId"},
+    {"delete", Kind::deletion, "deletionId"},
+    {"undo", Kind::undo, "undoId"},
+    {"test_destination", Kind::destination_test, "testId"},
+};
+
+std::optional<std::string> text_member(const json::Object& object, std::string_view name) {
+    const json::Value* value = object.if_contains(name);
+    if (value == nullptr || !value->is_string()) return std::nullopt;
+    return std::string(value->get_string());
+}
+
+// The environment that the agent's words mean: by id when we gave it, else by cluster and database.
+Result<std::optional<store::Environment>> environment_of(sqlite::Database& db, const store::Agent& agent,
+                                                         const json::Object& order, std::string_view member) {
+    const json::Value* value = order.if_contains(member);
+    if (value == nullptr || !value->is_object()) return std::optional<store::Environment>();
+    auto named = json::decode<EnvironmentOrder>(*value, json::kLenient);
+    if (!named) return std::optional<store::Environment>();
+    store::Environments environments(db);
+    auto found = TRY(environments.find(agent.organization_id, named->environment_id));
+    if (found) return found;
+    auto there = TRY(environments.on_agent(agent.id, named->cluster.value_or(""), named->database));
+    if (there) return there;
+    return environments.on_agent(agent.id, "", named->database);
+}
+
+Result<> insert_history(sqlite::Database& db, const OperationRow& operation, const json::Object& order,
+                        const std::string& agent_id, const std::optional<store::Environment>& environment,
+                        const std::optional<store::Environment>& source) {
+    if (operation.kind == Kind::backup) {
+        if (TRY(operations::find_backup_row(db, operation.id))) return {};
+        operations::BackupRow row;
+        row.id = operation.id;
+        row.organization_id = operation.organization_id;
+        if (environment) row.project_id = environment->project_id;
+        row.environment_id = operation.environment_id;
+        row.agent_id = agent_id;
+        row.scope = text_member(order, "scope").value_or("full");
+        row.trigger_kind = text_member(order, "trigger").value_or("manual");
+        row.label = text_member(order, "label");
+        row.created_at = operation.created_at;
+        row.performed_by = operation.performed_by;
+        return operations::insert_backup(db, row);
+    }
+    if (operation.kind == Kind::restore) {
+        if (TRY(operations::find_restore_row(db, operation.id))) return {};
+        operations::RestoreRow row;
+        row.id = operation.id;
+        row.organization_id = operation.organization_id;
+        row.backup_id = operation.backup_id.value_or("");
+        if (source) row.source_environment_id = source->id;
+        row.target_environment_id = operation.environment_id;
+        row.agent_id = agent_id;
+        row.target_type = text_member(order, "targetType").value_or("same");
+        row.scope = text_member(order, "scope").value_or("all");
+        row.created_at = operation.created_at;
+        row.performed_by = operation.performed_by;
+        return operations::insert_restore(db, row);
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<Job> declare_job(sqlite::Database& db, const store::Agent& agent, const control_plane::Report& report,
+                        TimeMs now) {
+    if (!report.declared) return Error(Errc::invalid, "a declaration is missing");
+    const json::Object& order = report.declared->order;
+    const Shape* shape = nullptr;
+    for (const Shape& known : kShapes) {
+        if (known.job_kind == report.declared->kind) shape = &known;
+    }
+    if (shape == nullptr) return Error(Errc::invalid, "kind " + report.declared->kind + " is not known here");
+
+    OperationRow operation;
+    operation.id = text_member(order, shape->id_member).value_or(report.operation_id);
+    if (operation.id.empty()) operation.id = report.job_id;
+    if (TRY(operations::find_operation(db, operation.id))) {
+        return Error(Errc::conflict, "operation " + operation.id + " belongs to another job");
+    }
+    operation.kind = shape->kind;
+    operation.organization_id = agent.organization_id;
+    operation.backup_id = operation.kind == Kind::backup ? operation.id : text_member(order, "backupId");
+    operation.subject = text_member(order, "restoreId").value_or("");
+    operation.job_id = report.job_id;
+    operation.performed_by = "agent:" + agent.name;
+    operation.created_at = report.at.ms;
+    const auto environment = TRY(environment_of(db, agent, order, order.contains("target") ? "target" : "environment"));
+    const auto source = TRY(environment_of(db, agent, order, "source"));
+    if (environment) operation.environment_id = environment->id;
+
+    Job job;
+    job.id = report.job_id;
+    job.kind = shape->job_kind;
+    job.organization_id = agent.organization_id;
+    job.agent_id = agent.id;
+    job.environment_id = operation.environment_id;
+    job.backup_id = operation.backup_id;
+    job.operation_id = operation.id;
+    job.order = json::serialize(json::Value(without_secrets(order)));
+    job.state = JobState::accepted;
+    job.created_at = job.not_before = job.waiting_since = report.at.ms;
+    job.started_at = job.moved_at = now;
+    TRY(insert_job(db, job));
+    TRY(operations::insert_operation(db, operation));
+    TRY(insert_history(db, operation, order, agent.id, environment, source));
+    TRY(operations::begin(db, operation, 1, now));
+    return job;
+}
+
+Result<std::optional<OperationRow>> open_inner_operation(sqlite::Database& db, const Job& job,
+                                                         std::string_view operation_id, TimeMs now) {
+    const json::Value order = TRY(json::parse(job.order));
+    const json::Value* safety = order.is_object() ? order.get_object().if_contains("safetyBackup") : nullptr;
+    if (safety == nullptr || !safety->is_object()) return std::optional<OperationRow>();
+    const json::Object& inner = safety->get_object();
+    if (text_member(inner, "backupId") != operation_id) return std::optional<OperationRow>();
+
+    OperationRow operation;
+    operation.id = operation_id;
+    operation.kind = Kind::backup;
+    operation.organization_id = job.organization_id;
+    operation.environment_id = job.environment_id;
+    operation.backup_id = operation.id;
+    operation.job_id = job.id;
+    operation.performed_by = "system";
+    operation.created_at = now;
+    std::optional<store::Environment> environment;
+    if (job.environment_id) {
+        environment = TRY(store::Environments(db).find_any(job.organization_id, *job.environment_id));
+    }
+    TRY(operations::insert_operation(db, operation));
+    TRY(insert_history(db, operation, inner, job.agent_id, environment, std::nullopt));
+    TRY(operations::begin(db, operation, 1, now));
+    return std::optional<OperationRow>(std::move(operation));
+}
+
+}  // namespace backstay::dispatch

@@ -1,0 +1,243 @@
+#include "control-plane/dispatch/desk.h"
+
+#include <algorithm>
+#include <set>
+
+#include "common/domain/reasons.h"
+#include "common/log.h"
+#include "control-plane/dispatch/job_rows.h"
+#include "control-plane/dispatch/sessions.h"
+#include "control-plane/operations/lifecycle.h"
+
+namespace backstay::dispatch {
+namespace {
+
+using control_plane::Assignment;
+using control_plane::AssignmentsAnswer;
+using control_plane::AssignmentsRequest;
+using control_plane::Heartbeat;
+using control_plane::HeartbeatAnswer;
+
+bool is_out(const Job& job) { return job.state == JobState::leased || job.state == JobState::accepted; }
+
+// Runs `apply` on the job's operation, when it has one.
+template <class Apply>
+Result<> on_operation(sqlite::Database& db, const Job& job, Stir& stir, Apply apply) {
+    auto operation = TRY(operations::find_operation(db, job.operation_id));
+    if (!operation) return {};
+    stir.operations.insert(operation->id);
+    return apply(*operation);
+}
+
+Result<> end_by_us(sqlite::Database& db, const Job& job, TimeMs now, Stir& stir) {
+    stir.agents.insert(job.agent_id);
+    return on_operation(db, job, stir, [&](operations::OperationRow& operation) -> Result<> {
+        if (operations::is_ended(operation)) return {};
+        if (job.outcome == "cancelled") return operations::cancel(db, operation, job.message, now);
+        return operations::fail(db, operation, job.reason, job.message, now);
+    });
+}
+
+// The assignment of a leased job; absent: it cannot go out and has failed.
+Result<std::optional<Assignment>> make_assignment(sqlite::Database& db, Job& job, const OpenDestination& open,
+                                                  TimeMs now, Stir& stir) {
+    const json::Value stored = TRY(json::parse(job.order));
+    auto order =
+        with_secrets(stored.as_object(), [&](std::string_view id) { return open(db, job.organization_id, id); });
+    if (!order) {
+        finish(job, "failed", reason::kNoDestination, order.error().message());
+        TRY(update_job(db, job));
+        TRY(end_by_us(db, job, now, stir));
+        return std::optional<Assignment>();
+    }
+    Assignment assignment;
+    assignment.job_id = job.id;
+    assignment.fence = job.fence;
+    assignment.attempt = job.attempt;
+    assignment.kind = job.kind;
+    assignment.lease_ms = kLeaseMs;
+    assignment.order = std::move(*order);
+    return std::optional<Assignment>(std::move(assignment));
+}
+
+// A database that a job works on, so that no second one begins; deletions and copies touch none.
+bool occupies(const Job& job) {
+    return job.environment_id && (job.kind == "backup" || job.kind == "restore" || job.kind == "undo");
+}
+
+class Counter {
+public:
+    Counter(sqlite::Database& db, const OpenDestination& open, TimeMs now, Stir& stir)
+        : db_(db), open_(open), now_(now), stir_(stir) {}
+
+    Result<AssignmentsAnswer> serve(std::vector<Job> jobs, std::int32_t free_slots, TimeMs heard_at) {
+        for (Job& job : jobs) {
+            if (is_out(job) && occupies(job)) busy_.insert(*job.environment_id);
+        }
+        slots_ = free_slots;
+        for (Job& job : jobs) {
+            if (is_out(job)) TRY(tell_again(job));
+        }
+        for (Job& job : jobs) {
+            if (may_hand_out(job, now_, heard_at)) TRY(hand(job));
+        }
+        return std::move(answer_);
+    }
+
+private:
+    Result<> tell_again(Job& job) {
+        if (job.state == JobState::leased && !is_quick(job.kind)) --slots_;
+        if (!due_to_tell(job, now_)) return {};
+        job.told_at = now_;
+        if (job.cancel_requested) {
+            answer_.cancel.push_back(job.id);
+        } else {
+            auto assignment = TRY(make_assignment(db_, job, open_, now_, stir_));
+            if (!assignment) return {};
+            answer_.assignments.push_back(std::move(*assignment));
+        }
+        return update_job(db_, job);
+    }
+
+    Result<> hand(Job& job) {
+        if (!is_quick(job.kind) && slots_ <= 0) return {};
+        if (occupies(job) && busy_.contains(*job.environment_id)) return {};
+        job = hand_out(std::move(job), now_);
+        auto assignment = TRY(make_assignment(db_, job, open_, now_, stir_));
+        if (!assignment) return {};
+        if (!is_quick(job.kind)) --slots_;
+        if (occupies(job)) busy_.insert(*job.environment_id);
+        log::info("job handed out",
+                  {{"job", job.id}, {"kind", job.kind}, {"agent", job.agent_id}, {"fence", job.fence}});
+        answer_.assignments.push_back(std::move(*assignment));
+        return update_job(db_, job);
+    }
+
+    sqlite::Database& db_;
+    const OpenDestination& open_;
+    TimeMs now_;
+    Stir& stir_;
+    std::int32_t slots_ = 0;
+    std::set<std::string> busy_;
+    AssignmentsAnswer answer_;
+};
+
+Result<> renew_held(sqlite::Database& db, const store::Agent& agent, const control_plane::HeldJob& held, TimeMs now,
+                    HeartbeatAnswer& answer, Stir& stir) {
+    auto job = TRY(find_job(db, held.job_id));
+    // One that the agent began by itself may not have been declared yet: its outbox will tell.
+    if (!job && held.fence == 0) return {};
+    const JobState before = job ? job->state : JobState::finished;
+    if (!job || job->agent_id != agent.id || !renew(*job, held.fence, now)) {
+        answer.lost.push_back(held);
+        return {};
+    }
+    TRY(update_job(db, *job));
+    if (before != JobState::queued) return {};
+    // It was given up for lost and is not: what it did goes on.
+    return on_operation(db, *job, stir, [&](operations::OperationRow& operation) -> Result<> {
+        operation.phase = Phase::running;
+        return operations::refresh(db, operation, now);
+    });
+}
+
+}  // namespace
+
+Result<> enqueue(sqlite::Database& db, NewJob wanted, TimeMs now, Stir& stir) {
+    operations::OperationRow& operation = wanted.operation;
+    operation.job_id = operation.id;
+    operation.created_at = now;
+    Job job;
+    job.id = operation.id;
+    job.kind = wanted.kind;
+    job.organization_id = operation.organization_id;
+    job.agent_id = wanted.agent_id;
+    job.environment_id = operation.environment_id;
+    job.backup_id = operation.backup_id;
+    job.operation_id = operation.id;
+    job.order = json::serialize(json::Value(without_secrets(std::move(wanted.order))));
+    job.created_at = job.not_before = job.waiting_since = now;
+    job.timeout_ms = wanted.timeout_ms;
+    TRY(insert_job(db, job));
+    TRY(operations::insert_operation(db, operation));
+    stir.agents.insert(job.agent_id);
+    // The verdict of a pending operation, and the stream's first event.
+    return operations::wait_again(db, operation, "waiting for the agent", now);
+}
+
+Result<bool> cancel_job(sqlite::Database& db, std::string_view job_id, TimeMs now, Stir& stir) {
+    auto job = TRY(find_job(db, job_id));
+    if (!job || job->state == JobState::finished) return true;
+    const bool ended = request_cancel(*job);
+    TRY(update_job(db, *job));
+    stir.agents.insert(job->agent_id);
+    if (ended) TRY(end_by_us(db, *job, now, stir));
+    return ended;
+}
+
+Result<HeartbeatAnswer> take_heartbeat(sqlite::Database& db, const store::Agent& agent, const Heartbeat& heartbeat,
+                                       TimeMs now, Stir& stir) {
+    TRY(meet(db, agent.id, heartbeat.instance_id, true, now));
+    store::AgentSigns signs;
+    signs.instance_id = heartbeat.instance_id;
+    signs.version = heartbeat.agent_version;
+    signs.protocol_version = heartbeat.protocol_version;
+    signs.seen_at = now;
+    signs.clock_skew_ms = heartbeat.sent_at.ms - now;
+    if (heartbeat.inventory) signs.inventory = json::encode_text(*heartbeat.inventory);
+    TRY(store::Agents(db).note_signs(agent.id, signs));
+
+    HeartbeatAnswer answer;
+    answer.server_time = {now};
+    answer.interval_ms = kHeartbeatMs;
+    answer.inventory_wanted = !heartbeat.inventory && !agent.inventory_at;
+    for (const control_plane::HeldJob& held : heartbeat.jobs) {
+        TRY(renew_held(db, agent, held, now, answer, stir));
+    }
+    for (Job& job : TRY(unfinished_jobs_of_agent(db, agent.id))) {
+        if (!job.cancel_requested || !is_out(job)) continue;
+        job.told_at = now;
+        TRY(update_job(db, job));
+        answer.cancel.push_back(job.id);
+    }
+    return answer;
+}
+
+Result<AssignmentsAnswer> next_assignments(sqlite::Database& db, const store::Agent& agent,
+                                           const AssignmentsRequest& request, const OpenDestination& open, TimeMs now,
+                                           Stir& stir) {
+    const SessionRow session = TRY(meet(db, agent.id, request.instance_id, false, now));
+    TRY(store::Agents(db).note_seen(agent.id, now));
+    Counter counter(db, open, now, stir);
+    return counter.serve(TRY(unfinished_jobs_of_agent(db, agent.id)), std::clamp(request.free_slots, 0, 16),
+                         session.heard_at);
+}
+
+Result<> sweep_jobs(sqlite::Database& db, TimeMs now, Stir& stir) {
+    for (Job& job : TRY(unfinished_jobs(db))) {
+        const SessionRow session = TRY(session_of(db, job.agent_id));
+        const SweepResult result = sweep(job, now, session.heard_at);
+        if (result.what == Sweep::nothing) continue;
+        TRY(update_job(db, job));
+        log::warning("job swept", {{"job", job.id}, {"kind", job.kind}, {"reason", result.reason}});
+        if (result.what == Sweep::requeue) {
+            stir.agents.insert(job.agent_id);
+            TRY(on_operation(db, job, stir, [&](operations::OperationRow& operation) {
+                return operations::wait_again(db, operation, result.message, now);
+            }));
+        } else {
+            TRY(end_by_us(db, job, now, stir));
+        }
+    }
+    return {};
+}
+
+Result<> restart_leases(sqlite::Database& db, TimeMs now) {
+    for (Job& job : TRY(unfinished_jobs(db))) {
+        restart_lease(job, now);
+        TRY(update_job(db, job));
+    }
+    return {};
+}
+
+}  // namespace backstay::dispatch

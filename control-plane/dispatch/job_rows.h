@@ -1,0 +1,27 @@
+// Jobs as rows. Every function runs on the thread of its connection, inside the caller's transaction.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/result.h"
+#include "common/sqlite/database.h"
+#include "control-plane/dispatch/rules.h"
+
+namespace backstay::dispatch {
+
+Result<> insert_job(sqlite::Database& db, const Job& job);
+// Writes everything that the rules change; identity and order stay.
+Result<> update_job(sqlite::Database& db, const Job& job);
+Result<std::optional<Job>> find_job(sqlite::Database& db, std::string_view id);
+
+// Unfinished jobs, oldest first.
+Result<std::vector<Job>> unfinished_jobs(sqlite::Database& db);
+Result<std::vector<Job>> unfinished_jobs_of_agent(sqlite::Database& db, std::string_view agent_id);
+// Those that change or read this environment's database (deletions and copies do neither).
+Result<std::vector<Job>> busy_jobs_of_environment(sqlite::Database& db, std::string_view environment_id);
+Result<std::vector<Job>> unfinished_jobs_of_backup(sqlite::Database& db, std::string_view backup_id);
+
+}  // namespace backstay::dispatch

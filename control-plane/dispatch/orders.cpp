@@ -1,0 +1,73 @@
+#include "control-plane/dispatch/orders.h"
+
+#include <array>
+
+namespace backstay::dispatch {
+namespace {
+
+using Open = std::function<Result<std::optional<DestinationOrder>>(std::string_view)>;
+
+// Members of orders that hold destinations (common/domain/orders.h).
+constexpr std::array<std::string_view, 3> kLists = {"destinations", "from", "to"};
+
+void empty_config(json::Value& destination) {
+    if (json::Object* object = destination.if_object()) (*object)["config"] = json::Object();
+}
+
+// A backup order names where it must write: there none may be missing. Elsewhere the list says where to read or remove.
+Result<json::Array> fill_list(const json::Array& list, bool all_needed, const Open& open) {
+    json::Array filled;
+    std::string missing;
+    for (const json::Value& item : list) {
+        const json::Object* object = item.if_object();
+        const json::Value* id = object == nullptr ? nullptr : object->if_contains("id");
+        if (id == nullptr || !id->is_string()) return Error(Errc::corrupted, "an order's destination has no id");
+        auto found = TRY(open(std::string_view(id->get_string())));
+        if (found) {
+            filled.push_back(json::encode(*found));
+        } else {
+            missing = id->get_string();
+        }
+    }
+    if (!missing.empty() && (all_needed || filled.empty())) {
+        return Error(Errc::not_found, "destination " + missing + " does not exist any more");
+    }
+    return filled;
+}
+
+Result<> fill(json::Object& order, const Open& open) {
+    const bool writes = order.contains("encryptFor");
+    for (const std::string_view name : kLists) {
+        json::Value* list = order.if_contains(name);
+        if (list == nullptr || !list->is_array()) continue;
+        *list = TRY(fill_list(list->get_array(), writes || name == "to", open));
+    }
+    if (json::Value* one = order.if_contains("destination")) {
+        const json::Array filled = TRY(fill_list(json::Array{*one}, true, open));
+        *one = filled.front();
+    }
+    json::Value* safety = order.if_contains("safetyBackup");
+    if (safety != nullptr && safety->is_object()) TRY(fill(safety->get_object(), open));
+    return {};
+}
+
+}  // namespace
+
+json::Object without_secrets(json::Object order) {
+    for (const std::string_view name : kLists) {
+        json::Value* list = order.if_contains(name);
+        if (list == nullptr || !list->is_array()) continue;
+        for (json::Value& item : list->get_array()) empty_config(item);
+    }
+    if (json::Value* one = order.if_contains("destination")) empty_config(*one);
+    json::Value* safety = order.if_contains("safetyBackup");
+    if (safety != nullptr && safety->is_object()) *safety = without_secrets(std::move(safety->get_object()));
+    return order;
+}
+
+Result<json::Object> with_secrets(json::Object order, const Open& open) {
+    TRY(fill(order, open));
+    return order;
+}
+
+}  // namespace backstay::dispatch

@@ -1,0 +1,45 @@
+#include "control-plane/dispatch/sessions.h"
+
+namespace backstay::dispatch {
+
+Result<SessionRow> session_of(sqlite::Database& db, std::string_view agent_id) {
+    auto rows = TRY(
+        db.query("SELECT instance_id, seen_at, heard_at, gone FROM agent_sessions WHERE agent_id = $1", {agent_id}));
+    SessionRow out;
+    if (!TRY(rows.step())) return out;
+    out.session.instance_id = rows.text(0);
+    out.session.seen_at = rows.integer(1);
+    out.heard_at = rows.integer(2);
+    out.session.gone = rows.boolean(3);
+    return out;
+}
+
+Result<SessionRow> meet(sqlite::Database& db, std::string_view agent_id, std::string_view instance_id, bool heartbeat,
+                        TimeMs now) {
+    SessionRow row = TRY(session_of(db, agent_id));
+    if (is_duplicate(row.session, instance_id, now)) {
+        return Error(Errc::conflict, "another process with this identity is alive").with_reason("duplicate_agent");
+    }
+    row.session.instance_id = instance_id;
+    row.session.seen_at = now;
+    row.session.gone = false;
+    if (heartbeat) row.heard_at = now;
+    static constexpr std::string_view kSql =
+        "INSERT INTO agent_sessions (agent_id, instance_id, seen_at, heard_at, gone) VALUES ($1, $2, $3, $4, 0) ON "
+        "CONFLICT (agent_id) DO UPDATE SET instance_id = excluded.instance_id, seen_at = excluded.seen_at, heard_at = "
+        "excluded.heard_at, gone = 0";
+    TRY(db.run(kSql, {agent_id, instance_id, now, row.heard_at}));
+    return row;
+}
+
+Result<> note_gone(sqlite::Database& db, std::string_view agent_id, std::string_view instance_id) {
+    TRY(db.run("UPDATE agent_sessions SET gone = 1 WHERE agent_id = $1 AND instance_id = $2", {agent_id, instance_id}));
+    return {};
+}
+
+Result<bool> is_alive(sqlite::Database& db, std::string_view agent_id, TimeMs now) {
+    const SessionRow row = TRY(session_of(db, agent_id));
+    return !row.session.instance_id.empty() && !row.session.gone && now - row.session.seen_at < kAliveMs;
+}
+
+}  // namespace backstay::dispatch

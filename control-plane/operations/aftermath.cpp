@@ -1,0 +1,204 @@
+#include "control-plane/operations/aftermath.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "common/json/json.h"
+#include "control-plane/operations/history.h"
+#include "control-plane/operations/lifecycle.h"
+#include "control-plane/store/destinations.h"
+#include "control-plane/store/environments.h"
+
+namespace backstay::operations {
+namespace {
+
+// Text for errorMessage: the agent's or ours, else the verdict's first finding.
+std::optional<std::string> error_of(const OperationRow& operation, std::string_view message) {
+    if (operation.status != "failed" && operation.status != "reverted") return std::nullopt;
+    if (!message.empty()) return std::string(message);
+    if (!operation.failure.empty()) return operation.failure;
+    const auto evidence = json::decode_text<RecoveryEvidence>(operation.evidence, json::kLenient);
+    if (evidence && !evidence->why_not_green.empty()) return evidence->why_not_green.front();
+    return std::string("it failed without saying why");
+}
+
+Result<> show_backup(sqlite::Database& db, const OperationRow& operation, std::string_view message) {
+    auto row = TRY(find_backup_row(db, operation.id));
+    if (!row) return {};
+    if (row->status != "deleting" && row->status != "deleted") {
+        row->status = operation.status;
+        if (!is_ended(operation) || !row->error_message || !message.empty()) {
+            row->error_message = error_of(operation, message);
+        }
+        if (operation.status == "completed" || operation.status == "partial") row->error_message.reset();
+    }
+    row->started_at = operation.started_at;
+    row->completed_at = operation.completed_at;
+    if (operation.status == "completed" && !row->verified_at) row->verified_at = operation.completed_at;
+    return update_backup(db, *row);
+}
+
+Result<> show_restore(sqlite::Database& db, const OperationRow& operation, std::string_view message) {
+    auto row = TRY(find_restore_row(db, operation.id));
+    if (!row) return {};
+    row->status = operation.status;
+    row->started_at = operation.started_at;
+    row->completed_at = operation.completed_at;
+    if (!row->undone_at) row->error_message = error_of(operation, message);
+    return update_restore(db, *row);
+}
+
+Result<> settle_verification(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+    if (operation.status != "completed" || !operation.backup_id) return {};
+    auto row = TRY(find_backup_row(db, *operation.backup_id));
+    if (!row) return {};
+    row->verified_at = now;
+    return update_backup(db, *row);
+}
+
+std::set<std::string> destinations_holding_all(const OperationPlan& plan, const std::vector<CopyRecord>& copies) {
+    std::map<std::string, std::set<std::string>> held;
+    for (const CopyRecord& copy : copies) {
+        if (copy.state == CopyState::uploaded || copy.state == CopyState::verified) {
+            held[copy.destination_id].insert(copy.artifact);
+        }
+    }
+    std::set<std::string> out;
+    for (const auto& [id, names] : held) {
+        if (std::all_of(plan.artifacts.begin(), plan.artifacts.end(),
+                        [&](const std::string& name) { return names.contains(name); })) {
+            out.insert(id);
+        }
+    }
+    return out;
+}
+
+// A destination that has everything by now no longer counts as the one that failed; a new one counts from now on.
+Result<> settle_copy(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+    if (!operation.backup_id) return {};
+    auto backup = TRY(find_operation(db, *operation.backup_id));
+    if (!backup) return {};
+    const auto complete = destinations_holding_all(backup->plan, TRY(copies_of(db, *operation.backup_id)));
+    for (const StepRow& row : TRY(steps_of(db, backup->id))) {
+        const std::string prefix = std::string(step::kRemoteUpload) + ":";
+        if (!row.record.name.starts_with(prefix) || row.record.status != StepStatus::failed) continue;
+        if (!complete.contains(row.record.name.substr(prefix.size()))) continue;
+        StepRecord healed = row.record;
+        healed.status = StepStatus::completed;
+        healed.summary = "copied later by operation " + operation.id;
+        healed.reason.clear();
+        TRY(put_step(db, backup->id, healed, row.sort_order));
+    }
+    for (const std::string& id : complete) {
+        auto& planned = backup->plan.destination_ids;
+        if (std::find(planned.begin(), planned.end(), id) == planned.end()) planned.push_back(id);
+    }
+    return refresh(db, *backup, now);
+}
+
+Result<> settle_deletion(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+    if (!operation.backup_id) return {};
+    auto row = TRY(find_backup_row(db, *operation.backup_id));
+    if (!row) return {};
+    if (operation.status != "completed") {  // it stays in `deleting`, with the reason
+        row->error_message = "deletion: " + operation.failure;
+        return update_backup(db, *row);
+    }
+    for (CopyRecord copy : TRY(copies_of(db, row->id))) {
+        copy.state = CopyState::deleted;
+        TRY(put_copy(db, row->id, copy, now));
+    }
+    row->status = "deleted";
+    row->deleted_at = now;
+    return update_backup(db, *row);
+}
+
+Result<> settle_undo(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+    if (operation.status != "completed") return {};
+    auto restore = TRY(find_restore_row(db, operation.subject));
+    if (!restore) return {};
+    restore->undone_at = now;
+    TRY(update_restore(db, *restore));
+    auto restored = TRY(find_operation(db, operation.subject));
+    if (!restored) return {};
+    restored->reverted = true;
+    return refresh(db, *restored, now);
+}
+
+Result<> settle_test(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+    const bool passed = operation.status == "completed";
+    store::Destinations destinations(db);
+    return destinations.set_test(operation.subject, passed ? "passed" : "failed",
+                                 passed ? "reachable and writable" : operation.failure, now);
+}
+
+// A restored environment is neutralized when the step ran, or when the source was already.
+Result<> settle_restore(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+    const bool stands = operation.status == "completed" || operation.status == "partial";
+    if (!stands || !operation.environment_id || !operation.backup_id) return {};
+    bool neutralized = false;
+    for (const StepRow& step : TRY(steps_of(db, operation.id))) {
+        if (step.record.name == step::kNeutralize) neutralized = step.record.status == StepStatus::completed;
+    }
+    auto backup = TRY(find_backup_row(db, *operation.backup_id));
+    if (!neutralized && backup && backup->manifest) {
+        const auto manifest = json::parse(*backup->manifest);
+        const json::Value* flag = manifest ? manifest->as_object().if_contains("isNeutralized") : nullptr;
+        neutralized = flag != nullptr && flag->is_bool() && flag->get_bool();
+    }
+    return store::Environments(db).set_neutralized(*operation.environment_id, neutralized, now);
+}
+
+}  // namespace
+
+Result<> show_in_history(sqlite::Database& db, const OperationRow& operation, std::string_view message, TimeMs) {
+    if (operation.kind == Kind::backup) return show_backup(db, operation, message);
+    if (operation.kind == Kind::restore) return show_restore(db, operation, message);
+    return {};
+}
+
+Result<> store_results(sqlite::Database& db, const OperationRow& operation, const control_plane::JobFinish& finish,
+                       std::int64_t keep_previous_ms, TimeMs now) {
+    if (operation.kind == Kind::backup) {
+        auto row = TRY(find_backup_row(db, operation.id));
+        if (!row) return {};
+        if (finish.folder) row->folder = *finish.folder;
+        row->size_bytes = static_cast<std::int64_t>(finish.size_bytes);
+        row->database_bytes = static_cast<std::int64_t>(finish.database_bytes);
+        row->filestore_bytes = static_cast<std::int64_t>(finish.filestore_bytes);
+        if (finish.manifest) row->manifest = json::serialize(json::Value(*finish.manifest));
+        return update_backup(db, *row);
+    }
+    if (operation.kind == Kind::restore) {
+        auto row = TRY(find_restore_row(db, operation.id));
+        if (!row) return {};
+        if (finish.safety_backup_id) row->safety_backup_id = finish.safety_backup_id;
+        if (finish.outcome == control_plane::JobOutcome::succeeded) row->keep_until = now + keep_previous_ms;
+        return update_restore(db, *row);
+    }
+    return {};
+}
+
+Result<> settle_aftermath(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+    switch (operation.kind) {
+        case Kind::backup:
+            return {};
+        case Kind::restore:
+            return settle_restore(db, operation, now);
+        case Kind::verification:
+            return settle_verification(db, operation, now);
+        case Kind::copy:
+            return settle_copy(db, operation, now);
+        case Kind::deletion:
+            return settle_deletion(db, operation, now);
+        case Kind::undo:
+            return settle_undo(db, operation, now);
+        case Kind::destination_test:
+            return settle_test(db, operation, now);
+    }
+    return {};
+}
+
+}  // namespace backstay::operations

@@ -1,0 +1,188 @@
+#include "control-plane/operations/history.h"
+
+#include <fmt/format.h>
+
+namespace backstay::operations {
+namespace {
+
+constexpr std::string_view kBackupColumns =
+    "id, organization_id, project_id, environment_id, agent_id, scope, trigger_kind, status, label, retention, folder, "
+    "created_at, started_at, completed_at, verified_at, deleted_at, size_bytes, database_bytes, filestore_bytes, "
+    "error_message, performed_by, manifest";
+
+constexpr std::string_view kRestoreColumns =
+    "id, organization_id, backup_id, source_environment_id, target_environment_id, agent_id, target_type, scope, "
+    "status, created_at, started_at, completed_at, keep_until, undone_at, error_message, safety_backup_id, "
+    "performed_by";
+
+BackupRow read_backup(const sqlite::Statement& row) {
+    BackupRow out;
+    out.id = row.text(0);
+    out.organization_id = row.text(1);
+    out.project_id = row.optional_text(2);
+    out.environment_id = row.optional_text(3);
+    out.agent_id = row.text(4);
+    out.scope = row.text(5);
+    out.trigger_kind = row.text(6);
+    out.status = row.text(7);
+    out.label = row.optional_text(8);
+    out.retention = row.text(9);
+    out.folder = row.text(10);
+    out.created_at = row.integer(11);
+    out.started_at = row.optional_integer(12);
+    out.completed_at = row.optional_integer(13);
+    out.verified_at = row.optional_integer(14);
+    out.deleted_at = row.optional_integer(15);
+    out.size_bytes = row.integer(16);
+    out.database_bytes = row.integer(17);
+    out.filestore_bytes = row.integer(18);
+    out.error_message = row.optional_text(19);
+    out.performed_by = row.text(20);
+    out.manifest = row.optional_text(21);
+    return out;
+}
+
+RestoreRow read_restore(const sqlite::Statement& row) {
+    RestoreRow out;
+    out.id = row.text(0);
+    out.organization_id = row.text(1);
+    out.backup_id = row.text(2);
+    out.source_environment_id = row.optional_text(3);
+    out.target_environment_id = row.optional_text(4);
+    out.agent_id = row.text(5);
+    out.target_type = row.text(6);
+    out.scope = row.text(7);
+    out.status = row.text(8);
+    out.created_at = row.integer(9);
+    out.started_at = row.optional_integer(10);
+    out.completed_at = row.optional_integer(11);
+    out.keep_until = row.optional_integer(12);
+    out.undone_at = row.optional_integer(13);
+    out.error_message = row.optional_text(14);
+    out.safety_backup_id = row.optional_text(15);
+    out.performed_by = row.text(16);
+    return out;
+}
+
+template <class Row>
+Result<std::optional<Row>> first_row(Result<sqlite::Statement> opened, Row (*read)(const sqlite::Statement&)) {
+    auto rows = TRY(std::move(opened));
+    if (!TRY(rows.step())) return std::optional<Row>();
+    return std::optional<Row>(read(rows));
+}
+
+Result<std::int64_t> one_number(Result<sqlite::Statement> opened) {
+    auto rows = TRY(std::move(opened));
+    TRY(rows.step());
+    return rows.integer(0);
+}
+
+}  // namespace
+
+Result<> insert_backup(sqlite::Database& db, const BackupRow& row) {
+    const std::string sql = fmt::format(
+        "INSERT INTO backups ({}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, "
+        "$18, $19, $20, $21, $22)",
+        kBackupColumns);
+    TRY(db.run(sql, {row.id,           row.organization_id, row.project_id,     row.environment_id,  row.agent_id,
+                     row.scope,        row.trigger_kind,    row.status,         row.label,           row.retention,
+                     row.folder,       row.created_at,      row.started_at,     row.completed_at,    row.verified_at,
+                     row.deleted_at,   row.size_bytes,      row.database_bytes, row.filestore_bytes, row.error_message,
+                     row.performed_by, row.manifest}));
+    return {};
+}
+
+Result<> update_backup(sqlite::Database& db, const BackupRow& row) {
+    static constexpr std::string_view kSql =
+        "UPDATE backups SET status = $2, folder = $3, started_at = $4, completed_at = $5, verified_at = $6, "
+        "deleted_at = $7, size_bytes = $8, database_bytes = $9, filestore_bytes = $10, error_message = $11, "
+        "manifest = $12 WHERE id = $1";
+    TRY(db.run(kSql, {row.id, row.status, row.folder, row.started_at, row.completed_at, row.verified_at, row.deleted_at,
+                      row.size_bytes, row.database_bytes, row.filestore_bytes, row.error_message, row.manifest}));
+    return {};
+}
+
+Result<std::optional<BackupRow>> find_backup_row(sqlite::Database& db, std::string_view id) {
+    const std::string sql = fmt::format("SELECT {} FROM backups WHERE id = $1", kBackupColumns);
+    return first_row(db.query(sql, {id}), read_backup);
+}
+
+Result<std::optional<BackupRow>> find_backup(sqlite::Database& db, std::string_view organization_id,
+                                             std::string_view id) {
+    const std::string sql = fmt::format(
+        "SELECT {} FROM backups WHERE id = $1 AND organization_id = $2 AND deleted_at IS NULL", kBackupColumns);
+    return first_row(db.query(sql, {id, organization_id}), read_backup);
+}
+
+Result<BackupPage> list_backups(sqlite::Database& db, const BackupFilter& filter) {
+    static constexpr std::string_view kWhere =
+        "FROM backups WHERE organization_id = $1 AND deleted_at IS NULL AND ($2 IS NULL OR environment_id = $2) AND "
+        "($3 IS NULL OR project_id = $3) AND ($4 IS NULL OR status = $4) AND ($5 IS NULL OR scope = $5)";
+    BackupPage page;
+    const std::string count = fmt::format("SELECT count(*) {}", kWhere);
+    page.total = TRY(one_number(db.query(
+        count, {filter.organization_id, filter.environment_id, filter.project_id, filter.status, filter.scope})));
+    const std::string sql =
+        fmt::format("SELECT {} {} ORDER BY created_at DESC, id DESC LIMIT $6 OFFSET $7", kBackupColumns, kWhere);
+    auto rows = TRY(db.query(sql, {filter.organization_id, filter.environment_id, filter.project_id, filter.status,
+                                   filter.scope, filter.limit, filter.offset}));
+    while (TRY(rows.step())) page.rows.push_back(read_backup(rows));
+    return page;
+}
+
+Result<> insert_restore(sqlite::Database& db, const RestoreRow& row) {
+    const std::string sql = fmt::format(
+        "INSERT INTO restores ({}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+        kRestoreColumns);
+    TRY(db.run(sql,
+               {row.id, row.organization_id, row.backup_id, row.source_environment_id, row.target_environment_id,
+                row.agent_id, row.target_type, row.scope, row.status, row.created_at, row.started_at, row.completed_at,
+                row.keep_until, row.undone_at, row.error_message, row.safety_backup_id, row.performed_by}));
+    return {};
+}
+
+Result<> update_restore(sqlite::Database& db, const RestoreRow& row) {
+    static constexpr std::string_view kSql =
+        "UPDATE restores SET status = $2, started_at = $3, completed_at = $4, keep_until = $5, undone_at = $6, "
+        "error_message = $7, safety_backup_id = $8 WHERE id = $1";
+    TRY(db.run(kSql, {row.id, row.status, row.started_at, row.completed_at, row.keep_until, row.undone_at,
+                      row.error_message, row.safety_backup_id}));
+    return {};
+}
+
+Result<std::optional<RestoreRow>> find_restore_row(sqlite::Database& db, std::string_view id) {
+    const std::string sql = fmt::format("SELECT {} FROM restores WHERE id = $1", kRestoreColumns);
+    return first_row(db.query(sql, {id}), read_restore);
+}
+
+Result<std::optional<RestoreRow>> find_restore(sqlite::Database& db, std::string_view organization_id,
+                                               std::string_view id) {
+    const std::string sql =
+        fmt::format("SELECT {} FROM restores WHERE id = $1 AND organization_id = $2", kRestoreColumns);
+    return first_row(db.query(sql, {id, organization_id}), read_restore);
+}
+
+Result<std::optional<RestoreRow>> latest_restore_of(sqlite::Database& db, std::string_view organization_id,
+                                                    std::string_view backup_id) {
+    const std::string sql = fmt::format(
+        "SELECT {} FROM restores WHERE backup_id = $1 AND organization_id = $2 ORDER BY created_at DESC, id DESC "
+        "LIMIT 1",
+        kRestoreColumns);
+    return first_row(db.query(sql, {backup_id, organization_id}), read_restore);
+}
+
+Result<RestorePage> list_restores(sqlite::Database& db, std::string_view organization_id,
+                                  std::string_view environment_id, std::int64_t limit, std::int64_t offset) {
+    static constexpr std::string_view kWhere =
+        "FROM restores WHERE organization_id = $1 AND (source_environment_id = $2 OR target_environment_id = $2)";
+    RestorePage page;
+    const std::string count = fmt::format("SELECT count(*) {}", kWhere);
+    page.total = TRY(one_number(db.query(count, {organization_id, environment_id})));
+    const std::string sql =
+        fmt::format("SELECT {} {} ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4", kRestoreColumns, kWhere);
+    auto rows = TRY(db.query(sql, {organization_id, environment_id, limit, offset}));
+    while (TRY(rows.step())) page.rows.push_back(read_restore(rows));
+    return page;
+}
+
+}  // namespace backstay::operations

@@ -1,0 +1,100 @@
+// The rows that people see: backups and restores. Deleted backups stay as rows and are hidden from every question here
+// except find_backup_row.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/result.h"
+#include "common/sqlite/database.h"
+
+namespace backstay::operations {
+
+struct BackupRow {
+    std::string id;
+    std::string organization_id;
+    std::optional<std::string> project_id;
+    std::optional<std::string> environment_id;
+    std::string agent_id;
+    std::string scope;         // db, full, base
+    std::string trigger_kind;  // BackupOrder::trigger
+    std::string status = "pending";
+    std::optional<std::string> label;
+    std::string retention = "default";  // default, permanent
+    std::string folder;                 // the same in every destination; "" until known
+    TimeMs created_at = 0;
+    std::optional<TimeMs> started_at;
+    std::optional<TimeMs> completed_at;
+    std::optional<TimeMs> verified_at;
+    std::optional<TimeMs> deleted_at;
+    std::int64_t size_bytes = 0;
+    std::int64_t database_bytes = 0;
+    std::int64_t filestore_bytes = 0;
+    std::optional<std::string> error_message;
+    std::string performed_by;
+    std::optional<std::string> manifest;  // JSON
+};
+
+Result<> insert_backup(sqlite::Database& db, const BackupRow& backup);
+Result<> update_backup(sqlite::Database& db, const BackupRow& backup);
+// Also one that is deleted, of whatever organization: for the machinery, not for people.
+Result<std::optional<BackupRow>> find_backup_row(sqlite::Database& db, std::string_view id);
+Result<std::optional<BackupRow>> find_backup(sqlite::Database& db, std::string_view organization_id,
+                                             std::string_view id);
+
+struct BackupFilter {
+    std::string organization_id;
+    std::optional<std::string> environment_id;
+    std::optional<std::string> project_id;
+    std::optional<std::string> status;
+    std::optional<std::string> scope;
+    std::int64_t limit = 20;
+    std::int64_t offset = 0;
+};
+struct BackupPage {
+    std::vector<BackupRow> rows;
+    std::int64_t total = 0;
+};
+// Newest first.
+Result<BackupPage> list_backups(sqlite::Database& db, const BackupFilter& filter);
+
+struct RestoreRow {
+    std::string id;
+    std::string organization_id;
+    std::string backup_id;
+    std::optional<std::string> source_environment_id;
+    std::optional<std::string> target_environment_id;
+    std::string agent_id;
+    std::string target_type;  // same, other
+    std::string scope;        // all, db, filestore
+    std::string status = "pending";
+    TimeMs created_at = 0;
+    std::optional<TimeMs> started_at;
+    std::optional<TimeMs> completed_at;
+    std::optional<TimeMs> keep_until;  // the instant way back
+    std::optional<TimeMs> undone_at;
+    std::optional<std::string> error_message;
+    std::optional<std::string> safety_backup_id;
+    std::string performed_by;
+};
+
+Result<> insert_restore(sqlite::Database& db, const RestoreRow& restore);
+Result<> update_restore(sqlite::Database& db, const RestoreRow& restore);
+Result<std::optional<RestoreRow>> find_restore_row(sqlite::Database& db, std::string_view id);
+Result<std::optional<RestoreRow>> find_restore(sqlite::Database& db, std::string_view organization_id,
+                                               std::string_view id);
+Result<std::optional<RestoreRow>> latest_restore_of(sqlite::Database& db, std::string_view organization_id,
+                                                    std::string_view backup_id);
+
+struct RestorePage {
+    std::vector<RestoreRow> rows;
+    std::int64_t total = 0;
+};
+// The environment as source or target, newest first.
+Result<RestorePage> list_restores(sqlite::Database& db, std::string_view organization_id,
+                                  std::string_view environment_id, std::int64_t limit, std::int64_t offset);
+
+}  // namespace backstay::operations

@@ -1,0 +1,227 @@
+#include "control-plane/operations/lifecycle.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/domain/reasons.h"
+#include "common/json/json.h"
+#include "control-plane/operations/aftermath.h"
+#include "control-plane/operations/history.h"
+
+namespace backstay::operations {
+namespace {
+
+using control_plane::JobFinish;
+using control_plane::JobOutcome;
+
+bool is_stored(const CopyRecord& copy) {
+    return copy.state == CopyState::uploaded || copy.state == CopyState::verified;
+}
+
+Result<EvidenceInput> gather(sqlite::Database& db, const OperationRow& operation) {
+    EvidenceInput input;
+    input.plan = operation.plan;
+    input.phase = operation.phase;
+    for (StepRow& step : TRY(steps_of(db, operation.id))) input.steps.push_back(std::move(step.record));
+    if (operation.backup_id) {
+        input.copies = TRY(copies_of(db, *operation.backup_id));
+        if (operation.kind != Kind::backup) {  // another operation only names what it read
+            std::erase_if(input.copies, [](const CopyRecord& copy) { return !is_stored(copy); });
+        }
+    }
+    input.progress = operation.progress;
+    input.failure = operation.failure;
+    input.failure_reason = operation.failure_reason;
+    input.reverted = operation.reverted;
+    input.notes = operation.notes;
+    return input;
+}
+
+// Status of the kinds that have no verdict.
+std::string plain_status(const OperationRow& operation) {
+    switch (operation.phase) {
+        case Phase::pending:
+            return "pending";
+        case Phase::running:
+            return "running";
+        case Phase::cancelled:
+            return "cancelled";
+        case Phase::ended:
+            break;
+    }
+    return operation.failure.empty() ? "completed" : "failed";
+}
+
+Progress& progress_of(OperationRow& operation) {
+    if (!operation.progress) {
+        operation.progress.emplace();
+        operation.progress->step_count = static_cast<std::int32_t>(operation.plan.steps.size());
+    }
+    Progress& progress = *operation.progress;
+    progress.operation = to_string(operation.kind);
+    progress.id = operation.id;
+    progress.environment_id = operation.environment_id;
+    return progress;
+}
+
+// One event with the operation's present state; on top of it the caller has set what moved.
+Result<> tell(sqlite::Database& db, OperationRow& operation, TimeMs now) {
+    Progress& progress = progress_of(operation);
+    progress.status = operation.status;
+    progress.at = {now};
+    progress.done = is_ended(operation);
+    return append_event(db, operation);
+}
+
+Result<> judge_operation(sqlite::Database& db, OperationRow& operation) {
+    if (!is_judged(operation.kind)) {
+        operation.status = plain_status(operation);
+        return {};
+    }
+    const EvidenceInput input = TRY(gather(db, operation));
+    const RecoveryEvidence verdict = judge(input);
+    operation.status = row_status(input, verdict);
+    operation.evidence = json::encode_text(verdict);
+    return {};
+}
+
+// The event that ends the stream.
+Result<> tell_the_end(sqlite::Database& db, OperationRow& operation, std::string_view message, TimeMs now) {
+    Progress& progress = progress_of(operation);
+    if (operation.status == "completed" || operation.status == "partial") progress.percent = 100;
+    progress.rate_bytes_per_sec = 0;
+    progress.message = message.empty() ? operation.status : std::string(message);
+    progress.error.reset();
+    if (operation.status == "failed" || operation.status == "reverted") {
+        progress.error = message.empty() ? operation.failure : std::string(message);
+    }
+    return tell(db, operation, now);
+}
+
+Result<> close(sqlite::Database& db, OperationRow& operation, std::string_view message, TimeMs now) {
+    operation.completed_at = now;
+    TRY(judge_operation(db, operation));
+    TRY(tell_the_end(db, operation, message, now));
+    // Once more: recoveryEvidence.progress is the latest payload.
+    TRY(judge_operation(db, operation));
+    TRY(update_operation(db, operation));
+    TRY(show_in_history(db, operation, message, now));
+    return settle_aftermath(db, operation, now);
+}
+
+std::int64_t order_of(const OperationPlan& plan, std::string_view step) {
+    const auto found =
+        std::find_if(plan.steps.begin(), plan.steps.end(), [&](const StepPlan& p) { return p.name == step; });
+    return (found - plan.steps.begin()) + 1;
+}
+
+}  // namespace
+
+Result<> refresh(sqlite::Database& db, OperationRow& operation, TimeMs now) {
+    TRY(judge_operation(db, operation));
+    TRY(update_operation(db, operation));
+    return show_in_history(db, operation, "", now);
+}
+
+Result<> begin(sqlite::Database& db, OperationRow& operation, std::int32_t attempt, TimeMs now) {
+    if (attempt > 1) {
+        TRY(clear_steps(db, operation.id));
+        if (operation.kind == Kind::backup) TRY(clear_copies(db, operation.id));
+        operation.progress.reset();
+    }
+    operation.phase = Phase::running;
+    operation.failure.clear();
+    operation.failure_reason.clear();
+    operation.notes.clear();
+    operation.started_at = now;
+    operation.completed_at.reset();
+    TRY(judge_operation(db, operation));
+    progress_of(operation).message = "the agent began";
+    TRY(tell(db, operation, now));
+    TRY(update_operation(db, operation));
+    return show_in_history(db, operation, "", now);
+}
+
+Result<> set_plan(sqlite::Database& db, OperationRow& operation, const OperationPlan& plan, TimeMs now) {
+    operation.plan = plan;
+    progress_of(operation).step_count = static_cast<std::int32_t>(plan.steps.size());
+    return refresh(db, operation, now);
+}
+
+Result<> record_step(sqlite::Database& db, OperationRow& operation, const StepRecord& step, TimeMs now) {
+    const std::int64_t position = order_of(operation.plan, step.name);
+    TRY(put_step(db, operation.id, step, position));
+    Progress& progress = progress_of(operation);
+    progress.step = step.name;
+    progress.step_status = boost::describe::enum_to_string(step.status, "");
+    progress.step_index = static_cast<std::int32_t>(position);
+    progress.message = step.summary.empty() ? fmt::format("{}: {}", step.name, progress.step_status)
+                                            : fmt::format("{}: {}", step.name, step.summary);
+    TRY(tell(db, operation, now));
+    return refresh(db, operation, now);
+}
+
+Result<> record_copy(sqlite::Database& db, OperationRow& operation, const CopyRecord& copy, TimeMs now) {
+    if (!operation.backup_id) return {};
+    TRY(put_copy(db, *operation.backup_id, copy, now));
+    if (operation.kind == Kind::backup) return refresh(db, operation, now);
+    auto backup = TRY(find_operation(db, *operation.backup_id));
+    if (!backup) return {};
+    return refresh(db, *backup, now);
+}
+
+Result<> record_progress(sqlite::Database& db, OperationRow& operation, const Progress& progress, TimeMs now) {
+    const double before = operation.progress ? operation.progress->percent : 0;
+    operation.progress = progress;
+    operation.progress->percent = std::clamp(std::max(before, progress.percent), 0.0, 100.0);
+    TRY(tell(db, operation, now));
+    return refresh(db, operation, now);
+}
+
+Result<> end(sqlite::Database& db, OperationRow& operation, const JobFinish& finish, std::int64_t keep_previous_ms,
+             TimeMs now) {
+    operation.phase = finish.outcome == JobOutcome::cancelled ? Phase::cancelled : Phase::ended;
+    operation.reverted = finish.reverted;
+    operation.notes = finish.notes;
+    operation.failure.clear();
+    operation.failure_reason.clear();
+    if (finish.outcome == JobOutcome::failed || finish.outcome == JobOutcome::interrupted) {
+        const auto steps = TRY(steps_of(db, operation.id));
+        const bool told = std::any_of(steps.begin(), steps.end(), [](const StepRow& step) {
+            return step.record.status == StepStatus::failed && step.record.required;
+        });
+        if (!told || !is_judged(operation.kind)) {
+            operation.failure = finish.error_message.empty() ? "it failed without saying why" : finish.error_message;
+            operation.failure_reason = finish.reason.empty() ? std::string(reason::kInternalError) : finish.reason;
+        }
+    }
+    TRY(store_results(db, operation, finish, keep_previous_ms, now));
+    return close(db, operation, finish.error_message, now);
+}
+
+Result<> fail(sqlite::Database& db, OperationRow& operation, std::string_view why, std::string_view message,
+              TimeMs now) {
+    operation.phase = Phase::ended;
+    operation.failure = message;
+    operation.failure_reason = why;
+    return close(db, operation, message, now);
+}
+
+Result<> cancel(sqlite::Database& db, OperationRow& operation, std::string_view message, TimeMs now) {
+    operation.phase = Phase::cancelled;
+    return close(db, operation, message, now);
+}
+
+Result<> wait_again(sqlite::Database& db, OperationRow& operation, std::string_view message, TimeMs now) {
+    operation.phase = Phase::pending;
+    TRY(judge_operation(db, operation));
+    Progress& progress = progress_of(operation);
+    progress.message = message;
+    progress.percent = 0;
+    TRY(tell(db, operation, now));
+    TRY(update_operation(db, operation));
+    return show_in_history(db, operation, message, now);
+}
+
+}  // namespace backstay::operations

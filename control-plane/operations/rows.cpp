@@ -1,0 +1,221 @@
+#include "control-plane/operations/rows.h"
+
+#include <fmt/format.h>
+
+#include "common/json/json.h"
+
+namespace backstay::operations {
+namespace {
+
+constexpr std::string_view kColumns =
+    "id, kind, organization_id, environment_id, backup_id, job_id, plan, phase, status, failure, failure_reason, "
+    "reverted, notes, progress, evidence, event_id, performed_by, created_at, started_at, completed_at, "
+    "subject";
+constexpr std::int64_t kEventsKept = 100;
+
+Result<OperationRow> read_row(const sqlite::Statement& row) {
+    OperationRow out;
+    out.id = row.text(0);
+    const std::string kind = row.text(1);
+    if (!boost::describe::enum_from_string(kind.c_str(), out.kind)) {
+        return Error(Errc::corrupted, "operation " + out.id + " is of an unknown kind");
+    }
+    out.organization_id = row.text(2);
+    out.environment_id = row.optional_text(3);
+    out.backup_id = row.optional_text(4);
+    out.job_id = row.text(5);
+    out.plan = TRY(json::decode_text<OperationPlan>(row.text(6), json::kLenient));
+    const std::string phase = row.text(7);
+    boost::describe::enum_from_string(phase.c_str(), out.phase);
+    out.status = row.text(8);
+    out.failure = row.text(9);
+    out.failure_reason = row.text(10);
+    out.reverted = row.boolean(11);
+    out.notes = TRY(json::decode_text<std::vector<std::string>>(row.text(12)));
+    if (!row.is_null(13)) out.progress = TRY(json::decode_text<Progress>(row.text(13), json::kLenient));
+    out.evidence = row.text(14);
+    out.event_id = row.integer(15);
+    out.performed_by = row.text(16);
+    out.created_at = row.integer(17);
+    out.started_at = row.optional_integer(18);
+    out.completed_at = row.optional_integer(19);
+    out.subject = row.text(20);
+    return out;
+}
+
+// JSON columns of one row, as text that lives as long as the statement runs.
+struct Texts {
+    explicit Texts(const OperationRow& row)
+        : plan(json::encode_text(row.plan)), notes(json::encode_text(row.notes)), progress(text_of(row.progress)) {}
+    static std::optional<std::string> text_of(const std::optional<Progress>& progress) {
+        if (!progress) return std::nullopt;
+        return json::encode_text(*progress);
+    }
+    std::string plan;
+    std::string notes;
+    std::optional<std::string> progress;
+};
+
+const char* phase_name(Phase phase) { return boost::describe::enum_to_string(phase, ""); }
+
+}  // namespace
+
+std::string_view to_string(Kind kind) { return boost::describe::enum_to_string(kind, ""); }
+
+std::optional<Kind> kind_from(std::string_view text) {
+    Kind kind = Kind::backup;
+    const std::string name(text);
+    if (!boost::describe::enum_from_string(name.c_str(), kind)) return std::nullopt;
+    return kind;
+}
+
+bool is_judged(Kind kind) { return kind == Kind::backup || kind == Kind::restore || kind == Kind::verification; }
+
+bool is_ended(const OperationRow& operation) {
+    return operation.phase == Phase::ended || operation.phase == Phase::cancelled;
+}
+
+Result<> insert_operation(sqlite::Database& db, const OperationRow& row) {
+    const Texts texts(row);
+    const std::string sql = fmt::format(
+        "INSERT INTO operations ({}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
+        "$17, $18, $19, $20, $21)",
+        kColumns);
+    TRY(db.run(sql, {row.id,           to_string(row.kind), row.organization_id, row.environment_id,
+                     row.backup_id,    row.job_id,          texts.plan,          phase_name(row.phase),
+                     row.status,       row.failure,         row.failure_reason,  row.reverted,
+                     texts.notes,      texts.progress,      row.evidence,        row.event_id,
+                     row.performed_by, row.created_at,      row.started_at,      row.completed_at,
+                     row.subject}));
+    return {};
+}
+
+Result<> update_operation(sqlite::Database& db, const OperationRow& row) {
+    const Texts texts(row);
+    static constexpr std::string_view kSql =
+        "UPDATE operations SET plan = $2, phase = $3, status = $4, failure = $5, failure_reason = $6, reverted = $7, "
+        "notes = $8, progress = $9, evidence = $10, event_id = $11, started_at = $12, completed_at = $13 WHERE id = $1";
+    TRY(db.run(kSql,
+               {row.id, texts.plan, phase_name(row.phase), row.status, row.failure, row.failure_reason, row.reverted,
+                texts.notes, texts.progress, row.evidence, row.event_id, row.started_at, row.completed_at}));
+    return {};
+}
+
+Result<std::optional<OperationRow>> find_operation(sqlite::Database& db, std::string_view id) {
+    const std::string sql = fmt::format("SELECT {} FROM operations WHERE id = $1", kColumns);
+    auto rows = TRY(db.query(sql, {id}));
+    if (!TRY(rows.step())) return std::optional<OperationRow>();
+    return std::optional<OperationRow>(TRY(read_row(rows)));
+}
+
+Result<OperationPage> list_operations(sqlite::Database& db, const OperationFilter& filter) {
+    static constexpr std::string_view kWhere =
+        "FROM operations WHERE organization_id = $1 AND ($2 IS NULL OR environment_id = $2) AND ($3 IS NULL OR "
+        "backup_id = $3) AND ($4 IS NULL OR kind = $4)";
+    OperationPage page;
+    {
+        const std::string sql = fmt::format("SELECT count(*) {}", kWhere);
+        auto count = TRY(db.query(sql, {filter.organization_id, filter.environment_id, filter.backup_id, filter.kind}));
+        TRY(count.step());
+        page.total = count.integer(0);
+    }
+    const std::string sql =
+        fmt::format("SELECT {} {} ORDER BY created_at DESC, id DESC LIMIT $5 OFFSET $6", kColumns, kWhere);
+    auto rows = TRY(db.query(sql, {filter.organization_id, filter.environment_id, filter.backup_id, filter.kind,
+                                   filter.limit, filter.offset}));
+    while (TRY(rows.step())) page.rows.push_back(TRY(read_row(rows)));
+    return page;
+}
+
+Result<> put_step(sqlite::Database& db, std::string_view operation_id, const StepRecord& step,
+                  std::int64_t sort_order) {
+    const std::string record = json::encode_text(step);
+    static constexpr std::string_view kSql =
+        "INSERT INTO steps (operation_id, name, sort_order, version, record) VALUES ($1, $2, $3, 1, $4) ON CONFLICT "
+        "(operation_id, name) DO UPDATE SET record = excluded.record, sort_order = excluded.sort_order, version = "
+        "steps.version + 1";
+    TRY(db.run(kSql, {operation_id, step.name, sort_order, record}));
+    return {};
+}
+
+Result<std::vector<StepRow>> steps_of(sqlite::Database& db, std::string_view operation_id) {
+    auto rows =
+        TRY(db.query("SELECT record, sort_order, version FROM steps WHERE operation_id = $1 ORDER BY sort_order, name",
+                     {operation_id}));
+    std::vector<StepRow> steps;
+    while (TRY(rows.step())) {
+        StepRow row;
+        row.record = TRY(json::decode_text<StepRecord>(rows.text(0), json::kLenient));
+        row.sort_order = rows.integer(1);
+        row.version = rows.integer(2);
+        steps.push_back(std::move(row));
+    }
+    return steps;
+}
+
+Result<> clear_steps(sqlite::Database& db, std::string_view operation_id) {
+    TRY(db.run("DELETE FROM steps WHERE operation_id = $1", {operation_id}));
+    return {};
+}
+
+Result<> put_copy(sqlite::Database& db, std::string_view backup_id, const CopyRecord& copy, TimeMs now) {
+    static constexpr std::string_view kSql =
+        "INSERT INTO copies (backup_id, destination_id, artifact, state, object_key, sha256, size_bytes, message, "
+        "reason, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (backup_id, destination_id, "
+        "artifact) DO UPDATE SET state = excluded.state, object_key = excluded.object_key, sha256 = excluded.sha256, "
+        "size_bytes = excluded.size_bytes, message = excluded.message, reason = excluded.reason, updated_at = "
+        "excluded.updated_at";
+    TRY(db.run(kSql, {backup_id, copy.destination_id, copy.artifact, boost::describe::enum_to_string(copy.state, ""),
+                      copy.key, copy.sha256, copy.size_bytes, copy.message, copy.reason, now}));
+    return {};
+}
+
+Result<std::vector<CopyRecord>> copies_of(sqlite::Database& db, std::string_view backup_id) {
+    auto rows = TRY(db.query(
+        "SELECT destination_id, artifact, state, object_key, sha256, size_bytes, message, reason FROM copies WHERE "
+        "backup_id = $1 ORDER BY destination_id, artifact",
+        {backup_id}));
+    std::vector<CopyRecord> copies;
+    while (TRY(rows.step())) {
+        CopyRecord copy;
+        copy.destination_id = rows.text(0);
+        copy.artifact = rows.text(1);
+        const std::string state = rows.text(2);
+        boost::describe::enum_from_string(state.c_str(), copy.state);
+        copy.key = rows.text(3);
+        copy.sha256 = rows.text(4);
+        copy.size_bytes = static_cast<std::uint64_t>(rows.integer(5));
+        copy.message = rows.text(6);
+        copy.reason = rows.text(7);
+        copies.push_back(std::move(copy));
+    }
+    return copies;
+}
+
+Result<> clear_copies(sqlite::Database& db, std::string_view backup_id) {
+    TRY(db.run("DELETE FROM copies WHERE backup_id = $1", {backup_id}));
+    return {};
+}
+
+Result<> append_event(sqlite::Database& db, OperationRow& operation) {
+    if (!operation.progress) return {};
+    ++operation.event_id;
+    const std::string payload = json::encode_text(*operation.progress);
+    TRY(db.run("INSERT INTO progress_events (operation_id, event_id, payload) VALUES ($1, $2, $3)",
+               {operation.id, operation.event_id, payload}));
+    TRY(db.run("DELETE FROM progress_events WHERE operation_id = $1 AND event_id <= $2",
+               {operation.id, operation.event_id - kEventsKept}));
+    return {};
+}
+
+Result<std::vector<ProgressEvent>> events_after(sqlite::Database& db, std::string_view operation_id,
+                                                std::int64_t after) {
+    auto rows = TRY(db.query(
+        "SELECT event_id, payload FROM progress_events WHERE operation_id = $1 AND event_id > $2 ORDER BY event_id",
+        {operation_id, after}));
+    std::vector<ProgressEvent> events;
+    while (TRY(rows.step())) events.push_back({rows.integer(0), rows.text(1)});
+    return events;
+}
+
+}  // namespace backstay::operations

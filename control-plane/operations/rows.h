@@ -1,0 +1,96 @@
+// Operations, their steps, copies and events as rows. Every function runs on the thread of its connection, inside the
+// caller's transaction.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/domain/progress.h"
+#include "common/domain/steps.h"
+#include "common/domain/verdict.h"
+#include "common/result.h"
+#include "common/sqlite/database.h"
+
+namespace backstay::operations {
+
+// What runs; the words of /operations/{type}. Only the first three have a plan and a verdict.
+enum class Kind { backup, restore, verification, copy, deletion, undo, destination_test };
+BOOST_DESCRIBE_ENUM(Kind, backup, restore, verification, copy, deletion, undo, destination_test)
+
+std::string_view to_string(Kind kind);
+std::optional<Kind> kind_from(std::string_view text);
+// Has steps, proofs and a verdict.
+bool is_judged(Kind kind);
+
+struct OperationRow {
+    std::string id;
+    Kind kind = Kind::backup;
+    std::string organization_id;
+    std::optional<std::string> environment_id;  // a restore's is its target
+    std::optional<std::string> backup_id;
+    std::string subject;  // an undo's restore, a test's destination
+    std::string job_id;
+    OperationPlan plan;
+    Phase phase = Phase::pending;
+    std::string status = "pending";  // pending, running, completed, partial, failed, cancelled, reverted
+    std::string failure;
+    std::string failure_reason;
+    bool reverted = false;
+    std::vector<std::string> notes;
+    std::optional<Progress> progress;
+    std::string evidence;  // JSON of RecoveryEvidence; "" when not judged
+    std::int64_t event_id = 0;
+    std::string performed_by;
+    TimeMs created_at = 0;
+    std::optional<TimeMs> started_at;
+    std::optional<TimeMs> completed_at;
+};
+
+bool is_ended(const OperationRow& operation);
+
+Result<> insert_operation(sqlite::Database& db, const OperationRow& operation);
+Result<> update_operation(sqlite::Database& db, const OperationRow& operation);
+Result<std::optional<OperationRow>> find_operation(sqlite::Database& db, std::string_view id);
+
+struct OperationFilter {
+    std::string organization_id;
+    std::optional<std::string> environment_id;
+    std::optional<std::string> backup_id;
+    std::optional<std::string> kind;
+    std::int64_t limit = 50;
+    std::int64_t offset = 0;
+};
+struct OperationPage {
+    std::vector<OperationRow> rows;
+    std::int64_t total = 0;
+};
+// Newest first.
+Result<OperationPage> list_operations(sqlite::Database& db, const OperationFilter& filter);
+
+struct StepRow {
+    StepRecord record;
+    std::int64_t sort_order = 0;
+    std::int64_t version = 0;  // rises with each change
+};
+Result<> put_step(sqlite::Database& db, std::string_view operation_id, const StepRecord& step, std::int64_t sort_order);
+Result<std::vector<StepRow>> steps_of(sqlite::Database& db, std::string_view operation_id);
+// A new attempt begins with a clean page.
+Result<> clear_steps(sqlite::Database& db, std::string_view operation_id);
+
+Result<> put_copy(sqlite::Database& db, std::string_view backup_id, const CopyRecord& copy, TimeMs now);
+Result<std::vector<CopyRecord>> copies_of(sqlite::Database& db, std::string_view backup_id);
+Result<> clear_copies(sqlite::Database& db, std::string_view backup_id);
+
+struct ProgressEvent {
+    std::int64_t id = 0;
+    std::string payload;  // JSON of Progress
+};
+// Stores op.progress as the operation's next event (and forgets old ones); raises op.event_id.
+Result<> append_event(sqlite::Database& db, OperationRow& operation);
+// Events after `after`, oldest first.
+Result<std::vector<ProgressEvent>> events_after(sqlite::Database& db, std::string_view operation_id,
+                                                std::int64_t after);
+
+}  // namespace backstay::operations
