@@ -1,0 +1,1 @@
+UPDATE fetchmail_server SET active = false;
