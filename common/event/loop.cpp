@@ -1,5 +1,6 @@
 #include "common/event/loop.h"
 
+#include <signal.h>
 #include <uv.h>
 
 #include <cstdlib>
@@ -32,6 +33,8 @@ struct Loop::Impl {
 Loop::Loop(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<Loop>> Loop::create() {
+    // libuv writes to sockets without MSG_NOSIGNAL: a peer that has gone must be an error, not the end of the process.
+    ::signal(SIGPIPE, SIG_IGN);
     auto impl = std::make_unique<Impl>();
     if (const int code = uv_loop_init(&impl->loop); code != 0) return Error::from_errno(-code, "start the event loop");
     const auto on_wake = [](uv_async_t* wake) noexcept { static_cast<Impl*>(wake->data)->run_tasks(); };

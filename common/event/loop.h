@@ -14,6 +14,7 @@ namespace backstay {
 
 class Loop {
 public:
+    // From then on the process ignores SIGPIPE.
     static Result<std::unique_ptr<Loop>> create();
     // Every handle must be gone by now: asserts that the loop closes with nothing left.
     ~Loop();

@@ -1,0 +1,171 @@
+#include "common/http/server_parser.h"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/basic_parser.hpp>
+#include <limits>
+
+namespace backstay::http {
+
+namespace {
+
+namespace beast = boost::beast;
+using BeastCode = beast::error_code;
+
+// A line of chunk size and extensions, or the end of a chunked body, may not be longer.
+constexpr std::size_t kMaxCarry = 4096;
+
+// Beast's parser as a source of events; the request grows as they come.
+class BeastReader final : public beast::http::basic_parser<true> {
+public:
+    Request request;
+    FieldRules rules;
+    std::optional<Refusal> refusal;
+    std::size_t body_limit_bytes = 0;
+    bool http_1_0 = false;
+
+private:
+    using Text = beast::string_view;
+
+    static BeastCode stopped() { return beast::http::make_error_code(beast::http::error::bad_value); }
+
+    void on_request_impl(beast::http::verb, Text method, Text target, int version, BeastCode&) override {
+        http_1_0 = version == 10;
+        request.method.assign(method.data(), method.size());
+        request.target.assign(target.data(), target.size());
+    }
+    void on_response_impl(int, Text, int, BeastCode& code) override { code = stopped(); }
+    void on_field_impl(beast::http::field, Text name, Text value, BeastCode& code) override {
+        // Fields after a chunked body could change what was decided from the head: nobody here needs them.
+        refusal = in_body_ ? Refusal{400, "bad_request", "fields after a chunked body"}
+                           : rules.add({name.data(), name.size()}, {value.data(), value.size()});
+        if (refusal) {
+            code = stopped();
+            return;
+        }
+        request.headers.add({name.data(), name.size()}, {value.data(), value.size()});
+    }
+    void on_header_impl(BeastCode& code) override {
+        in_body_ = true;
+        refusal = rules.verdict(http_1_0);
+        if (!refusal && !decode_target(request)) {
+            refusal = {400, "bad_request", "a target that is not percent-encoded UTF-8"};
+        }
+        if (refusal) code = stopped();
+    }
+    void on_body_init_impl(const boost::optional<std::uint64_t>&, BeastCode&) override {}
+    std::size_t on_body_impl(Text body, BeastCode& code) override { return take(body, code); }
+    void on_chunk_header_impl(std::uint64_t, Text, BeastCode&) override {}
+    std::size_t on_chunk_body_impl(std::uint64_t, Text body, BeastCode& code) override { return take(body, code); }
+    void on_finish_impl(BeastCode&) override {}
+
+    std::size_t take(Text body, BeastCode& code) {
+        if (body.size() > body_limit_bytes - request.body.size()) {
+            code = beast::http::make_error_code(beast::http::error::body_limit);
+            return 0;
+        }
+        request.body.append(body.data(), body.size());
+        return body.size();
+    }
+
+    bool in_body_ = false;
+};
+
+Refusal describe(const BeastCode& code) {
+    if (code == beast::http::error::body_limit) return {413, "body_too_large", "the body is larger than allowed"};
+    if (code == beast::http::error::header_limit) return {431, "head_too_large", "the head is larger than allowed"};
+    return {400, "bad_request", "a malformed request"};
+}
+
+}  // namespace
+
+struct RequestReader::Impl {
+    explicit Impl(const ServerLimits& limits) : head_limit(limits.head_bytes) {
+        parser.eager(true);
+        parser.header_limit(std::numeric_limits<std::uint32_t>::max());  // ours is stricter and comes first
+        parser.body_limit(limits.body_bytes);
+        parser.body_limit_bytes = limits.body_bytes;
+        // One-octet chunks cost six octets each; more overhead than that is an attack by chunk extensions.
+        raw_limit = limits.body_bytes * 8 + 64 * 1024;
+    }
+
+    Progress refuse(const Refusal& why) {
+        refusal = why;
+        return Progress::refused;
+    }
+
+    Progress feed_head(std::string_view& bytes) {
+        std::size_t used = 0;
+        const HeadScan::State state = scan.scan(bytes.substr(0, head_limit + 1 - head.size()), used);
+        if (state == HeadScan::State::refused) return refuse(scan.refusal());
+        head.append(bytes.substr(0, used));
+        bytes.remove_prefix(used);
+        if (head.size() > head_limit) {
+            const bool in_first_line = head.find('\n') == std::string::npos;
+            return refuse(in_first_line ? Refusal{414, "target_too_long", "the request target is too long"}
+                                        : Refusal{431, "head_too_large", "the head is larger than allowed"});
+        }
+        return state == HeadScan::State::end ? parse_head() : Progress::more;
+    }
+
+    Progress parse_head() {
+        if (const auto wrong = check_request_line(std::string_view(head).substr(0, head.find('\r')))) {
+            return refuse(*wrong);
+        }
+        BeastCode code;
+        parser.put(boost::asio::buffer(head), code);
+        if (parser.refusal) return refuse(*parser.refusal);
+        if (code && code != beast::http::error::need_more) return refuse(describe(code));
+        if (!parser.is_header_done()) return refuse({400, "bad_request", "a malformed head"});
+        head = {};
+        head_done = true;
+        return parser.is_done() ? Progress::complete : Progress::head;
+    }
+
+    Progress feed_body(std::string_view& bytes) {
+        const std::string joined = carry.empty() ? std::string() : carry + std::string(bytes);
+        const std::string_view input = carry.empty() ? bytes : std::string_view(joined);
+        BeastCode code;
+        std::size_t used = 0;
+        while (!code && !parser.is_done() && used < input.size()) {
+            used += parser.put(boost::asio::buffer(input.data() + used, input.size() - used), code);
+        }
+        raw_bytes += used;
+        if (parser.refusal) return refuse(*parser.refusal);
+        if (code && code != beast::http::error::need_more) return refuse(describe(code));
+        if (parser.is_done()) {
+            bytes.remove_prefix(used - carry.size());
+            return Progress::complete;
+        }
+        std::string rest(input.substr(used));
+        bytes = {};
+        carry = std::move(rest);
+        if (carry.size() > kMaxCarry) return refuse({400, "bad_request", "a chunk line that is too long"});
+        if (raw_bytes > raw_limit) return refuse(describe(make_error_code(beast::http::error::body_limit)));
+        return Progress::more;
+    }
+
+    std::size_t head_limit;
+    std::size_t raw_limit = 0;
+    std::size_t raw_bytes = 0;
+    HeadScan scan;
+    std::string head;
+    std::string carry;  // the start of a chunk line whose end has not come
+    bool head_done = false;
+    BeastReader parser;
+    Refusal refusal;
+};
+
+RequestReader::RequestReader(const ServerLimits& limits) : impl_(std::make_unique<Impl>(limits)) {}
+RequestReader::~RequestReader() = default;
+
+RequestReader::Progress RequestReader::feed(std::string_view& bytes) {
+    return impl_->head_done ? impl_->feed_body(bytes) : impl_->feed_head(bytes);
+}
+
+const Refusal& RequestReader::refusal() const { return impl_->refusal; }
+Request RequestReader::take_request() { return std::move(impl_->parser.request); }
+bool RequestReader::keep_alive() const { return impl_->parser.keep_alive(); }
+bool RequestReader::http_1_0() const { return impl_->parser.http_1_0; }
+bool RequestReader::expects_continue() const { return impl_->parser.rules.expects_continue(); }
+
+}  // namespace backstay::http
