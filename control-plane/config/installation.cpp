@@ -1,0 +1,99 @@
+#include "control-plane/config/installation.h"
+
+#include <sys/stat.h>
+
+#include "common/files/files.h"
+#include "common/ids.h"
+#include "control-plane/store/store.h"
+
+namespace backstay {
+namespace {
+
+constexpr std::size_t kTokenSecretBytes = 48;
+
+bool exists(const std::string& path) {
+    struct stat info {};
+    return ::stat(path.c_str(), &info) == 0;
+}
+
+}  // namespace
+
+Result<> make_installation(const std::string& state_dir, const std::string& listen) {
+    const std::string settings_file = state_dir + "/" + kSettingsFile;
+    if (exists(settings_file)) {
+        return Error(Errc::conflict, state_dir + " holds a control plane already")
+            .with_hint("start it with `backstay-control serve --state " + state_dir + "`");
+    }
+    TRY(make_folders(state_dir, 0700).context("make the state folder"));
+    if (::chmod(state_dir.c_str(), 0700) != 0) return Error::from_errno(errno, "protect " + state_dir);
+    const std::string token_secret = state_dir + "/jwt.key";
+    if (!exists(token_secret)) TRY(atomic_write(token_secret, random_token(kTokenSecretBytes) + "\n", 0600));
+    const std::string secrets_key = state_dir + "/secrets.key";
+    if (!exists(secrets_key)) TRY(SecretBox::create(secrets_key));
+    TRY(store::prepare_store(state_dir + "/control.db"));
+    // Last, since its presence says that the rest is there.
+    return atomic_write(settings_file, settings_text(listen), 0600);
+}
+
+Result<std::string> store_path(const Settings& settings, const std::string& url) {
+    constexpr std::string_view kSqlite = "sqlite:";
+    std::string path = settings.store_file;
+    if (url.starts_with(kSqlite)) {
+        path = url.substr(kSqlite.size());
+    } else if (!url.empty()) {
+        return Error(Errc::invalid, "--store takes sqlite:PATH; other stores are not built into this program");
+    }
+    TRY(store::prepare_store(path));
+    return path;
+}
+
+Result<SecretBox> open_secret_box(const Settings& settings) {
+    return SecretBox::load(settings.secrets_key_file).context("open the key of sealed secrets");
+}
+
+Result<JwtVerifier> open_verifier(const Settings& settings) {
+    const JwtExpectation expectation{settings.tokens.issuer, settings.tokens.audience};
+    const JwtAlgorithm algorithm = TRY(parse_jwt_algorithm(settings.tokens.algorithm));
+    if (algorithm == JwtAlgorithm::hs256) {
+        auto secret = TRY(read_secret_file(settings.tokens.secret_file).context("read the secret of tokens"));
+        return JwtVerifier::with_secret(std::move(secret), expectation);
+    }
+    const auto pem = TRY(read_file(settings.tokens.public_key_file, 64 << 10).context("read the public key of tokens"));
+    return JwtVerifier::with_public_key(algorithm, pem, expectation);
+}
+
+Result<TokenMaker> TokenMaker::open(const Settings& settings) {
+    if (settings.tokens.algorithm != "HS256") {
+        return Error(Errc::invalid, "tokens are signed elsewhere: control.toml names " + settings.tokens.algorithm);
+    }
+    auto secret = TRY(read_secret_file(settings.tokens.secret_file).context("read the secret of tokens"));
+    return TokenMaker(std::move(secret), settings.tokens.issuer, settings.tokens.audience);
+}
+
+std::string TokenMaker::make(const TokenOrder& order, TimeMs now) const {
+    json::Object claims;
+    claims.emplace("sub", order.subject);
+    if (order.subject.find('@') != std::string::npos) claims.emplace("email", order.subject);
+    claims.emplace("typ", "access");
+    claims.emplace("jti", new_uuid());
+    if (!issuer_.empty()) claims.emplace("iss", issuer_);
+    if (!audience_.empty()) claims.emplace("aud", audience_);
+    claims.emplace("org", order.organization_id);
+    claims.emplace("role", to_string(order.role));
+    if (order.permissions) {
+        json::Array words;
+        const std::string text = order.permissions->words();
+        for (std::size_t at = 0; at < text.size();) {
+            const std::size_t end = std::min(text.find(' ', at), text.size());
+            words.push_back(boost::json::string(text.substr(at, end - at)));
+            at = end + 1;
+        }
+        claims.emplace("perms", std::move(words));
+    }
+    if (order.project_id) claims.emplace("project", *order.project_id);
+    claims.emplace("iat", now / 1000);
+    claims.emplace("exp", now / 1000 + order.lifetime_s);
+    return sign_jwt(secret_, claims);
+}
+
+}  // namespace backstay

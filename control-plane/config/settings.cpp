@@ -1,0 +1,198 @@
+// toml++'s home in the control plane.
+#include "control-plane/config/settings.h"
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <set>
+#include <vector>
+
+#include "common/files/files.h"
+
+namespace backstay {
+namespace {
+
+// Takes known keys out of one table and collects every problem.
+class Reader {
+public:
+    Reader(const toml::table* table, std::string title, std::vector<std::string>& faults)
+        : table_(table), title_(std::move(title)), faults_(faults) {}
+
+    void text(std::string_view key, std::string& into) {
+        const toml::node* node = take(key);
+        if (node == nullptr) return;
+        if (const auto value = node->value_exact<std::string>()) {
+            into = *value;
+        } else {
+            fault(*node, key, "must be text");
+        }
+    }
+
+    template <class Number>
+    void number(std::string_view key, Number& into, std::int64_t low, std::int64_t high) {
+        const toml::node* node = take(key);
+        if (node == nullptr) return;
+        const auto value = node->value_exact<std::int64_t>();
+        if (value && *value >= low && *value <= high) {
+            into = static_cast<Number>(*value);
+        } else {
+            fault(*node, key, fmt::format("must be a whole number from {} to {}", low, high));
+        }
+    }
+
+    const toml::table* table(std::string_view key) {
+        const toml::node* node = take(key);
+        if (node == nullptr) return nullptr;
+        if (node->as_table() == nullptr) fault(*node, key, "must be a section");
+        return node->as_table();
+    }
+
+    void refuse_unknown() {
+        if (table_ == nullptr) return;
+        for (const auto& [key, node] : *table_) {
+            if (!known_.contains(std::string(key.str()))) fault(node, key.str(), "is not known here");
+        }
+    }
+
+private:
+    const toml::node* take(std::string_view key) {
+        known_.emplace(key);
+        return table_ == nullptr ? nullptr : table_->get(key);
+    }
+    void fault(const toml::node& node, std::string_view key, std::string_view what) {
+        faults_.push_back(fmt::format("line {}: {}{} {}", node.source().begin.line, title_, key, what));
+    }
+
+    const toml::table* table_;
+    std::string title_;
+    std::vector<std::string>& faults_;
+    std::set<std::string> known_;
+};
+
+void read_level(Reader& root, Settings& settings, std::vector<std::string>& faults) {
+    std::string level = "info";
+    root.text("log_level", level);
+    if (level == "debug") {
+        settings.log_level = log::Level::debug;
+    } else if (level == "warning") {
+        settings.log_level = log::Level::warning;
+    } else if (level == "error") {
+        settings.log_level = log::Level::error;
+    } else if (level != "info") {
+        faults.push_back("log_level must be one of debug, info, warning, error");
+    }
+}
+
+void read_all(const toml::table& file, Settings& settings, std::vector<std::string>& faults) {
+    Reader root(&file, "", faults);
+    root.text("listen", settings.listen);
+    root.text("store", settings.store_file);
+    root.text("secrets_key_file", settings.secrets_key_file);
+    read_level(root, settings, faults);
+
+    Reader tls(root.table("tls"), "tls.", faults);
+    tls.text("certificate_file", settings.tls_certificate_file);
+    tls.text("key_file", settings.tls_key_file);
+    tls.refuse_unknown();
+
+    Reader tokens(root.table("tokens"), "tokens.", faults);
+    tokens.text("algorithm", settings.tokens.algorithm);
+    tokens.text("secret_file", settings.tokens.secret_file);
+    tokens.text("public_key_file", settings.tokens.public_key_file);
+    tokens.text("issuer", settings.tokens.issuer);
+    tokens.text("audience", settings.tokens.audience);
+    tokens.refuse_unknown();
+
+    constexpr std::int64_t kMany = 1'000'000;
+    Reader limits(root.table("limits"), "limits.", faults);
+    limits.number("reads_per_minute", settings.limits.reads_per_minute, 0, kMany);
+    limits.number("writes_per_minute", settings.limits.writes_per_minute, 0, kMany);
+    limits.number("public_reads_per_minute", settings.limits.public_reads_per_minute, 0, kMany);
+    limits.number("public_writes_per_minute", settings.limits.public_writes_per_minute, 0, kMany);
+    limits.number("refusals_per_minute", settings.limits.refusals_per_minute, 0, kMany);
+    limits.number("streams_per_credential", settings.limits.streams_per_credential, 1, kMany);
+    limits.number("body_bytes", settings.limits.body_bytes, 4096, 64 << 20);
+    limits.number("connections", settings.limits.connections, 1, kMany);
+    limits.refuse_unknown();
+    root.refuse_unknown();
+}
+
+void check_together(const Settings& settings, std::vector<std::string>& faults) {
+    if (settings.tls_certificate_file.empty() != settings.tls_key_file.empty()) {
+        faults.push_back("tls needs both certificate_file and key_file");
+    }
+    const std::string& algorithm = settings.tokens.algorithm;
+    if (algorithm != "HS256" && algorithm != "RS256" && algorithm != "EdDSA") {
+        faults.push_back("tokens.algorithm must be one of HS256, RS256, EdDSA");
+    } else if (algorithm != "HS256" && settings.tokens.public_key_file.empty()) {
+        faults.push_back("tokens.algorithm " + algorithm + " needs tokens.public_key_file");
+    }
+}
+
+void resolve(const std::string& state_dir, std::string& path) {
+    if (!path.empty() && !path.starts_with('/')) path = state_dir + "/" + path;
+}
+
+Error to_error(const std::string& path, const std::vector<std::string>& faults) {
+    std::string message = path;
+    for (const std::string& fault : faults) message.append(&fault == &faults.front() ? ": " : "; ").append(fault);
+    return Error(Errc::invalid, std::move(message));
+}
+
+}  // namespace
+
+Result<Settings> load_settings(const std::string& state_dir) {
+    const std::string path = state_dir + "/" + kSettingsFile;
+    const std::string text = TRY(read_file(path, 1 << 20)
+                                     .context("read the control plane's settings")
+                                     .hint("run `backstay-control init --state " + state_dir + "` first"));
+    Settings settings;
+    settings.state_dir = state_dir;
+    std::vector<std::string> faults;
+    try {
+        const toml::table file = toml::parse(text);
+        read_all(file, settings, faults);
+    } catch (const toml::parse_error& error) {
+        faults.push_back(fmt::format("line {}: {}", error.source().begin.line, error.description()));
+    }
+    if (faults.empty()) check_together(settings, faults);
+    if (!faults.empty()) return to_error(path, faults);
+    for (std::string* file : {&settings.store_file, &settings.secrets_key_file, &settings.tls_certificate_file,
+                              &settings.tls_key_file, &settings.tokens.secret_file, &settings.tokens.public_key_file}) {
+        resolve(state_dir, *file);
+    }
+    return settings;
+}
+
+std::string settings_text(const std::string& listen) {
+    return "# Backstay's control plane. Relative paths lie in this folder.\n"
+           "listen = \"" +
+           listen + R"("          # HOST:PORT; port 0: the system chooses, see the file `listen`
+store = "control.db"
+secrets_key_file = "secrets.key"    # seals the credentials of destinations; keep a copy elsewhere
+log_level = "info"                  # debug, info, warning, error
+
+[tls]                               # both or none; without them put a TLS proxy in front
+certificate_file = ""
+key_file = ""
+
+[tokens]
+algorithm = "HS256"                 # or RS256, EdDSA with public_key_file
+secret_file = "jwt.key"
+public_key_file = ""
+issuer = ""                         # empty: any
+audience = "backstay"               # empty: any
+
+[limits]                            # a minute and credential; 0: no limit
+reads_per_minute = 1200
+writes_per_minute = 300
+public_reads_per_minute = 120       # /api/public/v1
+public_writes_per_minute = 20
+refusals_per_minute = 120           # wrong credentials of one peer
+streams_per_credential = 10
+body_bytes = 1048576
+connections = 20000
+)";
+}
+
+}  // namespace backstay

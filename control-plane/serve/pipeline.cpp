@@ -1,0 +1,282 @@
+#include "control-plane/serve/pipeline.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/ids.h"
+#include "common/log.h"
+#include "control-plane/serve/run_call.h"
+#include "control-plane/store/api_keys.h"
+
+namespace backstay::serve {
+namespace {
+
+constexpr std::size_t kMaxRequestIdBytes = 64;
+constexpr std::size_t kMaxIdempotencyKeyBytes = 255;
+constexpr std::size_t kRemembered = 50'000;
+constexpr std::int64_t kMinuteMs = 60'000;
+
+bool plain_word(std::string_view text, std::size_t most, std::string_view also) {
+    if (text.empty() || text.size() > most) return false;
+    return std::all_of(text.begin(), text.end(), [also](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               also.find(c) != std::string_view::npos;
+    });
+}
+
+std::string request_id_of(const http::Request& request) {
+    const std::string_view sent = request.headers.get("X-Request-Id");
+    return plain_word(sent, kMaxRequestIdBytes, "-_.") ? std::string(sent) : new_uuid();
+}
+
+bool is_id(std::string_view name) { return name == "id" || name.ends_with("Id") || name.ends_with("_id"); }
+
+// Path ids are UUIDs; either case is understood, rows have lower case.
+Result<> check_ids(std::map<std::string, std::string, std::less<>>& params) {
+    for (auto& [name, value] : params) {
+        if (!is_id(name)) continue;
+        if (!is_uuid(value)) return api::problem(400, "invalid_id", name + " must be a UUID");
+        std::transform(value.begin(), value.end(), value.begin(),
+                       [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c; });
+    }
+    return {};
+}
+
+// "127.0.0.1:5000" → "127.0.0.1": a peer's connections count together.
+std::string peer_host(const std::string& peer) {
+    if (peer.starts_with("unix:")) return peer;
+    return peer.substr(0, peer.rfind(':'));
+}
+
+// The body of a 429 says it too.
+void add_retry_after(http::Response& response, const Error& error, const auth::RateDecision& rate) {
+    const std::int64_t seconds = std::max<std::int64_t>(1, rate.retry_after_s);
+    if (response.status == 429) {
+        json::Object body;
+        body.emplace("error", error.reason());
+        body.emplace("message", error.message());
+        body.emplace("retry_after", seconds);
+        response.body = json::serialize(json::Value(std::move(body)));
+    }
+    response.headers.set("Retry-After", std::to_string(seconds));
+}
+
+store::DatabaseThreads::Lane lane_of(const api::Route& route) {
+    if (route.write) return store::DatabaseThreads::Lane::write;
+    if (route.slow) return store::DatabaseThreads::Lane::slow;
+    return store::DatabaseThreads::Lane::read;
+}
+
+bool is_public_api(const http::Request& request) { return request.path.starts_with("/api/public/v1/"); }
+
+}  // namespace
+
+Pipeline::Pipeline(const Parts& parts, const ApiLimits& limits)
+    : parts_(parts),
+      limits_(limits),
+      reads_(limits.reads_per_minute),
+      writes_(limits.writes_per_minute),
+      public_reads_(limits.public_reads_per_minute),
+      public_writes_(limits.public_writes_per_minute),
+      refusals_(limits.refusals_per_minute) {}
+
+http::Response Pipeline::server_error(int status, std::string_view code, std::string_view message) {
+    http::Response response = api::error_answer(status, code, message);
+    response.headers.set("X-Request-Id", new_uuid());
+    return response;
+}
+
+void Pipeline::handle(std::unique_ptr<http::Exchange> exchange) {
+    auto pending = std::make_unique<Pending>();
+    pending->exchange = std::move(exchange);
+    pending->began_ms = steady_ms();
+    pending->request_id = request_id_of(pending->exchange->request());
+    auto call = prepare(*pending);
+    if (!call) return refuse(std::move(pending), call.error());
+    const api::Route& route = *pending->route;
+    if (route.access == api::Access::open && route.loop) {
+        return route.loop(std::move(*call), watch(std::move(pending)));
+    }
+    auto credential = auth::credential_of(call->request, is_public_api(call->request), route.query_token);
+    if (!credential) return refuse(std::move(pending), credential.error());
+    if (credential->kind != auth::Credential::Kind::none) {
+        pending->credential_hash = auth::hash_secret(credential->secret);
+    }
+    if (auto allowed = check_limits(*pending); !allowed) return refuse(std::move(pending), allowed.error());
+    if (auto marked = mark_idempotency(*pending, *call); !marked) return refuse(std::move(pending), marked.error());
+    dispatch(std::move(pending), std::move(*call), std::move(*credential));
+}
+
+Result<api::Call> Pipeline::prepare(Pending& pending) {
+    const http::Request& request = pending.exchange->request();
+    api::RouteTable::Match match = parts_.routes.find(request.method, request.path);
+    if (match.route == nullptr) {
+        if (match.allowed.empty()) return api::not_found("path");
+        pending.allow = std::move(match.allowed);
+        return api::problem(405, "method_not_allowed", "this path takes " + pending.allow);
+    }
+    pending.route = match.route;
+    TRY(check_ids(match.params));
+    api::Call call;
+    call.request = request;
+    call.request_id = pending.request_id;
+    call.params = std::move(match.params);
+    call.now = parts_.clock.now_ms();
+    return call;
+}
+
+auth::RateLimiter& Pipeline::limiter_for(const Pending& pending) {
+    const bool writes = pending.route->writes();
+    if (is_public_api(pending.exchange->request())) return writes ? public_writes_ : public_reads_;
+    return writes ? writes_ : reads_;
+}
+
+Result<> Pipeline::check_limits(Pending& pending) {
+    const std::int64_t now = steady_ms();
+    const std::string peer = peer_host(pending.exchange->request().peer);
+    // Who was let in lately is not stopped by others behind the same address.
+    if (!admitted_.contains(pending.credential_hash)) {
+        const auth::RateDecision refused = refusals_.look(peer, now);
+        if (!refused.allowed) {
+            pending.rate = refused;
+            return api::problem(429, "rate_limit_exceeded", "too many refused credentials from this address");
+        }
+    }
+    if (pending.route->access == api::Access::agent || pending.credential_hash.empty()) return {};
+    pending.rate = limiter_for(pending).take(pending.credential_hash, now);
+    if (!pending.rate.allowed) return api::problem(429, "rate_limit_exceeded", "too many requests in this minute");
+    if (pending.route->loop && pending.route->query_token) {
+        const auto open = streams_.find(pending.credential_hash);
+        if (open != streams_.end() && open->second >= limits_.streams_per_credential) {
+            return api::problem(429, "too_many_streams", "too many event streams are open with this credential");
+        }
+    }
+    return {};
+}
+
+Result<> Pipeline::mark_idempotency(Pending& pending, const api::Call& call) {
+    const std::string_view key = call.request.headers.get("Idempotency-Key");
+    if (key.empty() || call.request.method != "POST" || pending.route->loop) return {};
+    if (!plain_word(key, kMaxIdempotencyKeyBytes, "-_.:+/=~")) {
+        return api::problem(400, "invalid_parameter",
+                            "Idempotency-Key must be at most 255 letters, digits and -_.:+/=~");
+    }
+    std::string mark = pending.credential_hash + " " + std::string(key);
+    if (!idempotency_in_flight_.insert(mark).second) {
+        return api::conflict("idempotency_in_flight", "a request with this Idempotency-Key is being worked on");
+    }
+    pending.idempotency = std::move(mark);
+    return {};
+}
+
+void Pipeline::dispatch(std::unique_ptr<Pending> pending, api::Call call, auth::Credential credential) {
+    const std::uint64_t number = ++last_number_;
+    const api::Route& route = *pending->route;
+    std::string key;
+    if (!pending->idempotency.empty()) key = call.request.headers.get("Idempotency-Key");
+    auto work = [this, number, &route, call = std::move(call), credential = std::move(credential),
+                 key = std::move(key)](sqlite::Database& db) mutable -> store::DatabaseThreads::Done {
+        Outcome outcome{http::Response{}, std::move(call)};
+        if (route.loop) {
+            if (auto admitted = admit(parts_.gate, route, credential, outcome.call, db); !admitted) {
+                outcome.answer = std::move(admitted).error();
+            }
+        } else {
+            outcome.answer = run_call(parts_.gate, route, credential, key, outcome.call, db);
+        }
+        return [this, number, outcome = std::move(outcome)]() mutable { finish(number, std::move(outcome)); };
+    };
+    const bool taken = parts_.threads.submit(lane_of(route), std::move(work));
+    if (!taken) return refuse(std::move(pending), api::problem(503, "overloaded", "too much is waiting; try again"));
+    pending_.emplace(number, std::move(pending));
+}
+
+void Pipeline::finish(std::uint64_t number, Outcome outcome) {
+    const auto found = pending_.find(number);
+    std::unique_ptr<Pending> pending = std::move(found->second);
+    pending_.erase(found);
+    remember_caller(*pending, outcome);
+    if (!outcome.answer) return refuse(std::move(pending), outcome.answer.error());
+    if (const auto& handler = pending->route->loop) {
+        return handler(std::move(outcome.call), watch(std::move(pending)));
+    }
+    for (const auto& task : outcome.call.after_commit) task();
+    answer(std::move(pending), std::move(*outcome.answer));
+}
+
+void Pipeline::remember_caller(Pending& pending, const Outcome& outcome) {
+    const auth::Principal& principal = outcome.call.principal;
+    pending.who = principal.name;
+    pending.organization_id = outcome.call.organization_id;
+    if (principal.kind == auth::Principal::Kind::nobody) return;
+    const std::int64_t now = steady_ms();
+    if (admitted_.size() >= kRemembered) admitted_.clear();
+    admitted_.insert_or_assign(pending.credential_hash, now);
+    if (principal.kind != auth::Principal::Kind::api_key) return;
+    if (key_used_at_.size() >= kRemembered) key_used_at_.clear();
+    std::int64_t& told_at = key_used_at_.try_emplace(principal.id, now - 2 * kMinuteMs).first->second;
+    if (now - told_at < kMinuteMs) return;
+    told_at = now;
+    // Only a sign of use: when the queue is full, the next minute tells it.
+    static_cast<void>(parts_.threads.submit(
+        store::DatabaseThreads::Lane::write,
+        [id = principal.id, at = outcome.call.now](sqlite::Database& db) -> store::DatabaseThreads::Done {
+            if (auto noted = store::ApiKeys(db).note_used(id, at); !noted) {
+                log::warning("api key use not noted", {{"error", noted.error().message()}});
+            }
+            return {};
+        }));
+}
+
+void Pipeline::refuse(std::unique_ptr<Pending> pending, const Error& error) {
+    http::Response response = api::error_answer(error);
+    if (response.status == 401) {
+        refusals_.take(peer_host(pending->exchange->request().peer), steady_ms());
+        response.headers.set("WWW-Authenticate", "Bearer");
+    }
+    if (response.status == 405) response.headers.set("Allow", pending->allow);
+    if (response.status == 429 || response.status == 503) add_retry_after(response, error, pending->rate);
+    if (response.status >= 500) {
+        log::error("request failed", {{"request", pending->request_id},
+                                      {"path", pending->exchange->request().path},
+                                      {"error", error.message()}});
+    }
+    answer(std::move(pending), std::move(response));
+}
+
+void Pipeline::answer(std::unique_ptr<Pending> pending, http::Response response) {
+    if (!pending->idempotency.empty()) idempotency_in_flight_.erase(pending->idempotency);
+    stamp(response, *pending);
+    record(*pending, response.status);
+    pending->exchange->respond(std::move(response));
+}
+
+void Pipeline::stamp(http::Response& response, const Pending& pending) const {
+    response.headers.set("X-Request-Id", pending.request_id);
+    response.headers.set("Cache-Control", "no-store");
+    response.headers.set("X-Content-Type-Options", "nosniff");
+    if (pending.rate.limit <= 0) return;
+    response.headers.set("X-RateLimit-Limit", std::to_string(pending.rate.limit));
+    response.headers.set("X-RateLimit-Remaining", std::to_string(pending.rate.remaining));
+    response.headers.set("X-RateLimit-Window", "60");
+}
+
+// The path without its query: an access_token stands there.
+void Pipeline::record(const Pending& pending, int status) {
+    const http::Request& request = pending.exchange->request();
+    const std::int64_t took_ms = steady_ms() - pending.began_ms;
+    const std::string_view route = pending.route == nullptr ? "" : std::string_view(pending.route->pattern);
+    parts_.metrics.count_request(request.method, route, status, static_cast<double>(took_ms) / 1000);
+    const bool quiet = pending.route != nullptr && pending.route->access == api::Access::open;
+    log::line(quiet ? log::Level::debug : log::Level::info, "request",
+              {{"method", request.method},
+               {"path", request.path},
+               {"status", status},
+               {"ms", took_ms},
+               {"request", pending.request_id},
+               {"who", pending.who},
+               {"organization", pending.organization_id},
+               {"peer", request.peer}});
+}
+
+}  // namespace backstay::serve

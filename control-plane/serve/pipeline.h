@@ -1,0 +1,96 @@
+// From a request to a handler and back: route, credential, limits, organization, permission, Idempotency-Key, the
+// handler on its database thread, the answer. The one place that turns errors into answers and writes the access log.
+// Everything here runs on the loop thread unless it says otherwise.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "common/clock.h"
+#include "common/http/server.h"
+#include "control-plane/api/routes.h"
+#include "control-plane/auth/gate.h"
+#include "control-plane/auth/rate_limiter.h"
+#include "control-plane/config/settings.h"
+#include "control-plane/serve/metrics.h"
+#include "control-plane/store/database_threads.h"
+
+namespace backstay::serve {
+
+// A request on its way.
+struct Pending {
+    std::unique_ptr<http::Exchange> exchange;
+    const api::Route* route = nullptr;
+    std::string request_id;
+    std::string credential_hash;  // empty: none was sent
+    std::string idempotency;      // the in-flight mark; empty: none
+    std::string who;              // for the log
+    std::string organization_id;
+    std::string allow;  // of a 405
+    auth::RateDecision rate;
+    std::int64_t began_ms = 0;
+};
+
+class Pipeline {
+public:
+    // All outlive the pipeline; `threads` is stopped before it is destroyed.
+    struct Parts {
+        const api::RouteTable& routes;
+        store::DatabaseThreads& threads;
+        const auth::Gate& gate;
+        const Clock& clock;
+        Metrics& metrics;
+    };
+    Pipeline(const Parts& parts, const ApiLimits& limits);
+
+    void handle(std::unique_ptr<http::Exchange> exchange);
+
+    // The error body that the server itself uses for what never becomes a request.
+    static http::Response server_error(int status, std::string_view code, std::string_view message);
+
+    std::int64_t open_streams() const { return open_streams_; }
+
+private:
+    class Watched;
+    class WatchedStream;
+    // What came out of a database thread.
+    struct Outcome {
+        Result<http::Response> answer;
+        api::Call call;
+    };
+
+    Result<api::Call> prepare(Pending& pending);
+    Result<> check_limits(Pending& pending);
+    Result<> mark_idempotency(Pending& pending, const api::Call& call);
+    void dispatch(std::unique_ptr<Pending> pending, api::Call call, auth::Credential credential);
+    void finish(std::uint64_t number, Outcome outcome);
+    void answer(std::unique_ptr<Pending> pending, http::Response response);
+    void refuse(std::unique_ptr<Pending> pending, const Error& error);
+    void remember_caller(Pending& pending, const Outcome& outcome);
+    void stamp(http::Response& response, const Pending& pending) const;
+    void record(const Pending& pending, int status);
+    // The exchange of a loop handler: what it answers is stamped, logged and counted like any other answer.
+    std::unique_ptr<http::Exchange> watch(std::unique_ptr<Pending> pending);
+    auth::RateLimiter& limiter_for(const Pending& pending);
+
+    Parts parts_;
+    ApiLimits limits_;
+    auth::RateLimiter reads_;
+    auth::RateLimiter writes_;
+    auth::RateLimiter public_reads_;
+    auth::RateLimiter public_writes_;
+    auth::RateLimiter refusals_;  // by peer
+    std::unordered_map<std::uint64_t, std::unique_ptr<Pending>> pending_;
+    std::uint64_t last_number_ = 0;
+    std::unordered_set<std::string> idempotency_in_flight_;
+    std::unordered_map<std::string, std::int64_t> admitted_;     // credential hash → when it was last good
+    std::unordered_map<std::string, std::int64_t> key_used_at_;  // API key → when its row was told
+    std::unordered_map<std::string, std::int64_t> streams_;      // credential hash → open streams
+    std::int64_t open_streams_ = 0;
+};
+
+}  // namespace backstay::serve

@@ -1,0 +1,106 @@
+#include "control-plane/serve/run_call.h"
+
+#include "common/bytes.h"
+#include "common/crypto/digest.h"
+#include "control-plane/store/idempotency.h"
+
+namespace backstay::serve {
+namespace {
+
+Result<> check_permission(const api::Route& route, const auth::Principal& principal) {
+    if (route.access != api::Access::member) return {};
+    if (principal.read_only && route.writes()) {
+        return api::problem(403, "read_only_key", "this API key only reads");
+    }
+    if (!principal.may(route.permission)) {
+        return api::problem(403, "forbidden", "this needs the permission " + std::string(word_of(route.permission)));
+    }
+    return {};
+}
+
+// Whose keys these are: two members of one organization never meet in one key.
+std::string holder_of(const api::Call& call) {
+    return std::to_string(static_cast<int>(call.principal.kind)) + ":" + call.principal.id + ":" + call.organization_id;
+}
+
+std::string request_hash(const api::Call& call) {
+    return digest_hex(DigestKind::sha256,
+                      as_bytes(call.request.method + "\n" + call.request.target + "\n" + call.request.body));
+}
+
+Result<std::optional<http::Response>> replay(std::string_view key, const api::Call& call, sqlite::Database& db) {
+    if (key.empty()) return std::optional<http::Response>();
+    const auto kept = TRY(store::Idempotency(db).find(holder_of(call), key, call.now));
+    if (!kept) return std::optional<http::Response>();
+    if (kept->request_hash != request_hash(call)) {
+        return api::problem(422, "idempotency_key_reused", "this Idempotency-Key was used for another request");
+    }
+    http::Response response;
+    response.status = kept->status;
+    response.headers.set("Content-Type", "application/json");
+    response.headers.set("Idempotency-Replayed", "true");
+    response.body = kept->body;
+    return std::optional<http::Response>(std::move(response));
+}
+
+Result<> keep(std::string_view key, const api::Call& call, const http::Response& response, sqlite::Database& db) {
+    if (key.empty()) return {};
+    return store::Idempotency(db).keep(holder_of(call), key, {request_hash(call), response.status, response.body},
+                                       call.now);
+}
+
+Result<http::Response> run_slow(const api::Route& route, std::string_view key, api::Call& call, sqlite::Database& db) {
+    if (auto again = TRY(replay(key, call, db))) return std::move(*again);
+    auto response = TRY(route.read(call, db));
+    if (response.status < 400) TRY(keep(key, call, response, db));
+    return response;
+}
+
+Result<http::Response> run_in_transaction(const auth::Gate& gate, const api::Route& route,
+                                          const auth::Credential& credential, std::string_view key, api::Call& call,
+                                          sqlite::Database& db) {
+    auto transaction = TRY(sqlite::Transaction::begin(db));
+    TRY(admit(gate, route, credential, call, db));
+    if (auto again = TRY(replay(key, call, db))) return std::move(*again);
+    auto response = TRY(route.write(call, transaction));
+    if (response.status >= 400) {
+        call.after_commit.clear();
+        return response;
+    }
+    TRY(keep(key, call, response, db));
+    TRY(transaction.commit());
+    return response;
+}
+
+}  // namespace
+
+Result<> admit(const auth::Gate& gate, const api::Route& route, const auth::Credential& credential, api::Call& call,
+               sqlite::Database& db) {
+    auth::Admission admission;
+    switch (route.access) {
+        case api::Access::open:
+            return {};
+        case api::Access::member:
+            admission = TRY(gate.admit_member(credential, call.request.headers.get("X-Org-Slug"), db, call.now));
+            break;
+        case api::Access::user:
+            admission = TRY(gate.admit_user(credential, db, call.now));
+            break;
+        case api::Access::agent:
+            admission = TRY(gate.admit_agent(credential, db));
+            break;
+    }
+    call.principal = std::move(admission.principal);
+    call.organization_id = std::move(admission.organization_id);
+    return check_permission(route, call.principal);
+}
+
+Result<http::Response> run_call(const auth::Gate& gate, const api::Route& route, const auth::Credential& credential,
+                                std::string_view idempotency_key, api::Call& call, sqlite::Database& db) {
+    if (route.write) return run_in_transaction(gate, route, credential, idempotency_key, call, db);
+    TRY(admit(gate, route, credential, call, db));
+    if (route.slow) return run_slow(route, idempotency_key, call, db);
+    return route.read(call, db);
+}
+
+}  // namespace backstay::serve
