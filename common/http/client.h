@@ -25,6 +25,12 @@ struct ClientOptions {
     std::string user_agent = "backstay";
 };
 
+struct ClientResponse {
+    int status = 0;
+    Headers headers;
+    std::string body;
+};
+
 struct ClientRequest {
     std::string method = "GET";
     std::string url;  // sent as it is: the caller encodes
@@ -38,15 +44,13 @@ struct ClientRequest {
     // Takes the body of a 2xx answer piece by piece instead of ClientResponse::body; other answers still come in
     // `body`.
     Sink* body_sink = nullptr;
+    // Sees status and headers of a 2xx answer before its first body byte (or at its end when it has none); an error
+    // ends the call with it. The response's body is still empty then.
+    std::function<Result<>(const ClientResponse&)> on_head;
     std::uint64_t total_ms = 0;        // whole exchange; 0: only the stall limit
+    std::uint64_t stall_ms = 0;        // instead of ClientOptions::stall_ms; 0: that one
     std::size_t body_limit = 8 << 20;  // of ClientResponse::body; more is exhausted
     std::stop_token stop;              // a stop request ends the call with cancelled
-};
-
-struct ClientResponse {
-    int status = 0;
-    Headers headers;
-    std::string body;
 };
 
 // An answer of any status is a success here; an error means that there was none. unavailable: refused, reset, no name,

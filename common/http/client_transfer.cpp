@@ -165,7 +165,16 @@ int Transfer::on_seek(void* self, curl_off_t offset, int origin) noexcept {
     return CURL_SEEKFUNC_OK;
 }
 
+bool Transfer::show_head() {
+    if (head_shown_ || !request_.on_head || !success_status()) return true;
+    head_shown_ = true;
+    Result<> agreed = request_.on_head(response_);
+    if (!agreed) failure_ = std::move(agreed).error();
+    return !failure_;
+}
+
 bool Transfer::take_body(std::string_view bytes) {
+    if (!show_head()) return false;
     if (on_bytes_ != nullptr && success_status()) {
         ended_by_reader_ = !(*on_bytes_)(bytes);
         return !ended_by_reader_;
@@ -222,8 +231,9 @@ int Transfer::on_progress(void* self, curl_off_t, curl_off_t down, curl_off_t, c
 }
 
 bool Transfer::alive() {
-    if (steady_ms() - last_byte_at_ < static_cast<std::int64_t>(options_.stall_ms)) return true;
-    failure_ = Error(Errc::timed_out, fmt::format("no byte moved for {} ms", options_.stall_ms));
+    const std::uint64_t limit = request_.stall_ms > 0 ? request_.stall_ms : options_.stall_ms;
+    if (steady_ms() - last_byte_at_ < static_cast<std::int64_t>(limit)) return true;
+    failure_ = Error(Errc::timed_out, fmt::format("no byte moved for {} ms", limit));
     return false;
 }
 
@@ -248,6 +258,7 @@ Error Transfer::describe(CURLcode code) const {
 }
 
 Result<ClientResponse> Transfer::conclude(CURLcode code) {
+    if (code == CURLE_OK && !failure_) (void)show_head();
     if (failure_) return std::move(*failure_);
     if (code == CURLE_OK || ended_by_reader_) return std::move(response_);
     return describe(code);

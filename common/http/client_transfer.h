@@ -48,6 +48,7 @@ private:
     Result<> prepare_headers(CURL* easy);
     std::size_t give_body(MutableByteSpan buffer);
     bool take_body(std::string_view bytes);
+    bool show_head();
     void take_header(std::string_view line);
     Error describe(CURLcode code) const;
     ByteSpan kept_body() const;
@@ -60,6 +61,7 @@ private:
     ClientResponse response_;
     std::optional<Error> failure_;
     bool ended_by_reader_ = false;
+    bool head_shown_ = false;
     std::uint64_t sent_ = 0;
     std::int64_t last_byte_at_;
     curl_off_t seen_down_ = 0;
