@@ -50,12 +50,27 @@ struct Destination {
     std::optional<S3Config> s3;
 };
 
+// How long a remote store is waited for.
+struct Patience {
+    std::uint64_t connect_ms = 10'000;
+    std::uint64_t stall_ms = 60'000;  // no byte in either direction
+    int attempts = 4;                 // of a call that can be repeated as a whole
+    // Of one piece of an upload: giving up loses the whole stream, so more is tried; at most piece_ms in all.
+    int piece_attempts = 10;
+    std::uint64_t piece_ms = 300'000;
+    std::uint64_t first_wait_ms = 200;  // doubled each time, each wait drawn between half and all of it
+    std::uint64_t longest_wait_ms = 30'000;
+};
+
 // What opening may use of its surroundings.
 struct StorageContext {
     std::vector<std::string> local_roots;  // allow-list: a local path must lie in one of them; empty: any
     std::stop_token stop;                  // ends waits and transfers
     // Upload and download speed in bytes a second, asked for every piece; 0 or empty: unlimited.
     std::function<std::uint64_t()> rate_limit;
+    // Parts of huge uploads that do not fit into memory wait here, in files without a name; empty: /var/tmp.
+    std::string scratch_dir;
+    Patience patience;
 };
 
 // Checks the configuration and composes driver and decorators (retry, rate limit). Connects lazily.

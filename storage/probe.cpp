@@ -33,6 +33,7 @@ Result<> probe_storage(Storage& storage) {
     PutOptions options;
     options.expected_bytes = text.size();
     options.content_type = "text/plain";
+    options.retain = false;
     TRY(storage.put(key, source, options).context("write a test object"));
     Result<> seen = read_back(storage, key, text);
     Result<> removed = storage.remove(key).context("remove the test object");

@@ -48,6 +48,7 @@ struct ByteRange {
 struct PutOptions {
     std::uint64_t expected_bytes = 0;  // an estimate; S3 chooses its part size by it. 0: unknown
     std::string content_type = "application/octet-stream";
+    bool retain = true;  // false: without the destination's object lock, for what is removed again at once
 };
 
 class Storage {
