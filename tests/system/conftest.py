@@ -1,4 +1,6 @@
-"""What whole-system tests share: folders that every account may enter, and labs (tests/tools/lab.py)."""
+"""What whole-system tests share: folders that every account may enter, and labs (tests/tools/lab.py).
+
+`lab` is one lab for a whole module, with our own Odoo data; `make_lab(...)` makes one for a single test."""
 
 import os
 import pathlib
@@ -10,11 +12,54 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tools"))
 
+import odoo_data  # noqa: E402
+from lab import Lab  # noqa: E402
+
+PRESET = os.environ.get("BACKSTAY_PRESET", "dev")
+
+
+def new_folder():
+    path = pathlib.Path(tempfile.mkdtemp(prefix="backstay-test-", dir="/tmp"))
+    path.chmod(0o755)
+    return path
+
 
 @pytest.fixture
 def folder():
     """A folder of its own; pytest's tmp_path lies where PostgreSQL's account may not enter."""
-    path = pathlib.Path(tempfile.mkdtemp(prefix="backstay-test-", dir="/tmp"))
-    path.chmod(0o755)
+    path = new_folder()
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+def end(lab):
+    for name in ("control", "agent"):
+        print(f"--- {name}.log of the lab\n{lab.log_tail(name, 60)}")
+    lab.down()
+    lab.purge()
+
+
+def made_lab(**options):
+    options.setdefault("production", odoo_data.Made("production"))
+    return Lab(str(new_folder()), PRESET, **options).up()
+
+
+@pytest.fixture(scope="module")
+def lab():
+    found = made_lab()
+    yield found
+    end(found)
+
+
+@pytest.fixture
+def make_lab():
+    """make_lab(**options of Lab) → a lab that is up; ended with the test."""
+    made = []
+
+    def make(**options):
+        made.append(made_lab(**options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        end(one)
