@@ -180,4 +180,11 @@ Result<std::vector<OperationEvidence>> EvidenceRepository::of_job(const std::str
     return all;
 }
 
+Result<std::vector<std::string>> EvidenceRepository::noted_operations(const std::string& key) {
+    std::vector<std::string> ids;
+    auto rows = TRY(database_.query("SELECT operation_id FROM notes WHERE key = $1 ORDER BY operation_id", {key}));
+    while (TRY(rows.step())) ids.push_back(rows.text(0));
+    return ids;
+}
+
 }  // namespace backstay

@@ -40,6 +40,9 @@ public:
     // The job's own operation first.
     Result<std::vector<OperationEvidence>> of_job(const std::string& job_id);
 
+    // Operations that carry a note of that key.
+    Result<std::vector<std::string>> noted_operations(const std::string& key);
+
 private:
     Result<std::string> job_of(const std::string& operation_id);
     sqlite::Database& database_;

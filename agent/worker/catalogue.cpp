@@ -1,0 +1,86 @@
+#include "agent/worker/catalogue.h"
+
+#include <algorithm>
+
+#include "agent/state/backups.h"
+#include "common/domain/verdict.h"
+
+namespace backstay {
+namespace {
+
+constexpr std::string_view kCompleted = "completed";
+
+bool holds_all(const OperationEvidence& evidence, const std::string& destination) {
+    if (!evidence.plan) return false;
+    return std::all_of(evidence.plan->artifacts.begin(), evidence.plan->artifacts.end(), [&](const std::string& name) {
+        return std::any_of(evidence.copies.begin(), evidence.copies.end(), [&](const CopyRecord& copy) {
+            return copy.destination_id == destination && copy.artifact == name &&
+                   (copy.state == CopyState::uploaded || copy.state == CopyState::verified);
+        });
+    });
+}
+
+// not_found is no fault here: the backup may be another agent's.
+Result<std::optional<BackupRow>> known(BackupRepository& backups, const std::string& id) {
+    auto found = backups.look_up(id);
+    if (!found && found.error().code() == Errc::not_found) return std::optional<BackupRow>();
+    return std::optional<BackupRow>(TRY(std::move(found)));
+}
+
+}  // namespace
+
+json::Object slim_manifest(const Manifest& manifest) {
+    json::Value value = json::encode(manifest);
+    value.as_object()["contents"].as_object().erase("rowCounts");
+    return std::move(value.as_object());
+}
+
+Result<> catalogue_backup(sqlite::Database& database, const BackupOrder& order, const std::string& origin,
+                          const BackupOutcome& outcome, const OperationEvidence& evidence, TimeMs now) {
+    EvidenceInput input;
+    if (evidence.plan) input.plan = *evidence.plan;
+    input.phase = Phase::ended;
+    input.steps = evidence.steps;
+    input.copies = evidence.copies;
+    BackupRow row;
+    row.backup_id = order.backup_id;
+    row.created_at = order.created_at;
+    row.completed_at = {now};
+    row.cluster = order.environment.cluster.value_or("");
+    row.database = order.environment.database;
+    row.scope = order.scope;
+    row.trigger = order.trigger;
+    row.label = order.label;
+    row.origin = origin;
+    row.status = row_status(input, judge(input));
+    row.folder = outcome.folder;
+    row.size_bytes = outcome.size_bytes;
+    row.environment = order.environment;
+    row.manifest = slim_manifest(outcome.manifest);
+    for (const DestinationOrder& destination : order.destinations) {
+        if (holds_all(evidence, destination.id)) row.destination_ids.push_back(destination.id);
+    }
+    return BackupRepository(database).put(row);
+}
+
+Result<> catalogue_copy(sqlite::Database& database, const CopyOrder& order) {
+    BackupRepository backups(database);
+    auto row = TRY(known(backups, order.backup_id));
+    if (!row) return {};
+    for (const DestinationOrder& target : order.to) {
+        auto& ids = row->destination_ids;
+        if (std::find(ids.begin(), ids.end(), target.id) == ids.end()) ids.push_back(target.id);
+    }
+    return backups.set_destinations(row->backup_id, row->destination_ids, std::string(kCompleted));
+}
+
+Result<> catalogue_deletion(sqlite::Database& database, const DeleteOrder& order) {
+    BackupRepository backups(database);
+    auto row = TRY(known(backups, order.backup_id));
+    if (!row) return {};
+    for (const DestinationOrder& gone : order.destinations) std::erase(row->destination_ids, gone.id);
+    if (row->destination_ids.empty()) return backups.remove(row->backup_id);
+    return backups.set_destinations(row->backup_id, row->destination_ids, row->status);
+}
+
+}  // namespace backstay

@@ -1,0 +1,23 @@
+// What finished jobs mean for the catalogue of backups: added, completed, removed.
+#pragma once
+
+#include <string>
+
+#include "agent/jobs/jobs.h"
+#include "agent/state/evidence.h"
+#include "agent/worker/orders.h"
+#include "common/sqlite/database.h"
+
+namespace backstay {
+
+// The manifest as reports carry it: without row counts.
+json::Object slim_manifest(const Manifest& manifest);
+
+// Adds the backup, with the destinations that hold all of it.
+Result<> catalogue_backup(sqlite::Database& database, const BackupOrder& order, const std::string& origin,
+                          const BackupOutcome& outcome, const OperationEvidence& evidence, TimeMs now);
+// A copy that succeeded: its targets hold the backup now.
+Result<> catalogue_copy(sqlite::Database& database, const CopyOrder& order);
+Result<> catalogue_deletion(sqlite::Database& database, const DeleteOrder& order);
+
+}  // namespace backstay

@@ -1,0 +1,106 @@
+#include "agent/worker/orders.h"
+
+#include <fmt/format.h>
+
+#include "common/json/json.h"
+
+namespace backstay {
+namespace {
+
+constexpr std::int64_t kQuickTimeoutMs = 3'600'000;
+constexpr std::int64_t kLongTimeoutMs = 24LL * 3'600'000;
+
+template <class... F>
+struct Overloaded : F... {
+    using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+template <class T>
+Result<Order> decode_as(const json::Object& order) {
+    return Order(TRY(json::decode<T>(json::Value(order), json::kLenient)));
+}
+
+// Empties every "config" beside an "id" and a "type", at any depth.
+void strip(json::Value& value) {
+    if (auto* object = value.if_object()) {
+        if (object->contains("type") && object->contains("config")) (*object)["config"] = json::Object{};
+        for (auto& item : *object) strip(item.value());
+    } else if (auto* array = value.if_array()) {
+        for (json::Value& item : *array) strip(item);
+    }
+}
+
+}  // namespace
+
+std::string_view kind_of(const Order& order) {
+    return std::visit(Overloaded{
+                          [](const BackupOrder&) { return "backup"; },
+                          [](const RestoreOrder&) { return "restore"; },
+                          [](const VerifyOrder&) { return "verify"; },
+                          [](const CopyOrder&) { return "copy"; },
+                          [](const DeleteOrder&) { return "delete"; },
+                          [](const UndoOrder&) { return "undo"; },
+                          [](const TestDestinationOrder&) { return "test_destination"; },
+                      },
+                      order);
+}
+
+Result<Order> decode_order(std::string_view kind, const json::Object& order) {
+    if (kind == "backup") return decode_as<BackupOrder>(order);
+    if (kind == "restore") return decode_as<RestoreOrder>(order);
+    if (kind == "verify") return decode_as<VerifyOrder>(order);
+    if (kind == "copy") return decode_as<CopyOrder>(order);
+    if (kind == "delete") return decode_as<DeleteOrder>(order);
+    if (kind == "undo") return decode_as<UndoOrder>(order);
+    if (kind == "test_destination") return decode_as<TestDestinationOrder>(order);
+    return Error(Errc::invalid, fmt::format("this agent does not know the kind \"{}\"", kind));
+}
+
+std::string operation_of(const Order& order) {
+    return std::visit(Overloaded{
+                          [](const BackupOrder& backup) { return backup.backup_id; },
+                          [](const RestoreOrder& restore) { return restore.restore_id; },
+                          [](const VerifyOrder& verify) { return verify.verification_id; },
+                          [](const CopyOrder& copy) { return copy.copy_id; },
+                          [](const DeleteOrder& deletion) { return deletion.deletion_id; },
+                          [](const UndoOrder& undo) { return undo.undo_id; },
+                          [](const TestDestinationOrder& test) { return test.test_id; },
+                      },
+                      order);
+}
+
+const EnvironmentOrder* environment_of(const Order& order) {
+    if (const auto* backup = std::get_if<BackupOrder>(&order)) return &backup->environment;
+    if (const auto* restore = std::get_if<RestoreOrder>(&order)) return &restore->target;
+    if (const auto* verify = std::get_if<VerifyOrder>(&order)) return &verify->environment;
+    if (const auto* undo = std::get_if<UndoOrder>(&order)) return &undo->target;
+    return nullptr;
+}
+
+std::int64_t timeout_of(const Order& order) {
+    if (const auto* backup = std::get_if<BackupOrder>(&order)) return backup->timeout_ms;
+    if (const auto* restore = std::get_if<RestoreOrder>(&order)) return restore->timeout_ms;
+    return is_quick(order) ? kQuickTimeoutMs : kLongTimeoutMs;
+}
+
+bool is_quick(const Order& order) {
+    return std::holds_alternative<DeleteOrder>(order) || std::holds_alternative<UndoOrder>(order) ||
+           std::holds_alternative<TestDestinationOrder>(order);
+}
+
+std::string locked_database(const Order& order) {
+    if (std::holds_alternative<VerifyOrder>(order)) return "";
+    const EnvironmentOrder* environment = environment_of(order);
+    if (environment == nullptr) return "";
+    return environment->cluster.value_or("") + "/" + environment->database;
+}
+
+json::Object without_secrets(const Order& order) {
+    json::Value value = std::visit([](const auto& one) { return json::encode(one); }, order);
+    strip(value);
+    return std::move(value.as_object());
+}
+
+}  // namespace backstay

@@ -1,0 +1,42 @@
+// Orders of every kind behind one name: decoded from an assignment, described for the journal, and stripped of secrets
+// before they are stored.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "agent/state/jobs.h"
+#include "common/domain/orders.h"
+#include "common/result.h"
+
+namespace backstay {
+
+using Order =
+    std::variant<BackupOrder, RestoreOrder, VerifyOrder, CopyOrder, DeleteOrder, UndoOrder, TestDestinationOrder>;
+
+// "backup", "restore" …, as Assignment::kind.
+std::string_view kind_of(const Order& order);
+// Unknown kind, or an order that does not fit it: invalid.
+Result<Order> decode_order(std::string_view kind, const json::Object& order);
+
+// The id of the order itself: backup_id, restore_id, verification_id …
+std::string operation_of(const Order& order);
+// Whose data it concerns; nullptr for copies, deletions and tests.
+const EnvironmentOrder* environment_of(const Order& order);
+std::int64_t timeout_of(const Order& order);
+// Short: takes no slot.
+bool is_quick(const Order& order);
+// Changes or replaces the database: nothing else may run for it meanwhile.
+std::string locked_database(const Order& order);
+
+// For the journal and for declarations: destinations keep id, name and type, their configurations are empty.
+json::Object without_secrets(const Order& order);
+
+struct JobRequest {
+    JobRow row;
+    Order order;
+};
+
+}  // namespace backstay

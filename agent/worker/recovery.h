@@ -1,0 +1,19 @@
+// After a crash: every job that was queued or running under the last process is settled. Its operations' leftovers are
+// swept by the notes that they left, steps that ran are failed, and the job ends as interrupted, so that the control
+// plane may hand it out again.
+#pragma once
+
+#include "agent/state/jobs.h"
+#include "agent/worker/settings.h"
+#include "common/sqlite/database.h"
+
+namespace backstay {
+
+// Blocks while it sweeps. What could not be swept (a destination out of reach) keeps
+// its notes and is tried again by sweep_due().
+Result<> settle_after_crash(sqlite::Database& database, const Settings& settings, const std::vector<JobRow>& left);
+
+// Tries again what is still due. True when nothing is left.
+Result<bool> sweep_due(sqlite::Database& database, const Settings& settings);
+
+}  // namespace backstay

@@ -1,0 +1,271 @@
+#include "agent/worker/runner.h"
+
+#include <fmt/format.h>
+
+#include "agent/state/jobs.h"
+#include "agent/state/outbox.h"
+#include "agent/state/state.h"
+#include "agent/worker/catalogue.h"
+#include "common/domain/reasons.h"
+#include "common/domain/verdict.h"
+#include "common/log.h"
+#include "common/sqlite/transaction.h"
+
+namespace backstay {
+namespace {
+
+using control_plane::JobFinish;
+using control_plane::JobOutcome;
+
+// One operation on its way: journal, meter and steps, shown on the board while it lives.
+class Scene {
+public:
+    static Result<std::unique_ptr<Scene>> open(const JobRequest& request, const RunnerParts& parts,
+                                               const std::string& operation, const std::string& id,
+                                               const std::string& environment) {
+        const AgentConfig config = parts.settings.config();
+        auto journal = TRY(OperationJournal::open(config.state_dir, parts.settings.clock(), id, request.row.job_id));
+        return std::unique_ptr<Scene>(new Scene(std::move(journal), parts, request, operation, id, environment));
+    }
+    ~Scene() { board_.left(meter_); }
+    Scene(const Scene&) = delete;
+    Scene& operator=(const Scene&) = delete;
+
+    Steps& steps() { return steps_; }
+    OperationJournal& journal() { return *journal_; }
+
+    // The last word of the progress stream: the row's status by the verdict.
+    void close(Phase phase, const std::string& failure, const std::string& reason, bool reverted) {
+        const auto evidence = journal_->evidence();
+        EvidenceInput input;
+        if (evidence) {
+            if (evidence->plan) input.plan = *evidence->plan;
+            input.steps = evidence->steps;
+            input.copies = evidence->copies;
+        }
+        input.phase = phase;
+        input.failure = failure;
+        input.failure_reason = reason;
+        input.reverted = reverted;
+        meter_.finish(row_status(input, judge(input)), failure);
+        if (const auto stored = journal_->progressed(meter_.snapshot()); !stored) {
+            log::warning("progress not stored", {{"error", stored.error().message()}});
+        }
+    }
+
+private:
+    Scene(std::unique_ptr<OperationJournal> journal, const RunnerParts& parts, const JobRequest& request,
+          const std::string& operation, const std::string& id, const std::string& environment)
+        : board_(parts.board),
+          journal_(std::move(journal)),
+          meter_(parts.settings.clock(), operation, id, environment),
+          steps_(*journal_, meter_, parts.settings.clock(), parts.stop, request.row.attempt) {
+        board_.entered(request.row.job_id, meter_, *journal_);
+    }
+
+    ProgressBoard& board_;
+    std::unique_ptr<OperationJournal> journal_;
+    ProgressMeter meter_;
+    Steps steps_;
+};
+
+// What a job function answered, before it is known how the job is judged.
+struct Ended {
+    JobFinish finish;
+    std::optional<Error> error;
+};
+
+void describe_backup(const BackupOutcome& outcome, JobFinish& finish) {
+    finish.folder = outcome.folder;
+    finish.size_bytes = outcome.size_bytes;
+    finish.manifest = slim_manifest(outcome.manifest);
+    finish.notes = outcome.notes;
+    for (const ManifestArtifact& artifact : outcome.manifest.artifacts) {
+        if (artifact.name == artifact::kDatabase) finish.database_bytes = artifact.uncompressed_bytes;
+        if (artifact.name == artifact::kFilestore) finish.filestore_bytes = artifact.uncompressed_bytes;
+    }
+}
+
+class Runner {
+public:
+    Runner(const JobRequest& request, const RunnerParts& parts, const AgentConfig& config, sqlite::Database& database)
+        : request_(request),
+          parts_(parts),
+          database_(database),
+          host_(parts.settings.host(config)),
+          clock_(parts.settings.clock()) {}
+
+    Result<JobFinish> run() {
+        const EnvironmentOrder* environment = environment_of(request_.order);
+        auto scene = TRY(Scene::open(request_, parts_, operation_name(request_.row.kind), request_.row.operation_id,
+                                     environment != nullptr ? environment->environment_id : ""));
+        Ended ended = std::visit([&](const auto& order) { return act(order, *scene); }, request_.order);
+        if (ended.error) {
+            judge_failure(*ended.error, ended.finish);
+        } else {
+            ended.finish.outcome = JobOutcome::succeeded;
+        }
+        const bool cancelled = ended.finish.outcome == JobOutcome::cancelled;
+        scene->close(cancelled ? Phase::cancelled : Phase::ended, ended.finish.error_message, ended.finish.reason,
+                     ended.finish.reverted);
+        return std::move(ended.finish);
+    }
+
+private:
+    Ended act(const BackupOrder& order, Scene& scene) {
+        Ended ended;
+        auto outcome = run_backup(order, host_, scene.steps());
+        if (!outcome) return failed(std::move(outcome).error());
+        describe_backup(*outcome, ended.finish);
+        if (auto kept = keep(order, *outcome, scene); !kept) return failed(std::move(kept).error());
+        return ended;
+    }
+
+    Ended act(const RestoreOrder& order, Scene& scene) {
+        Ended ended;
+        auto outcome = run_restore(order, host_, scene.steps(),
+                                   [this](const BackupOrder& safety) { return run_safety_backup(safety); });
+        if (!outcome) return failed(std::move(outcome).error());
+        ended.finish.notes = outcome->notes;
+        ended.finish.safety_backup_id = outcome->safety_backup_id;
+        return ended;
+    }
+
+    Ended act(const VerifyOrder& order, Scene& scene) {
+        Ended ended;
+        auto outcome = run_verify(order, host_, scene.steps());
+        if (!outcome) return failed(std::move(outcome).error());
+        ended.finish.manifest = slim_manifest(outcome->manifest);
+        return ended;
+    }
+
+    Ended act(const CopyOrder& order, Scene& scene) {
+        if (auto done = run_copy(order, host_, scene.steps()); !done) return failed(std::move(done).error());
+        if (auto kept = catalogue_copy(database_, order); !kept) return failed(std::move(kept).error());
+        return {};
+    }
+
+    Ended act(const DeleteOrder& order, Scene& scene) {
+        if (auto done = run_delete(order, host_, scene.steps()); !done) return failed(std::move(done).error());
+        if (auto kept = catalogue_deletion(database_, order); !kept) return failed(std::move(kept).error());
+        return {};
+    }
+
+    Ended act(const UndoOrder& order, Scene& scene) {
+        auto evidence = EvidenceRepository(database_).of(order.restore_id);
+        if (!evidence) return failed(std::move(evidence).error());
+        if (!*evidence || (*evidence)->notes.empty()) {
+            return failed(Error(Errc::not_found, fmt::format("nothing is kept here of restore {}", order.restore_id))
+                              .with_reason(reason::kRestoreFailed));
+        }
+        if (auto done = undo_restore(order.restore_id, (*evidence)->notes, host_, scene.steps()); !done) {
+            return failed(std::move(done).error());
+        }
+        return {};
+    }
+
+    Ended act(const TestDestinationOrder& order, Scene&) {
+        if (auto done = run_test_destination(order, host_); !done) return failed(std::move(done).error());
+        return {};
+    }
+
+    // An operation of its own inside the restore's job: its own id, steps, copies and place in the catalogue.
+    Result<BackupOutcome> run_safety_backup(const BackupOrder& order) {
+        auto scene = TRY(Scene::open(request_, parts_, "backup", order.backup_id, order.environment.environment_id));
+        auto outcome = run_backup(order, host_, scene->steps());
+        JobFinish finish;
+        if (outcome) {
+            describe_backup(*outcome, finish);
+            finish.outcome = JobOutcome::succeeded;
+            TRY(keep(order, *outcome, *scene));
+        } else {
+            judge_failure(outcome.error(), finish);
+        }
+        const bool cancelled = finish.outcome == JobOutcome::cancelled;
+        scene->close(cancelled ? Phase::cancelled : Phase::ended, finish.error_message, finish.reason, false);
+        TRY(report_inner(order.backup_id, finish));
+        return outcome;
+    }
+
+    // The inner operation's outcome, reported under its own id inside the job.
+    Result<> report_inner(const std::string& operation_id, const JobFinish& finish) {
+        auto transaction = TRY(sqlite::Transaction::begin(database_));
+        control_plane::Report report;
+        report.operation_id = operation_id;
+        report.kind = control_plane::ReportKind::finished;
+        report.at = {clock_.now_ms()};
+        report.finished = finish;
+        TRY(Outbox::add(transaction, request_.row.job_id, std::move(report)));
+        return transaction.commit();
+    }
+
+    Result<> keep(const BackupOrder& order, const BackupOutcome& outcome, Scene& scene) {
+        const OperationEvidence evidence = TRY(scene.journal().evidence());
+        return catalogue_backup(database_, order, request_.row.origin, outcome, evidence, clock_.now_ms());
+    }
+
+    static Ended failed(Error error) { return Ended{{}, std::move(error)}; }
+
+    void judge_failure(const Error& error, JobFinish& finish) const {
+        finish.outcome = JobOutcome::failed;
+        finish.reason = error.reason().empty() ? std::string(reason::kInternalError) : error.reason();
+        finish.error_message = error.message();
+        if (!error.hint().empty()) finish.error_message += fmt::format(" ({})", error.hint());
+        finish.transient = error.transient();
+        const auto reverted = error.facts().find("reverted");
+        finish.reverted = reverted != error.facts().end() && reverted->second == "true";
+        switch (parts_.stop_cause()) {
+            case StopCause::none:
+                return;
+            case StopCause::lost:
+            case StopCause::cancelled:
+                finish.outcome = JobOutcome::cancelled;
+                finish.reason = reason::kCancelled;
+                finish.transient = false;
+                return;
+            case StopCause::timed_out:
+                finish.reason = reason::kTimeout;
+                finish.error_message = "it took longer than it was given: " + finish.error_message;
+                return;
+            case StopCause::shut_down:
+                finish.outcome = JobOutcome::interrupted;
+                finish.reason = reason::kAgentRestarted;
+                finish.error_message = "the agent was stopped: " + finish.error_message;
+                finish.transient = true;
+                return;
+        }
+    }
+
+    const JobRequest& request_;
+    const RunnerParts& parts_;
+    sqlite::Database& database_;
+    JobHost host_;
+    const Clock& clock_;
+};
+
+}  // namespace
+
+std::string operation_name(std::string_view kind) {
+    if (kind == "verify") return "verification";
+    if (kind == "undo") return "rollback";
+    return std::string(kind);
+}
+
+Result<JobFinish> run_job(const JobRequest& request, const RunnerParts& parts) {
+    // The job's own copy: a reload while it runs changes nothing under its feet.
+    const AgentConfig config = parts.settings.config();
+    sqlite::Database database = TRY(open_state(config.state_dir));
+    JobRepository jobs(database);
+    TRY(jobs.start(request.row.job_id, parts.settings.clock().now_ms()));
+    auto finish = Runner(request, parts, config, database).run();
+    if (!finish) {
+        JobFinish broken;
+        broken.reason = reason::kInternalError;
+        broken.error_message = finish.error().message();
+        finish = std::move(broken);
+    }
+    TRY(jobs.finish(request.row.job_id, *finish, parts.settings.clock().now_ms()));
+    return finish;
+}
+
+}  // namespace backstay

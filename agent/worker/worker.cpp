@@ -1,0 +1,266 @@
+#include "agent/worker/worker.h"
+
+#include <fmt/format.h>
+#include <malloc.h>
+
+#include <algorithm>
+
+#include "agent/state/jobs.h"
+#include "agent/state/state.h"
+#include "agent/worker/recovery.h"
+#include "common/domain/reasons.h"
+#include "common/log.h"
+
+namespace backstay {
+namespace {
+
+constexpr std::size_t kQueueMax = 64;
+constexpr std::int32_t kQuickMax = 4;
+constexpr auto kTick = std::chrono::milliseconds(500);
+constexpr std::int64_t kSweepAgainMs = 300'000;
+constexpr std::size_t kJobsKept = 2000;
+
+}  // namespace
+
+Worker::Worker(const Settings& settings, Events events)
+    : settings_(settings), events_(std::move(events)), board_(events_.progressed) {}
+
+Worker::~Worker() { stop(0); }
+
+Result<> Worker::start(sqlite::Database& database) {
+    auto left = TRY(JobRepository(database).newest(kJobsKept, true));
+    const std::lock_guard lock(mutex_);
+    if (started_ || stopping_) return {};
+    started_ = true;
+    supervisor_ = std::thread([this, taken = std::move(left)] { supervise(taken); });
+    return {};
+}
+
+void Worker::stop(std::int64_t grace_ms) {
+    {
+        std::unique_lock lock(mutex_);
+        stopping_ = true;
+        if (!started_) return;
+        wake_.wait_for(lock, std::chrono::milliseconds(grace_ms), [&] { return running_.empty(); });
+        for (const auto& running : running_) {
+            auto none = StopCause::none;
+            running->cause.compare_exchange_strong(none, StopCause::shut_down);
+            running->stop.request_stop();
+        }
+        quit_ = true;
+        poked_ = true;
+    }
+    wake_.notify_all();
+    if (supervisor_.joinable()) supervisor_.join();
+}
+
+Result<> Worker::submit(sqlite::Database& database, JobRequest request) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopping_) return Error(Errc::unavailable, "the agent is stopping");
+        if (queue_.size() >= kQueueMax) {
+            return Error(Errc::exhausted, fmt::format("{} jobs are waiting already", queue_.size()));
+        }
+    }
+    TRY(JobRepository(database).add(request.row));
+    const std::string id = request.row.job_id;
+    {
+        const std::lock_guard lock(mutex_);
+        queue_.push_back(std::move(request));
+        poked_ = true;
+    }
+    wake_.notify_all();
+    events_.changed(id);
+    return {};
+}
+
+bool Worker::cancel(const std::string& job_id, StopCause cause) {
+    {
+        const std::lock_guard lock(mutex_);
+        const auto waiting = std::find_if(queue_.begin(), queue_.end(),
+                                          [&](const JobRequest& request) { return request.row.job_id == job_id; });
+        const auto running = std::find_if(running_.begin(), running_.end(), [&](const auto& job) {
+            return job->request.row.job_id == job_id && !job->over;
+        });
+        if (waiting != queue_.end()) {
+            ended_waiting_.emplace_back(std::move(*waiting), cause);
+            queue_.erase(waiting);
+        } else if (running != running_.end()) {
+            auto none = StopCause::none;
+            (*running)->cause.compare_exchange_strong(none, cause);
+            (*running)->stop.request_stop();
+        } else {
+            return false;
+        }
+        poked_ = true;
+    }
+    wake_.notify_all();
+    return true;
+}
+
+std::vector<control_plane::HeldJob> Worker::held() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<control_plane::HeldJob> jobs;
+    for (const JobRequest& request : queue_) jobs.push_back({request.row.job_id, request.row.fence});
+    for (const auto& running : running_) jobs.push_back({running->request.row.job_id, running->request.row.fence});
+    return jobs;
+}
+
+std::int32_t Worker::long_running_locked() const {
+    return static_cast<std::int32_t>(std::count_if(
+        running_.begin(), running_.end(), [](const auto& running) { return !is_quick(running->request.order); }));
+}
+
+std::int32_t Worker::free_slots() const {
+    const std::int32_t slots = settings_.config().limits.concurrent_jobs;
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return 0;
+    const auto waiting =
+        std::count_if(queue_.begin(), queue_.end(), [](const JobRequest& request) { return !is_quick(request.order); });
+    return std::max(0, slots - long_running_locked() - static_cast<std::int32_t>(waiting));
+}
+
+bool Worker::may_start_locked(const JobRequest& request) const {
+    const bool quick = is_quick(request.order);
+    const auto long_ones = long_running_locked();
+    const auto quick_ones = static_cast<std::int32_t>(running_.size()) - long_ones;
+    if (quick ? quick_ones >= kQuickMax : long_ones >= settings_.config().limits.concurrent_jobs) return false;
+    const std::string database = locked_database(request.order);
+    return database.empty() || std::none_of(running_.begin(), running_.end(), [&](const auto& running) {
+               return locked_database(running->request.order) == database;
+           });
+}
+
+void Worker::start_ready_locked() {
+    if (stopping_ || !ready_) return;
+    for (auto waiting = queue_.begin(); waiting != queue_.end();) {
+        if (!may_start_locked(*waiting)) {
+            ++waiting;
+            continue;
+        }
+        auto running = std::make_unique<Running>(std::move(*waiting));
+        waiting = queue_.erase(waiting);
+        running->deadline_ms = steady_ms() + timeout_of(running->request.order);
+        Running& job = *running;
+        running_.push_back(std::move(running));
+        job.thread = std::thread([this, &job] { run(job); });
+    }
+}
+
+void Worker::run(Running& running) {
+    const JobRow& row = running.request.row;
+    log::info("job started", {{"job", row.job_id}, {"kind", row.kind}, {"database", row.database}});
+    const std::int64_t began = steady_ms();
+    const RunnerParts parts{settings_, board_, running.stop.get_token(), [&running] { return running.cause.load(); }};
+    const auto finish = run_job(running.request, parts);
+    if (finish) {
+        log::info("job over", {{"job", row.job_id},
+                               {"outcome", boost::describe::enum_to_string(finish->outcome, "")},
+                               {"seconds", (steady_ms() - began) / 1000},
+                               {"reason", finish->reason},
+                               {"error", finish->error_message}});
+    } else {
+        log::error("job not recorded", {{"job", row.job_id}, {"error", finish.error().message()}});
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        running.over = true;
+        poked_ = true;
+    }
+    wake_.notify_all();
+}
+
+void Worker::enforce_deadlines_locked() {
+    for (const auto& running : running_) {
+        if (running->over || steady_ms() < running->deadline_ms) continue;
+        auto none = StopCause::none;
+        running->cause.compare_exchange_strong(none, StopCause::timed_out);
+        running->stop.request_stop();
+    }
+}
+
+Worker::Jobs Worker::take_over_locked() {
+    Jobs over;
+    for (auto job = running_.begin(); job != running_.end();) {
+        const auto next = std::next(job);
+        if ((*job)->over) over.splice(over.end(), running_, job);
+        job = next;
+    }
+    return over;
+}
+
+void Worker::join_all(Jobs jobs) {
+    for (const auto& job : jobs) {
+        job->thread.join();
+        events_.changed(job->request.row.job_id);
+    }
+    // What a job used goes back to the system: an idle agent is small.
+    if (!jobs.empty()) ::malloc_trim(0);
+}
+
+void Worker::end_waiting(sqlite::Database& database, const JobRequest& request, StopCause cause) {
+    control_plane::JobFinish finish;
+    const bool stopped = cause == StopCause::shut_down;
+    finish.outcome = stopped ? control_plane::JobOutcome::interrupted : control_plane::JobOutcome::cancelled;
+    finish.reason = stopped ? reason::kAgentRestarted : reason::kCancelled;
+    finish.error_message = stopped ? "the agent was stopped before the job began" : "cancelled before it began";
+    finish.transient = stopped;
+    const auto ended = JobRepository(database).finish(request.row.job_id, finish, settings_.clock().now_ms());
+    if (!ended) log::error("job not recorded", {{"job", request.row.job_id}, {"error", ended.error().message()}});
+    events_.changed(request.row.job_id);
+}
+
+void Worker::recover(sqlite::Database& database, const std::vector<JobRow>& left) {
+    const auto settled = settle_after_crash(database, settings_, left);
+    if (!settled) log::error("recovery failed", {{"error", settled.error().message()}});
+    if (const auto pruned = JobRepository(database).prune(kJobsKept); !pruned) {
+        log::warning("old jobs not removed", {{"error", pruned.error().message()}});
+    }
+    retry_sweep(database);
+}
+
+void Worker::retry_sweep(sqlite::Database& database) {
+    const auto clean = sweep_due(database, settings_);
+    sweep_due_ = !clean || !*clean;
+    next_sweep_ms_ = steady_ms() + kSweepAgainMs;
+}
+
+void Worker::supervise(const std::vector<JobRow>& left) {
+    auto database = open_state(settings_.config().state_dir);
+    if (!database) {
+        log::error("the worker has no state", {{"error", database.error().message()}});
+        return;
+    }
+    recover(*database, left);
+    std::unique_lock lock(mutex_);
+    ready_ = true;
+    poked_ = true;
+    while (true) {
+        if (running_.empty() && !sweep_due_) {
+            wake_.wait(lock, [&] { return poked_; });
+        } else {
+            wake_.wait_for(lock, running_.empty() ? std::chrono::milliseconds(kSweepAgainMs) : kTick,
+                           [&] { return poked_; });
+        }
+        poked_ = false;
+        Jobs over = take_over_locked();
+        if (quit_) {
+            for (JobRequest& request : queue_) ended_waiting_.emplace_back(std::move(request), StopCause::shut_down);
+            queue_.clear();
+        }
+        const auto waiting = std::exchange(ended_waiting_, {});
+        enforce_deadlines_locked();
+        start_ready_locked();
+        const bool finished = quit_ && running_.empty();
+        lock.unlock();
+        wake_.notify_all();
+        for (const auto& [request, cause] : waiting) end_waiting(*database, request, cause);
+        board_.tick();
+        join_all(std::move(over));
+        if (finished) return;
+        if (sweep_due_ && steady_ms() >= next_sweep_ms_) retry_sweep(*database);
+        lock.lock();
+    }
+}
+
+}  // namespace backstay

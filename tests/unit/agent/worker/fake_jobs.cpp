@@ -1,0 +1,130 @@
+#include "tests/unit/agent/worker/fake_jobs.h"
+
+#include "agent/jobs/jobs.h"
+#include "common/domain/steps.h"
+
+namespace backstay {
+
+FakeJobs& FakeJobs::instance() {
+    static FakeJobs jobs;
+    return jobs;
+}
+
+void FakeJobs::reset() {
+    const std::lock_guard lock(mutex_);
+    held_.clear();
+    inside_.clear();
+    error_.reset();
+    most_at_once = 0;
+    sweeps = 0;
+    sweep_fails = false;
+}
+
+void FakeJobs::hold(const std::string& database) {
+    const std::lock_guard lock(mutex_);
+    held_.insert(database);
+}
+
+void FakeJobs::release(const std::string& database) {
+    {
+        const std::lock_guard lock(mutex_);
+        held_.erase(database);
+    }
+    changed_.notify_all();
+}
+
+bool FakeJobs::wait_until_held(const std::string& database) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(5), [&] { return inside_.contains(database); });
+}
+
+void FakeJobs::fail_with(std::optional<Error> error) {
+    const std::lock_guard lock(mutex_);
+    error_ = std::move(error);
+}
+
+Result<> FakeJobs::pass(const std::string& database, const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    inside_.insert(database);
+    most_at_once = std::max(most_at_once.load(), ++running_);
+    changed_.notify_all();
+    const std::stop_callback wake(stop, [this] { changed_.notify_all(); });
+    // The stop callback runs without our lock: look again now and then.
+    while (held_.contains(database) && !stop.stop_requested()) changed_.wait_for(lock, std::chrono::milliseconds(20));
+    --running_;
+    inside_.erase(database);
+    if (stop.stop_requested()) return Error(Errc::cancelled, "stopped in the middle");
+    if (error_) return *error_;
+    return {};
+}
+
+Result<BackupOutcome> run_backup(const BackupOrder& order, const JobHost&, Steps& steps) {
+    OperationPlan plan;
+    plan.steps = {{std::string(step::kDbDump), true, 1}};
+    plan.artifacts = {std::string(artifact::kDatabase)};
+    for (const DestinationOrder& destination : order.destinations) plan.destination_ids.push_back(destination.id);
+    TRY(steps.plan(plan));
+    TRY(steps.note("backup.folder", "x"));
+    const std::stop_token stop = steps.stop_token();
+    TRY(steps.run(step::kDbDump, [&]() -> Result<Testimony> {
+        steps.progress().set_total(step::kDbDump, 100);
+        steps.progress().add(step::kDbDump, 40);
+        TRY(FakeJobs::instance().pass(order.environment.database, stop));
+        return Testimony{"dumped", {}, {}, ""};
+    }));
+    for (const DestinationOrder& destination : order.destinations) {
+        CopyRecord copy;
+        copy.destination_id = destination.id;
+        copy.artifact = artifact::kDatabase;
+        copy.state = CopyState::verified;
+        TRY(steps.copied(copy));
+    }
+    TRY(steps.note("backup.folder", ""));
+    BackupOutcome outcome;
+    outcome.folder = "v1/" + order.backup_id;
+    outcome.size_bytes = 7;
+    ManifestArtifact database;
+    database.name = artifact::kDatabase;
+    database.uncompressed_bytes = 70;
+    outcome.manifest.artifacts = {database};
+    outcome.manifest.contents.row_counts = {{"public.res_users", 3}};
+    return outcome;
+}
+
+Result<RestoreOutcome> run_restore(const RestoreOrder& order, const JobHost&, Steps& steps,
+                                   const SafetyBackupRunner& safety_backup) {
+    RestoreOutcome outcome;
+    TRY(steps.plan(plan_restore({})));
+    if (order.safety_backup) {
+        TRY(safety_backup(*order.safety_backup));
+        outcome.safety_backup_id = order.safety_backup->backup_id;
+    }
+    TRY(steps.note("restore.swap", "how to go back"));
+    TRY(FakeJobs::instance().pass(order.target.database, steps.stop_token()));
+    return outcome;
+}
+
+Result<VerifyOutcome> run_verify(const VerifyOrder& order, const JobHost&, Steps& steps) {
+    TRY(steps.plan(plan_verification(order.drill)));
+    TRY(FakeJobs::instance().pass(order.environment.database, steps.stop_token()));
+    return VerifyOutcome{};
+}
+
+Result<> run_copy(const CopyOrder&, const JobHost&, Steps&) { return {}; }
+Result<> run_delete(const DeleteOrder&, const JobHost&, Steps&) { return {}; }
+Result<> run_test_destination(const TestDestinationOrder&, const JobHost&) { return {}; }
+
+Result<std::vector<std::string>> sweep_after_crash(const Facts& notes, const JobHost&) {
+    if (FakeJobs::instance().sweep_fails) return Error(Errc::unavailable, "the destination is out of reach");
+    ++FakeJobs::instance().sweeps;
+    std::vector<std::string> done;
+    for (const auto& [key, value] : notes) done.push_back(key);
+    return done;
+}
+
+Result<> undo_restore(const std::string&, const Facts& notes, const JobHost&, Steps&) {
+    if (!notes.contains("restore.swap")) return Error(Errc::not_found, "no note");
+    return {};
+}
+
+}  // namespace backstay

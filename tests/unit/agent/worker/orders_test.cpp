@@ -1,0 +1,55 @@
+#include "agent/worker/orders.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace backstay {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(Orders, ReadsEveryKindAndKnowsItsOwnName) {
+    for (const char* kind : {"backup", "restore", "verify", "copy", "delete", "undo", "test_destination"}) {
+        const auto order = decode_order(kind, {});
+        ASSERT_TRUE(order) << kind;
+        EXPECT_EQ(kind_of(*order), kind);
+    }
+    EXPECT_EQ(decode_order("dance", {}).error().code(), Errc::invalid);
+    EXPECT_FALSE(decode_order("backup", {{"backupId", 5}}));
+}
+
+TEST(Orders, StoresNoSecretOfAnyDestination) {
+    DestinationOrder bucket{"b", "bucket", "s3", json::Object{{"secretAccessKey", "hush"}}};
+    BackupOrder backup;
+    backup.backup_id = "1";
+    backup.destinations = {bucket};
+    RestoreOrder restore;
+    restore.destinations = {bucket};
+    restore.safety_backup = backup;
+    CopyOrder copy;
+    copy.from = {bucket};
+    copy.to = {bucket};
+    for (const Order& order : {Order(backup), Order(restore), Order(copy), Order(TestDestinationOrder{"t", bucket})}) {
+        const std::string text = json::serialize(json::Value(without_secrets(order)));
+        EXPECT_THAT(text, Not(HasSubstr("hush")));
+        EXPECT_THAT(text, HasSubstr("\"id\":\"b\""));
+    }
+}
+
+TEST(Orders, LocksTheDatabaseThatAJobChanges) {
+    RestoreOrder restore;
+    restore.target.cluster = "main";
+    restore.target.database = "shop";
+    BackupOrder backup;
+    backup.environment = restore.target;
+    VerifyOrder verify;
+    verify.environment = restore.target;
+    EXPECT_EQ(locked_database(Order(restore)), locked_database(Order(backup)));
+    EXPECT_EQ(locked_database(Order(verify)), "");
+    EXPECT_FALSE(is_quick(Order(verify)));
+    EXPECT_TRUE(is_quick(Order(UndoOrder{})));
+}
+
+}  // namespace
+}  // namespace backstay
