@@ -209,8 +209,8 @@ Result<AssignmentsAnswer> next_assignments(sqlite::Database& db, const store::Ag
     const SessionRow session = TRY(meet(db, agent.id, request.instance_id, false, now));
     TRY(store::Agents(db).note_seen(agent.id, now));
     Counter counter(db, open, now, stir);
-    return counter.serve(TRY(unfinished_jobs_of_agent(db, agent.id)), std::clamp(request.free_slots, 0, 16),
-                         session.heard_at);
+    auto unfinished = TRY(unfinished_jobs_of_agent(db, agent.id));
+    return counter.serve(std::move(unfinished), std::clamp(request.free_slots, 0, 16), session.heard_at);
 }
 
 Result<> sweep_jobs(sqlite::Database& db, TimeMs now, Stir& stir) {

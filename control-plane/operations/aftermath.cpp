@@ -80,7 +80,8 @@ Result<> settle_copy(sqlite::Database& db, const OperationRow& operation, TimeMs
     if (!operation.backup_id) return {};
     auto backup = TRY(find_operation(db, *operation.backup_id));
     if (!backup) return {};
-    const auto complete = destinations_holding_all(backup->plan, TRY(copies_of(db, *operation.backup_id)));
+    const auto copies = TRY(copies_of(db, *operation.backup_id));
+    const auto complete = destinations_holding_all(backup->plan, copies);
     for (const StepRow& row : TRY(steps_of(db, backup->id))) {
         const std::string prefix = std::string(step::kRemoteUpload) + ":";
         if (!row.record.name.starts_with(prefix) || row.record.status != StepStatus::failed) continue;
