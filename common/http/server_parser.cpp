@@ -11,8 +11,11 @@ namespace {
 namespace beast = boost::beast;
 using BeastCode = beast::error_code;
 
-// A line of chunk size and extensions, or the end of a chunked body, may not be longer.
-constexpr std::size_t kMaxCarry = 4096;
+// A line of chunk size and extensions, or the end of a chunked body, must be shorter. The body is given to the parser
+// in slices of this size, so that the rule does not depend on how the network cut it.
+constexpr std::size_t kSliceBytes = 4096;
+// Of all chunks of a body together.
+constexpr std::size_t kMaxExtensionBytes = 16 * 1024;
 
 // Beast's parser as a source of events; the request grows as they come.
 class BeastReader final : public beast::http::basic_parser<true> {
@@ -54,7 +57,12 @@ private:
     }
     void on_body_init_impl(const boost::optional<std::uint64_t>&, BeastCode&) override {}
     std::size_t on_body_impl(Text body, BeastCode& code) override { return take(body, code); }
-    void on_chunk_header_impl(std::uint64_t, Text, BeastCode&) override {}
+    void on_chunk_header_impl(std::uint64_t, Text extensions, BeastCode& code) override {
+        extension_bytes_ += extensions.size();
+        if (extension_bytes_ <= kMaxExtensionBytes) return;
+        refusal = {413, "body_too_large", "too many chunk extensions"};
+        code = stopped();
+    }
     std::size_t on_chunk_body_impl(std::uint64_t, Text body, BeastCode& code) override { return take(body, code); }
     void on_finish_impl(BeastCode&) override {}
 
@@ -67,8 +75,16 @@ private:
         return body.size();
     }
 
+    std::size_t extension_bytes_ = 0;
     bool in_body_ = false;
 };
+
+bool has_bare_line_feed(std::string_view text) {
+    for (std::size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) {
+        if (at == 0 || text[at - 1] != '\r') return true;
+    }
+    return false;
+}
 
 Refusal describe(const BeastCode& code) {
     if (code == beast::http::error::body_limit) return {413, "body_too_large", "the body is larger than allowed"};
@@ -84,8 +100,6 @@ struct RequestReader::Impl {
         parser.header_limit(std::numeric_limits<std::uint32_t>::max());  // ours is stricter and comes first
         parser.body_limit(limits.body_bytes);
         parser.body_limit_bytes = limits.body_bytes;
-        // One-octet chunks cost six octets each; more overhead than that is an attack by chunk extensions.
-        raw_limit = limits.body_bytes * 8 + 64 * 1024;
     }
 
     Progress refuse(const Refusal& why) {
@@ -124,29 +138,30 @@ struct RequestReader::Impl {
     Progress feed_body(std::string_view& bytes) {
         const std::string joined = carry.empty() ? std::string() : carry + std::string(bytes);
         const std::string_view input = carry.empty() ? bytes : std::string_view(joined);
-        BeastCode code;
         std::size_t used = 0;
-        while (!code && !parser.is_done() && used < input.size()) {
-            used += parser.put(boost::asio::buffer(input.data() + used, input.size() - used), code);
+        while (!parser.is_done() && used < input.size()) {
+            const std::string_view slice = input.substr(used, kSliceBytes);
+            BeastCode code;
+            const std::size_t taken = parser.put(boost::asio::buffer(slice), code);
+            used += taken;
+            if (parser.refusal) return refuse(*parser.refusal);
+            if (code && code != beast::http::error::need_more) return refuse(describe(code));
+            if (taken > 0) continue;
+            if (slice.size() == kSliceBytes) return refuse({400, "bad_request", "a chunk line that is too long"});
+            // Beast would wait for a CRLF; a line that others end here must not be read on.
+            if (has_bare_line_feed(slice)) return refuse({400, "bad_request", "an LF without CR in a chunk line"});
+            break;
         }
-        raw_bytes += used;
-        if (parser.refusal) return refuse(*parser.refusal);
-        if (code && code != beast::http::error::need_more) return refuse(describe(code));
         if (parser.is_done()) {
             bytes.remove_prefix(used - carry.size());
             return Progress::complete;
         }
-        std::string rest(input.substr(used));
+        carry = std::string(input.substr(used));
         bytes = {};
-        carry = std::move(rest);
-        if (carry.size() > kMaxCarry) return refuse({400, "bad_request", "a chunk line that is too long"});
-        if (raw_bytes > raw_limit) return refuse(describe(make_error_code(beast::http::error::body_limit)));
         return Progress::more;
     }
 
     std::size_t head_limit;
-    std::size_t raw_limit = 0;
-    std::size_t raw_bytes = 0;
     HeadScan scan;
     std::string head;
     std::string carry;  // the start of a chunk line whose end has not come
