@@ -130,4 +130,15 @@ Result<std::vector<Job>> unfinished_jobs_of_backup(sqlite::Database& db, std::st
     return read_all(db, "WHERE backup_id = $1 AND state <> 'finished' ORDER BY created_at, id", {backup_id});
 }
 
+Result<std::set<std::string>> agents_with_due_jobs(sqlite::Database& db, TimeMs now) {
+    auto rows = TRY(db.query(
+        "SELECT DISTINCT agent_id FROM jobs WHERE (state = 'queued' AND cancel_requested = 0 AND not_before <= $1) OR "
+        "((state = 'leased' OR (state = 'accepted' AND cancel_requested = 1)) AND (told_at IS NULL OR told_at <= $1 - "
+        "$2))",
+        {now, kOfferAgainMs}));
+    std::set<std::string> agents;
+    while (TRY(rows.step())) agents.insert(rows.text(0));
+    return agents;
+}
+
 }  // namespace backstay::dispatch

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,8 @@ Result<std::vector<Job>> unfinished_jobs(sqlite::Database& db);
 Result<std::vector<Job>> unfinished_jobs_of_agent(sqlite::Database& db, std::string_view agent_id);
 // Those that change or read this environment's database (deletions and copies do neither).
 Result<std::vector<Job>> busy_jobs_of_environment(sqlite::Database& db, std::string_view environment_id);
+// Agents for whom next_assignments may have something now.
+Result<std::set<std::string>> agents_with_due_jobs(sqlite::Database& db, TimeMs now);
 Result<std::vector<Job>> unfinished_jobs_of_backup(sqlite::Database& db, std::string_view backup_id);
 
 }  // namespace backstay::dispatch

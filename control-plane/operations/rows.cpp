@@ -108,6 +108,17 @@ Result<std::optional<OperationRow>> find_operation(sqlite::Database& db, std::st
     return std::optional<OperationRow>(TRY(read_row(rows)));
 }
 
+Result<std::optional<OperationHead>> operation_head(sqlite::Database& db, std::string_view id) {
+    auto rows = TRY(db.query("SELECT kind, phase, event_id FROM operations WHERE id = $1", {id}));
+    if (!TRY(rows.step())) return std::optional<OperationHead>();
+    const std::string phase = rows.text(1);
+    OperationHead head;
+    head.kind = rows.text(0);
+    head.ended = phase == phase_name(Phase::ended) || phase == phase_name(Phase::cancelled);
+    head.event_id = rows.integer(2);
+    return std::optional<OperationHead>(std::move(head));
+}
+
 Result<OperationPage> list_operations(sqlite::Database& db, const OperationFilter& filter) {
     static constexpr std::string_view kWhere =
         "FROM operations WHERE organization_id = $1 AND ($2 IS NULL OR environment_id = $2) AND ($3 IS NULL OR "

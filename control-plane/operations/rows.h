@@ -83,6 +83,14 @@ Result<> put_copy(sqlite::Database& db, std::string_view backup_id, const CopyRe
 Result<std::vector<CopyRecord>> copies_of(sqlite::Database& db, std::string_view backup_id);
 Result<> clear_copies(sqlite::Database& db, std::string_view backup_id);
 
+// Enough to know whether there is more to come. absent: no such operation.
+struct OperationHead {
+    std::string kind;
+    bool ended = false;
+    std::int64_t event_id = 0;
+};
+Result<std::optional<OperationHead>> operation_head(sqlite::Database& db, std::string_view id);
+
 struct ProgressEvent {
     std::int64_t id = 0;
     std::string payload;  // JSON of Progress

@@ -1,0 +1,59 @@
+// Agents waiting for work: each long poll is parked on the loop thread until there is something for its agent, its time
+// is over, or its peer goes away (which tells that the process ended).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "common/clock.h"
+#include "common/event/loop.h"
+#include "common/http/server.h"
+#include "control-plane-client/protocol.h"
+#include "control-plane/api/call.h"
+#include "control-plane/dispatch/orders.h"
+#include "control-plane/dispatch/stir.h"
+#include "control-plane/store/database_threads.h"
+
+namespace backstay::agent_api {
+
+inline constexpr std::int64_t kLongestWaitMs = 55'000;
+
+class AssignmentPolls {
+public:
+    using Stirred = std::function<void(const dispatch::Stir&)>;  // on the loop thread
+
+    AssignmentPolls(Loop& loop, store::DatabaseThreads& threads, const Clock& clock, dispatch::OpenDestination open,
+                    Stirred stirred);
+    ~AssignmentPolls();
+
+    void open(api::Call call, std::unique_ptr<http::Exchange> exchange);
+    // There may be something for these agents.
+    void wake(const std::set<std::string>& agents);
+    // Answers every poll with nothing: the daemon stops.
+    void close_all();
+    std::size_t size() const { return polls_.size(); }
+
+private:
+    struct Poll;
+    struct Look;
+
+    void look(std::uint64_t key);
+    void looked(std::uint64_t key, Look look);
+    void abandoned(std::uint64_t key);
+    void tick();
+    void find_due();
+
+    store::DatabaseThreads& threads_;
+    const Clock& clock_;
+    const dispatch::OpenDestination open_destination_;
+    const Stirred stirred_;
+    std::uint64_t last_key_ = 0;
+    std::map<std::uint64_t, std::unique_ptr<Poll>> polls_;
+    bool finding_ = false;
+    Timer tick_timer_;
+};
+
+}  // namespace backstay::agent_api

@@ -1,0 +1,110 @@
+#include "control-plane/agent-api/routes.h"
+
+#include "control-plane-client/protocol.h"
+#include "control-plane/auth/credential.h"
+#include "control-plane/dispatch/desk.h"
+#include "control-plane/dispatch/reports.h"
+#include "control-plane/store/enroll_tokens.h"
+
+namespace backstay::agent_api {
+namespace {
+
+using Stirred = std::function<void(const dispatch::Stir&)>;
+
+constexpr std::size_t kReportsMost = 100;
+
+// Messages between programs: fields that this version does not know are ignored.
+template <class T>
+Result<T> message(const api::Call& call) {
+    const json::Value value = TRY(api::body_value(call));
+    T out{};
+    json::Faults faults;
+    if (!json::decode_into(value, out, faults, json::kLenient)) return api::problem(faults);
+    return out;
+}
+
+Result<store::Agent> caller(const api::Call& call, sqlite::Database& db) {
+    auto agent = TRY(store::Agents(db).by_id(call.principal.id));
+    if (!agent) return api::problem(401, "invalid_auth", "this agent is not known any more");
+    return std::move(*agent);
+}
+
+Result<> check_version(std::int32_t version) {
+    if (version >= 1) return {};
+    return api::rule_broken("protocol_unsupported", "protocolVersion", "this version is not spoken here");
+}
+
+Result<http::Response> enroll(api::Call& call, sqlite::Transaction& transaction) {
+    sqlite::Database& db = transaction.database();
+    const auto request = TRY(message<control_plane::EnrollRequest>(call));
+    TRY(check_version(request.protocol_version));
+    store::EnrollTokens tokens(db);
+    const auto token = TRY(tokens.usable(auth::hash_secret(request.token), call.now));
+    if (!token) return api::problem(401, "invalid_token", "this enrolment token is unknown, used or expired");
+    store::Agent wanted;
+    wanted.organization_id = token->organization_id;
+    wanted.hostname = request.hostname.substr(0, 253);
+    wanted.name = token->name.empty() ? wanted.hostname : token->name;
+    if (wanted.name.empty()) wanted.name = "agent";
+    wanted.version = request.agent_version;
+    wanted.protocol_version = request.protocol_version;
+    const std::string credential = auth::new_secret(auth::kAgentPrefix);
+    const store::Agent agent = TRY(store::Agents(db).create(wanted, auth::hash_secret(credential), call.now));
+    TRY(tokens.use(token->id, agent.id, call.now));
+    control_plane::EnrollAnswer answer;
+    answer.agent_id = agent.id;
+    answer.organization_id = agent.organization_id;
+    answer.name = agent.name;
+    answer.credential = credential;
+    return api::json_answer(200, json::encode(answer));
+}
+
+Result<http::Response> heartbeat(api::Call& call, sqlite::Transaction& transaction, const Stirred& stirred) {
+    sqlite::Database& db = transaction.database();
+    const auto beat = TRY(message<control_plane::Heartbeat>(call));
+    TRY(check_version(beat.protocol_version));
+    const store::Agent agent = TRY(caller(call, db));
+    dispatch::Stir stir;
+    const auto answer = TRY(dispatch::take_heartbeat(db, agent, beat, call.now, stir));
+    // Its poll may wait for this very heartbeat (a job whose lease ended goes out only after one).
+    stir.agents.insert(agent.id);
+    call.after_commit.emplace_back([stirred, stir] { stirred(stir); });
+    return api::json_answer(200, json::encode(answer));
+}
+
+Result<http::Response> reports(api::Call& call, sqlite::Transaction& transaction, const Stirred& stirred) {
+    sqlite::Database& db = transaction.database();
+    const auto batch = TRY(message<control_plane::ReportBatch>(call));
+    if (batch.reports.size() > kReportsMost) {
+        return api::rule_broken("too_many_reports", "reports", "at most 100 at once");
+    }
+    const store::Agent agent = TRY(caller(call, db));
+    dispatch::Stir stir;
+    const auto answer = TRY(dispatch::take_reports(db, agent, batch, call.now, stir));
+    TRY(store::Agents(db).note_seen(agent.id, call.now));
+    call.after_commit.emplace_back([stirred, stir] { stirred(stir); });
+    return api::json_answer(200, json::encode(answer));
+}
+
+}  // namespace
+
+void add_agent_routes(api::RouteTable& routes, AssignmentPolls& polls, Stirred stirred) {
+    const auto spec = [](std::string_view pattern, api::Access access) {
+        api::RouteSpec out;
+        out.method = "POST";
+        out.pattern = pattern;
+        out.access = access;
+        return out;
+    };
+    routes.add_write(spec("/agent/v1/enroll", api::Access::open), enroll);
+    routes.add_write(spec("/agent/v1/heartbeat", api::Access::agent),
+                     [stirred](api::Call& call, sqlite::Transaction& t) { return heartbeat(call, t, stirred); });
+    routes.add_write(spec("/agent/v1/reports", api::Access::agent),
+                     [stirred](api::Call& call, sqlite::Transaction& t) { return reports(call, t, stirred); });
+    routes.add_loop(spec("/agent/v1/assignments", api::Access::agent),
+                    [&polls](api::Call call, std::unique_ptr<http::Exchange> exchange) {
+                        polls.open(std::move(call), std::move(exchange));
+                    });
+}
+
+}  // namespace backstay::agent_api

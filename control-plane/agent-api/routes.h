@@ -1,0 +1,16 @@
+// /agent/v1, the server's side of control-plane-client/protocol.h.
+#pragma once
+
+#include <functional>
+
+#include "control-plane/agent-api/assignment_polls.h"
+#include "control-plane/api/routes.h"
+#include "control-plane/dispatch/stir.h"
+
+namespace backstay::agent_api {
+
+// `stirred` runs on the loop thread after a commit.
+void add_agent_routes(api::RouteTable& routes, AssignmentPolls& polls,
+                      std::function<void(const dispatch::Stir&)> stirred);
+
+}  // namespace backstay::agent_api

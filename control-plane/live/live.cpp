@@ -1,0 +1,72 @@
+#include "control-plane/live/live.h"
+
+#include "common/log.h"
+#include "common/sqlite/transaction.h"
+#include "control-plane/dispatch/desk.h"
+
+namespace backstay::live {
+namespace {
+
+using Lane = store::DatabaseThreads::Lane;
+using Done = store::DatabaseThreads::Done;
+
+constexpr std::uint64_t kSweepMs = 5'000;
+
+Result<dispatch::Stir> swept(sqlite::Database& db, TimeMs now) {
+    auto transaction = TRY(sqlite::Transaction::begin(db));
+    dispatch::Stir stir;
+    TRY(dispatch::sweep_jobs(db, now, stir));
+    TRY(transaction.commit());
+    return stir;
+}
+
+Result<> restarted(sqlite::Database& db, TimeMs now) {
+    auto transaction = TRY(sqlite::Transaction::begin(db));
+    TRY(dispatch::restart_leases(db, now));
+    return transaction.commit();
+}
+
+}  // namespace
+
+Live::Live(Loop& loop, store::DatabaseThreads& threads, const Clock& clock, dispatch::OpenDestination open)
+    : threads_(threads),
+      clock_(clock),
+      streams_(loop, threads),
+      polls_(loop, threads, clock, std::move(open), [this](const dispatch::Stir& stirred) { stir(stirred); }),
+      sweep_timer_(loop, kSweepMs, kSweepMs, [this] { sweep(); }) {
+    // The first work of the writing thread, so before any sweep.
+    const bool taken = threads_.submit(Lane::write, [this](sqlite::Database& db) {
+        const auto done = restarted(db, clock_.now_ms());
+        if (!done) log::error("leases not restarted", {{"error", done.error().message()}});
+        return Done();
+    });
+    if (!taken) log::error("leases not restarted", {{"error", "the queue is full"}});
+}
+
+void Live::stir(const dispatch::Stir& stirred) {
+    streams_.publish(stirred.operations);
+    polls_.wake(stirred.agents);
+}
+
+void Live::after_commit(api::Call& call, dispatch::Stir stirred) {
+    call.after_commit.emplace_back([this, changed = std::move(stirred)] { stir(changed); });
+}
+
+void Live::sweep() {
+    if (sweeping_) return;
+    sweeping_ = threads_.submit(Lane::write, [this](sqlite::Database& db) {
+        auto stirred = swept(db, clock_.now_ms());
+        if (!stirred) log::error("jobs not swept", {{"error", stirred.error().message()}});
+        return Done([this, stirred = std::move(stirred)] {
+            sweeping_ = false;
+            if (stirred) stir(*stirred);
+        });
+    });
+}
+
+void Live::stop() {
+    streams_.close_all();
+    polls_.close_all();
+}
+
+}  // namespace backstay::live

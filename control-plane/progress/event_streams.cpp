@@ -1,0 +1,194 @@
+#include "control-plane/progress/event_streams.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <vector>
+
+#include "control-plane/api/answer.h"
+
+namespace backstay::progress {
+namespace {
+
+using Lane = store::DatabaseThreads::Lane;
+
+// 0 when it is absent or no number: the stream then begins with the present state.
+std::int64_t last_event_id(const http::Request& request) {
+    const std::string_view text = request.headers.get("Last-Event-ID");
+    std::int64_t id = 0;
+    const auto [stopped, fault] = std::from_chars(text.data(), text.data() + text.size(), id);
+    return fault == std::errc{} && stopped == text.data() + text.size() && id > 0 ? id : 0;
+}
+
+std::string frame(std::string_view kind, const operations::ProgressEvent& event) {
+    return fmt::format("id: {}\nevent: {}-progress\ndata: {}\n\n", event.id, kind, event.payload);
+}
+
+http::Response stream_head() {
+    http::Response head;
+    head.headers.set("Content-Type", "text/event-stream");
+    head.headers.set("Cache-Control", "no-cache, no-store");
+    head.headers.set("X-Accel-Buffering", "no");
+    return head;
+}
+
+}  // namespace
+
+// A request whose operation is being looked up.
+struct EventStreams::Waiting {
+    std::unique_ptr<http::Exchange> exchange;
+    std::string credential;
+    std::int64_t after = 0;
+};
+
+struct EventStreams::Stream {
+    std::unique_ptr<http::ResponseStream> out;
+    std::string credential;
+    std::string operation;
+    std::int64_t sent = 0;
+};
+
+EventStreams::EventStreams(Loop& loop, store::DatabaseThreads& threads)
+    : threads_(threads), keep_alive_timer_(loop, kKeepAliveMs, kKeepAliveMs, [this] { keep_alive(); }) {}
+
+EventStreams::~EventStreams() = default;
+
+void EventStreams::open(api::Call call, std::unique_ptr<http::Exchange> exchange, Find find) {
+    const std::string credential = call.principal.id;
+    const auto mine = [&](const auto& item) { return item.second->credential == credential; };
+    const auto count =
+        std::count_if(streams_.begin(), streams_.end(), mine) + std::count_if(waiting_.begin(), waiting_.end(), mine);
+    if (static_cast<std::size_t>(count) >= kStreamsPerCredential) {
+        auto refusal = api::error_answer(429, "too_many_streams", "too many open streams of this credential");
+        refusal.headers.set("Retry-After", "5");
+        return exchange->respond(std::move(refusal));
+    }
+    const std::uint64_t key = ++last_key_;
+    const std::int64_t after = last_event_id(call.request);
+    exchange->on_abandoned([this, key] { waiting_.erase(key); });
+    waiting_.emplace(key, std::make_unique<Waiting>(Waiting{std::move(exchange), credential, after}));
+
+    const bool taken = threads_.submit(
+        Lane::read, [this, key, after, call = std::move(call), find = std::move(find)](sqlite::Database& db) mutable {
+            auto operation = find(call, db);
+            if (!operation) {
+                return store::DatabaseThreads::Done(
+                    [this, key, error = std::move(operation).error()]() mutable { start(key, "", std::move(error)); });
+            }
+            auto news = read_news(db, *operation, after);
+            return store::DatabaseThreads::Done(
+                [this, key, id = *operation, news = std::move(news)]() mutable { start(key, id, std::move(news)); });
+        });
+    if (!taken) start(key, "", api::problem(503, "busy", "too much to do at the moment"));
+}
+
+Result<EventStreams::News> EventStreams::read_news(sqlite::Database& db, const std::string& operation,
+                                                   std::int64_t after) {
+    // The head first: when it says that all is over, the last event is among those read behind it.
+    const auto head = TRY(operations::operation_head(db, operation));
+    if (!head) return api::not_found("operation");
+    News news;
+    news.kind = head->kind;
+    news.ended = head->ended;
+    // A counter ahead of ours belongs to something else; a finished operation always sends its final event.
+    const bool whole = after <= 0 || after > head->event_id || (head->ended && after == head->event_id);
+    news.events = TRY(operations::events_after(db, operation, whole ? head->event_id - 1 : after));
+    return news;
+}
+
+void EventStreams::start(std::uint64_t key, const std::string& operation, Result<News> news) {
+    const auto found = waiting_.find(key);
+    if (found == waiting_.end()) return;  // it went away meanwhile
+    const std::unique_ptr<Waiting> waiting = std::move(found->second);
+    waiting_.erase(found);
+    if (!news) return waiting->exchange->respond(api::error_answer(news.error()));
+
+    auto stream = std::make_unique<Stream>();
+    stream->credential = waiting->credential;
+    stream->operation = operation;
+    stream->sent = 0;
+    stream->out = waiting->exchange->open_stream(stream_head());
+    if (!stream->out->write("retry: 3000\n\n")) return;
+    stream->out->on_closed([this, key] { streams_.erase(key); });
+    Stream& opened = *stream;
+    streams_.emplace(key, std::move(stream));
+    if (!write(opened, *news)) {
+        streams_.erase(key);
+        return;
+    }
+    pump(operation);  // what changed between the reading and now
+}
+
+void EventStreams::publish(const std::set<std::string>& operations) {
+    for (const std::string& operation : operations) {
+        const bool followed = std::any_of(streams_.begin(), streams_.end(),
+                                          [&](const auto& item) { return item.second->operation == operation; });
+        if (followed) pump(operation);
+    }
+}
+
+void EventStreams::pump(const std::string& operation) {
+    const auto [entry, first] = reading_.try_emplace(operation, false);
+    if (!first) {
+        entry->second = true;
+        return;
+    }
+    std::int64_t oldest = 0;
+    for (const auto& [key, stream] : streams_) {
+        if (stream->operation != operation) continue;
+        oldest = oldest == 0 ? stream->sent : std::min(oldest, stream->sent);
+    }
+    const bool taken = threads_.submit(Lane::read, [this, operation, oldest](sqlite::Database& db) {
+        auto news = read_news(db, operation, oldest);
+        return store::DatabaseThreads::Done([this, operation, news = std::move(news)] { deliver(operation, news); });
+    });
+    if (!taken) reading_.erase(operation);  // the keep-alive asks again
+}
+
+void EventStreams::deliver(const std::string& operation, const Result<News>& news) {
+    const auto entry = reading_.find(operation);
+    const bool again = entry != reading_.end() && entry->second;
+    reading_.erase(operation);
+    if (news) {
+        std::vector<std::uint64_t> over;
+        for (const auto& [key, stream] : streams_) {
+            if (stream->operation == operation && !write(*stream, *news)) over.push_back(key);
+        }
+        for (const std::uint64_t key : over) streams_.erase(key);
+    }
+    if (again) pump(operation);
+}
+
+bool EventStreams::write(Stream& stream, const News& news) {
+    for (const operations::ProgressEvent& event : news.events) {
+        if (event.id <= stream.sent) continue;
+        if (!stream.out->write(frame(news.kind, event))) return false;
+        stream.sent = event.id;
+    }
+    if (!news.ended) return true;
+    stream.out->end();
+    return false;
+}
+
+void EventStreams::keep_alive() {
+    std::set<std::string> followed;
+    std::vector<std::uint64_t> over;
+    for (const auto& [key, stream] : streams_) {
+        followed.insert(stream->operation);
+        if (!stream->out->write(": keep-alive\n\n")) over.push_back(key);
+    }
+    for (const std::uint64_t key : over) streams_.erase(key);
+    publish(followed);
+}
+
+void EventStreams::close_all() {
+    for (const auto& [key, stream] : streams_) stream->out->end();
+    streams_.clear();
+    for (const auto& [key, waiting] : waiting_) {
+        waiting->exchange->respond(api::error_answer(503, "stopping", "the control plane is stopping"));
+    }
+    waiting_.clear();
+}
+
+}  // namespace backstay::progress
