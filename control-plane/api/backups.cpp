@@ -55,7 +55,8 @@ Result<http::Response> list_of_project(Call& call, sqlite::Database& db) {
 Result<http::Response> show(Call& call, sqlite::Database& db) {
     const auto row = TRY(find_backup(call, db, call.param("backupId")));
     Names names(db, call.organization_id);
-    return json_answer(200, TRY(backup_answer(names, row)));
+    const json::Value answer = TRY(backup_answer(names, row));
+    return json_answer(200, answer);
 }
 
 struct CreateRequest {

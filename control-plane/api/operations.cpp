@@ -51,7 +51,9 @@ Result<operations::OperationRow> asked(const Call& call, sqlite::Database& db) {
 }
 
 Result<http::Response> show(Call& call, sqlite::Database& db) {
-    return json_answer(200, TRY(operation_answer(TRY(asked(call, db)))));
+    const auto operation = TRY(asked(call, db));
+    const json::Value answer = TRY(operation_answer(operation));
+    return json_answer(200, answer);
 }
 
 Result<http::Response> steps(Call& call, sqlite::Database& db) {

@@ -129,7 +129,8 @@ Result<http::Response> list(Call& call, sqlite::Database& db) {
 Result<http::Response> show(Call& call, sqlite::Database& db) {
     const RestoreRow row = TRY(find_restore(call, db, call.param("restoreId")));
     Names names(db, call.organization_id);
-    return json_answer(200, TRY(restore_answer(names, row)));
+    const json::Value answer = TRY(restore_answer(names, row));
+    return json_answer(200, answer);
 }
 
 // The latest restore of the backup, or the one that the query names.
