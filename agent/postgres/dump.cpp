@@ -38,6 +38,8 @@ ProcessSpec tool_process(const Tool& tool, const ClusterConfig& cluster, const s
     spec.argv = {tool.path, "--no-password"};
     spec.environment = tool_environment(cluster);
     spec.environment.insert_or_assign("PGDATABASE", database);
+    // A restore sees by this name that a dump is under way, and does not begin.
+    spec.environment.insert_or_assign("PGAPPNAME", "backstay backup");
     // A dump keeps the database's own encoding.
     spec.environment.erase("PGCLIENTENCODING");
     spec.stop = std::move(stop);
