@@ -67,7 +67,13 @@ Result<> run_test_destination(const TestDestinationOrder& order, const JobHost& 
 // what it did, for the log and the evidence.
 Result<std::vector<std::string>> sweep_after_crash(const Facts& notes, const JobHost& host);
 
-// The instant way back: puts the pair kept by a restore in place again.
+// The instant way back: puts the pair kept by a restore in place again. `notes` are those of the restore, which its
+// journal keeps. The pair that it replaces is kept in turn, until drop_previous.
 Result<> undo_restore(const std::string& restore_id, const Facts& notes, const JobHost& host, Steps& steps);
+
+// Until when a restore keeps the pair that it replaced; nullopt: it keeps none. Afterwards whoever holds the notes calls
+// drop_previous (idempotent) and forgets them.
+std::optional<TimeMs> previous_kept_until(const Facts& notes);
+Result<> drop_previous(const Facts& notes, const JobHost& host);
 
 }  // namespace backstay

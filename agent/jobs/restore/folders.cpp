@@ -1,0 +1,69 @@
+#include "agent/jobs/restore/folders.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+
+#include "common/files/files.h"
+
+namespace backstay::restore {
+namespace {
+
+Result<> rename_with(const std::string& from, const std::string& to, unsigned flags) {
+    if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flags) != 0) {
+        return Error::from_errno(errno, fmt::format("rename {} to {}", from, to));
+    }
+    TRY(fsync_folder(parent_of(from)));
+    if (parent_of(to) != parent_of(from)) TRY(fsync_folder(parent_of(to)));
+    return {};
+}
+
+}  // namespace
+
+std::string parent_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Result<std::optional<std::string>> folder_identity(const std::string& path) {
+    struct stat status {};
+    if (lstat(path.c_str(), &status) != 0) {
+        if (errno == ENOENT) return std::optional<std::string>();
+        return Error::from_errno(errno, "look at " + path);
+    }
+    if (!S_ISDIR(status.st_mode)) return Error(Errc::invalid, path + " is not a folder");
+    return std::optional<std::string>(fmt::format("{}:{}", status.st_dev, status.st_ino));
+}
+
+Result<> exchange_folders(const std::string& one, const std::string& other) {
+    return rename_with(one, other, RENAME_EXCHANGE);
+}
+
+Result<> rename_folder(const std::string& from, const std::string& to) {
+    return rename_with(from, to, RENAME_NOREPLACE);
+}
+
+Result<> remove_folder(const std::string& path) {
+    std::error_code fault;
+    std::filesystem::remove_all(path, fault);
+    if (fault && fault.value() != ENOENT) return Error::from_errno(fault.value(), "remove " + path);
+    return {};
+}
+
+Result<> sync_file_system(const std::string& path) {
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+    if (fd < 0) return Error::from_errno(errno, "open " + path);
+    const int failed = syncfs(fd);
+    const int reason = errno;
+    close(fd);
+    if (failed != 0) return Error::from_errno(reason, "write out " + path);
+    return {};
+}
+
+}  // namespace backstay::restore

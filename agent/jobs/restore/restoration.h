@@ -1,0 +1,88 @@
+// One restore under way: what run_restore's steps share. Made, run and destroyed on one worker thread; the filestore is
+// made on a thread of its own meanwhile.
+#pragma once
+
+#include <future>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "agent/jobs/jobs.h"
+#include "agent/jobs/restore/opened_backup.h"
+#include "agent/jobs/restore/side_database.h"
+#include "agent/jobs/restore/side_filestore.h"
+#include "agent/jobs/restore/swap.h"
+#include "agent/jobs/restore/target.h"
+
+namespace backstay::restore {
+
+class Restoration {
+public:
+    Restoration(const RestoreOrder& order, const JobHost& host, Steps& steps, const SafetyBackupRunner& safety_backup);
+    ~Restoration();
+    Restoration(const Restoration&) = delete;
+    Restoration& operator=(const Restoration&) = delete;
+
+    Result<RestoreOutcome> run();
+
+private:
+    // restoration.cpp: the order of things
+    void look();
+    RestoreShape shape() const;
+    Result<> prepare();
+    Result<> change_over();
+    Error undo_all(Error error);
+
+    // restoration_steps.cpp: beside the running Odoo
+    Result<Testimony> validate();
+    Result<Testimony> find_backup();
+    Result<Testimony> verify_artifacts();
+    Result<Testimony> make_safety_backup();
+    Result<Testimony> restore_database();
+    Result<Testimony> restore_filestore();
+    Result<Testimony> check_result();
+    Result<Testimony> neutralize_copy();
+    Result<Testimony> renew_uuid();
+    Result<Testimony> commit();
+
+    // restoration_checks.cpp
+    Result<> check_contents(pq::Connection& database, Testimony& testimony);
+    Result<> check_files(pq::Connection& database, Testimony& testimony);
+
+    Result<pq::Connection> connect_side();
+    Result<> settle();
+    Note note_writer();
+    bool with_database() const { return target_ && target_->wants_database; }
+    bool with_filestore() const {
+        return target_ && target_->wants_filestore && (!backup_ || backup_->manifest.filestore.has_value());
+    }
+    bool managed() const;
+
+    const RestoreOrder& order_;
+    const JobHost& host_;
+    Steps& steps_;
+    const SafetyBackupRunner& safety_backup_;
+    std::stop_source work_;  // ends what runs beside when the job fails
+    std::stop_callback<std::function<void()>> linked_;
+
+    std::unique_ptr<pq::Connection> cluster_;  // holds the lock on the target
+    std::optional<Target> target_;
+    std::optional<OpenedBackup> backup_;
+    std::optional<Error> target_fault_;  // met while looking; told by the step that is to tell it
+    std::optional<Error> backup_fault_;
+    std::optional<Tool> pg_restore_;
+    std::optional<FetchedDump> dump_;
+    std::future<Result<>> filestore_;
+    std::jthread filestore_thread_;
+    std::optional<FilesMade> files_made_;
+    SwapRecord swap_;
+    bool side_noted_ = false;
+    bool stopped_ = false;
+    bool swapped_ = false;
+    RestoreOutcome outcome_;
+};
+
+}  // namespace backstay::restore

@@ -1,0 +1,222 @@
+#include "agent/jobs/restore/side_filestore.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "agent/artifact/tar_reader.h"
+#include "agent/jobs/restore/folders.h"
+#include "agent/odoo/attachments.h"
+#include "common/crypto/digest.h"
+#include "common/domain/reasons.h"
+#include "common/files/files.h"
+
+namespace backstay::restore {
+namespace {
+
+constexpr std::size_t kExamples = 20;
+
+struct Descriptor {
+    int fd = -1;
+    explicit Descriptor(int value) : fd(value) {}
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    ~Descriptor() {
+        if (fd >= 0) close(fd);
+    }
+};
+
+struct CloseFolder {
+    void operator()(DIR* folder) const { closedir(folder); }
+};
+using Folder = std::unique_ptr<DIR, CloseFolder>;
+
+Error failed(int number, const std::string& doing) {
+    Error error = Error::from_errno(number, doing);
+    if (number == ENOSPC || number == EDQUOT) error.add_reason(reason::kDiskSpaceLow);
+    return error;
+}
+
+// Members may begin with "./" or "filestore/".
+std::string store_name(std::string path) {
+    for (const std::string_view prefix : {"./", "filestore/"}) {
+        if (path.starts_with(prefix)) path.erase(0, prefix.size());
+    }
+    return path;
+}
+
+class FilestoreWriter {
+public:
+    FilestoreWriter(const FilestoreMaking& making, int root)
+        : making_(making), root_(root), give_away_(geteuid() == 0), buffer_(256 * 1024) {}
+
+    Result<> take(const TarMember& member, Source& content) {
+        if (making_.stop.stop_requested()) return Error(Errc::cancelled, "stopped").with_reason(reason::kCancelled);
+        if (member.kind == TarMember::Kind::folder) return {};
+        const std::string name = store_name(member.path);
+        if (member.kind != TarMember::Kind::file || odoo::kind_of_name(name) != odoo::NameKind::file) {
+            return Error(Errc::corrupted, fmt::format("the archive holds '{}', which is no file of a filestore", name))
+                .with_reason(reason::kFilestoreInconsistent);
+        }
+        TRY(make_folders_of(name));
+        return write(name, content);
+    }
+
+    const FilesMade& made() const { return made_; }
+
+private:
+    Result<> make_folders_of(const std::string& name) {
+        for (std::size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) {
+            const std::string folder = name.substr(0, slash);
+            if (!folders_.insert(folder).second) continue;
+            if (mkdirat(root_, folder.c_str(), 0755) != 0) return failed(errno, "make folder " + folder);
+            if (give_away_ && fchownat(root_, folder.c_str(), making_.owner.uid, making_.owner.gid, 0) != 0) {
+                return failed(errno, "give away folder " + folder);
+            }
+        }
+        return {};
+    }
+
+    Result<> write(const std::string& name, Source& content) {
+        const Descriptor file(openat(root_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+        if (file.fd < 0) return failed(errno, "make file " + name);
+        while (const std::size_t count = TRY(content.read(buffer_))) {
+            const ByteSpan piece(buffer_.data(), count);
+            digest_.update(piece);
+            TRY(write_all(file.fd, piece, name));
+            made_.bytes += count;
+            if (making_.on_bytes) making_.on_bytes(count);
+        }
+        if (fchmod(file.fd, 0644) != 0) return failed(errno, "set the mode of " + name);
+        if (give_away_ && fchown(file.fd, making_.owner.uid, making_.owner.gid) != 0) {
+            return failed(errno, "give away " + name);
+        }
+        ++made_.files;
+        return check(name);
+    }
+
+    static Result<> write_all(int fd, ByteSpan bytes, const std::string& name) {
+        while (!bytes.empty()) {
+            const ssize_t count = ::write(fd, bytes.data(), bytes.size());
+            if (count < 0) {
+                if (errno == EINTR) continue;
+                return failed(errno, "write " + name);
+            }
+            bytes = bytes.subspan(static_cast<std::size_t>(count));
+        }
+        return {};
+    }
+
+    Result<> check(const std::string& name) {
+        const std::string sha1 = digest_.hex();
+        const std::string wanted = odoo::sha1_of_name(name);
+        if (wanted.empty() || wanted == sha1) return {};
+        if (!making_.known_damaged.contains(name)) {
+            return Error(Errc::corrupted, fmt::format("{} has content of SHA-1 {}", name, sha1))
+                .with_reason(reason::kFilestoreInconsistent);
+        }
+        ++made_.damaged;
+        return {};
+    }
+
+    const FilestoreMaking& making_;
+    int root_;
+    bool give_away_;
+    std::vector<std::byte> buffer_;
+    std::set<std::string> folders_;
+    Digest digest_{DigestKind::sha1};
+    FilesMade made_;
+};
+
+bool is_hash_folder(std::string_view name) {
+    return (name.size() == 2 || name.size() == 3) &&
+           name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+Result<std::uint64_t> keep_from_folder(int from, int into, const std::string& name) {
+    const Descriptor source(openat(from, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (source.fd < 0) return failed(errno, "open folder " + name);
+    const Folder listing(fdopendir(dup(source.fd)));
+    if (!listing) return failed(errno, "list folder " + name);
+    std::uint64_t kept = 0;
+    std::optional<Descriptor> target;
+    while (const dirent* entry = readdir(listing.get())) {
+        if (entry->d_type != DT_REG) continue;
+        if (!target) {
+            struct stat status {};
+            fstat(source.fd, &status);
+            if (mkdirat(into, name.c_str(), 0755) == 0 && geteuid() == 0 &&
+                fchownat(into, name.c_str(), status.st_uid, status.st_gid, 0) != 0) {
+                return failed(errno, "give away folder " + name);
+            }
+            target.emplace(openat(into, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+            if (target->fd < 0) return failed(errno, "open folder " + name);
+        }
+        if (linkat(source.fd, entry->d_name, target->fd, entry->d_name, 0) == 0) {
+            ++kept;
+        } else if (errno != EEXIST) {
+            return failed(errno, fmt::format("keep {}/{}", name, entry->d_name));
+        }
+    }
+    return kept;
+}
+
+}  // namespace
+
+Result<FilesMade> make_filestore(Source& archive, const FilestoreMaking& making) {
+    TRY(remove_folder(making.folder));
+    TRY(make_folders(parent_of(making.folder), 0755));
+    if (mkdir(making.folder.c_str(), 0755) != 0) return failed(errno, "make folder " + making.folder);
+    const Descriptor root(open(making.folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (root.fd < 0) return failed(errno, "open folder " + making.folder);
+    if (geteuid() == 0 && fchown(root.fd, making.owner.uid, making.owner.gid) != 0) {
+        return failed(errno, "give away folder " + making.folder);
+    }
+    FilestoreWriter writer(making, root.fd);
+    TRY(read_tar(archive, [&](const TarMember& member, Source& content) { return writer.take(member, content); }));
+    return writer.made();
+}
+
+Result<std::uint64_t> keep_newer_files(const std::string& in_use, const std::string& folder) {
+    const Descriptor from(open(in_use.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (from.fd < 0) return failed(errno, "open folder " + in_use);
+    const Descriptor into(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (into.fd < 0) return failed(errno, "open folder " + folder);
+    const Folder listing(fdopendir(dup(from.fd)));
+    if (!listing) return failed(errno, "list folder " + in_use);
+    std::uint64_t kept = 0;
+    while (const dirent* entry = readdir(listing.get())) {
+        if (entry->d_type == DT_DIR && is_hash_folder(entry->d_name)) {
+            kept += TRY(keep_from_folder(from.fd, into.fd, entry->d_name));
+        }
+    }
+    return kept;
+}
+
+Result<std::optional<Reconciled>> reconcile_filestore(pq::Connection& connection, const std::string& folder) {
+    const pq::Rows odoo = TRY(connection.query("SELECT to_regclass('ir_attachment') IS NOT NULL"));
+    if (!odoo.boolean(0, 0)) return std::optional<Reconciled>();
+    const Descriptor root(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (root.fd < 0) return failed(errno, "open folder " + folder);
+    Reconciled out;
+    TRY(connection.stream("SELECT DISTINCT store_fname FROM ir_attachment WHERE store_fname IS NOT NULL", {},
+                          [&](pq::RowView row) -> Result<> {
+                              const std::string name(row.text(0, 0));
+                              ++out.names;
+                              if (odoo::kind_of_name(name) != odoo::NameKind::file) {
+                                  ++out.external;
+                              } else if (faccessat(root.fd, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
+                                  ++out.missing;
+                                  if (out.examples.size() < kExamples) out.examples.push_back(name);
+                              }
+                              return {};
+                          }));
+    return std::optional<Reconciled>(std::move(out));
+}
+
+}  // namespace backstay::restore

@@ -1,0 +1,48 @@
+// The new filestore, made in a folder beside the one in use.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "agent/jobs/restore/target.h"
+#include "common/bytes.h"
+#include "common/pq/connection.h"
+
+namespace backstay::restore {
+
+struct FilesMade {
+    std::uint64_t files = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t damaged = 0;  // content that its name denies, as the manifest said of them
+    std::uint64_t kept = 0;     // taken over from the filestore in use
+};
+
+struct FilestoreMaking {
+    std::string folder;  // absent, or left by an earlier try: emptied first
+    FileOwner owner;
+    std::set<std::string> known_damaged;                // store_fname, from the manifest
+    std::function<void(std::uint64_t bytes)> on_bytes;  // as files are written
+    std::stop_token stop;
+};
+
+// Writes every file of the archive, its SHA-1 checked against its name. A name that leads elsewhere, or content that
+// its name denies and the manifest does not, ends it: filestore_inconsistent.
+Result<FilesMade> make_filestore(Source& archive, const FilestoreMaking& making);
+
+// Links the files of the filestore in use that the backup lacks, so that attachments newer than the backup keep theirs.
+// Answers how many.
+Result<std::uint64_t> keep_newer_files(const std::string& in_use, const std::string& folder);
+
+struct Reconciled {
+    std::uint64_t names = 0;
+    std::uint64_t external = 0;
+    std::uint64_t missing = 0;
+    std::vector<std::string> examples;  // of missing names, at most 20
+};
+// Does every file that a row of ir_attachment names lie in the folder? nullopt: no Odoo lives in this database.
+Result<std::optional<Reconciled>> reconcile_filestore(pq::Connection& connection, const std::string& folder);
+
+}  // namespace backstay::restore

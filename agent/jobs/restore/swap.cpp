@@ -1,0 +1,212 @@
+#include "agent/jobs/restore/swap.h"
+
+#include <fmt/format.h>
+
+#include <thread>
+
+#include "agent/jobs/restore/folders.h"
+#include "common/domain/reasons.h"
+#include "common/json/json.h"
+#include "common/pq/quote.h"
+
+namespace backstay::restore {
+namespace {
+
+constexpr std::int64_t kSessionsLimitMs = 30'000;
+constexpr auto kSessionsPause = std::chrono::milliseconds(50);
+
+std::string quoted(const std::string& name) { return pq::quote_identifier(name); }
+
+Result<> allow_connections(pq::Connection& cluster, const std::string& database, bool allowed) {
+    return cluster.exec(fmt::format("ALTER DATABASE {} ALLOW_CONNECTIONS {}", quoted(database), allowed));
+}
+
+// New sessions are refused first: Odoo's workers reconnect at once.
+Result<> end_sessions(pq::Connection& cluster, const std::string& database) {
+    TRY(allow_connections(cluster, database, false));
+    const std::int64_t deadline = steady_ms() + kSessionsLimitMs;
+    for (;;) {
+        const pq::Rows left =
+            TRY(cluster.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", {database}));
+        if (left.empty()) return {};
+        if (steady_ms() > deadline) {
+            return Error(Errc::conflict, fmt::format("{} sessions on {} do not end", left.size(), database))
+                .with_reason(reason::kTargetLocked);
+        }
+        std::this_thread::sleep_for(kSessionsPause);
+    }
+}
+
+Result<> keep(SwapRecord& record, SwapState state, const Note& note) {
+    record.state = state;
+    return note(std::string(kSwapNote), encode_note(record));
+}
+
+Result<> swap_databases(const SwapRecord& record, pq::Connection& cluster) {
+    if (record.side_database.empty()) return {};
+    if (!record.old_oid.empty()) TRY(end_sessions(cluster, record.database));
+    TRY(end_sessions(cluster, record.side_database));
+    auto transaction = TRY(pq::Transaction::begin(cluster));
+    if (!record.old_oid.empty()) {
+        TRY(cluster.exec(
+            fmt::format("ALTER DATABASE {} RENAME TO {}", quoted(record.database), quoted(record.previous_database))));
+    }
+    TRY(cluster.exec(
+        fmt::format("ALTER DATABASE {} RENAME TO {}", quoted(record.side_database), quoted(record.database))));
+    TRY(
+        cluster.exec(fmt::format("ALTER DATABASE {0} OWNER TO {1}; ALTER DATABASE {0} IS_TEMPLATE false;"
+                                 "ALTER DATABASE {0} ALLOW_CONNECTIONS true",
+                                 quoted(record.database), quoted(record.owner))));
+    return transaction.commit();
+}
+
+Result<> swap_folders(const SwapRecord& record) {
+    if (record.side_filestore.empty()) return {};
+    if (record.old_folder.empty()) return rename_folder(record.side_filestore, record.filestore);
+    TRY(exchange_folders(record.side_filestore, record.filestore));
+    return rename_folder(record.side_filestore, record.previous_filestore);
+}
+
+Result<> put_databases_back(const SwapRecord& record, pq::Connection& cluster) {
+    if (record.side_database.empty()) return {};
+    const auto new_name = TRY(database_name(cluster, record.new_oid));
+    std::optional<std::string> old_name;
+    if (!record.old_oid.empty()) old_name = TRY(database_name(cluster, record.old_oid));
+    const bool new_in_place = new_name == record.database;
+    if (!record.old_oid.empty() && !old_name) {
+        return Error(Errc::not_found, fmt::format("the previous database of {} is gone", record.database))
+            .with_reason(reason::kDbNotFound);
+    }
+    if (new_in_place) TRY(end_sessions(cluster, record.database));
+    auto transaction = TRY(pq::Transaction::begin(cluster));
+    if (new_in_place) {
+        TRY(cluster.exec(fmt::format("ALTER DATABASE {} RENAME TO {}; ALTER DATABASE {} IS_TEMPLATE true",
+                                     quoted(record.database), quoted(record.side_database),
+                                     quoted(record.side_database))));
+    }
+    if (old_name) {
+        if (*old_name != record.database) {
+            TRY(cluster.exec(
+                fmt::format("ALTER DATABASE {} RENAME TO {}", quoted(*old_name), quoted(record.database))));
+        }
+        TRY(allow_connections(cluster, record.database, true));
+    }
+    return transaction.commit();
+}
+
+Result<> put_folders_back(const SwapRecord& record) {
+    if (record.side_filestore.empty()) return {};
+    const auto in_place = TRY(folder_identity(record.filestore));
+    if (record.old_folder.empty()) {
+        if (in_place == record.new_folder) return rename_folder(record.filestore, record.side_filestore);
+        return {};
+    }
+    if (in_place == record.old_folder) return {};
+    for (const std::string& path : {record.previous_filestore, record.side_filestore}) {
+        if (TRY(folder_identity(path)) != record.old_folder) continue;
+        if (!in_place) return rename_folder(path, record.filestore);
+        TRY(exchange_folders(path, record.filestore));
+        return path == record.side_filestore ? Result<>() : rename_folder(path, record.side_filestore);
+    }
+    return Error(Errc::not_found, fmt::format("the previous folder of {} is gone", record.filestore))
+        .with_reason(reason::kFilestoreMissing);
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> database_name(pq::Connection& cluster, const std::string& oid) {
+    const pq::Rows rows = TRY(cluster.query("SELECT datname FROM pg_database WHERE oid = $1::oid", {oid}));
+    if (rows.empty()) return std::optional<std::string>();
+    return std::optional<std::string>(rows.text(0, 0));
+}
+
+Result<> drop_database(pq::Connection& cluster, const std::string& database) {
+    const pq::Rows rows = TRY(cluster.query("SELECT datistemplate FROM pg_database WHERE datname = $1", {database}));
+    if (rows.empty()) return {};
+    if (rows.boolean(0, 0)) TRY(cluster.exec(fmt::format("ALTER DATABASE {} IS_TEMPLATE false", quoted(database))));
+    return cluster.exec(fmt::format("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(database)));
+}
+
+Result<> identify(SwapRecord& record, pq::Connection& cluster) {
+    const auto oid_of = [&](const std::string& name) -> Result<std::string> {
+        const pq::Rows rows = TRY(cluster.query("SELECT oid FROM pg_database WHERE datname = $1", {name}));
+        return rows.empty() ? std::string() : std::string(rows.text(0, 0));
+    };
+    if (!record.side_database.empty()) {
+        record.new_oid = TRY(oid_of(record.side_database));
+        record.old_oid = TRY(oid_of(record.database));
+    }
+    if (!record.side_filestore.empty()) {
+        record.new_folder = TRY(folder_identity(record.side_filestore)).value_or("");
+        record.old_folder = TRY(folder_identity(record.filestore)).value_or("");
+    }
+    const bool complete = (record.side_database.empty() || !record.new_oid.empty()) &&
+                          (record.side_filestore.empty() || !record.new_folder.empty());
+    if (!complete) return Error(Errc::not_found, "the new pair is not complete").with_reason(reason::kInternalError);
+    return {};
+}
+
+Result<> swap_in(SwapRecord& record, pq::Connection& cluster, const Note& note) {
+    TRY(keep(record, SwapState::swapping, note));
+    const auto swap = [&]() -> Result<> {
+        TRY(swap_databases(record, cluster));
+        TRY(swap_folders(record));
+        return keep(record, SwapState::swapped, note);
+    };
+    auto swapped = swap();
+    if (swapped) return swapped;
+    Error error = std::move(swapped).error();
+    if (auto back = put_back(record, cluster, note); !back) {
+        error.followed_by(back.error());
+    } else {
+        error.add_fact("reverted", "true");
+    }
+    return error;
+}
+
+Result<> put_back(SwapRecord& record, pq::Connection& cluster, const Note& note) {
+    TRY(keep(record, SwapState::reverting, note));
+    // One part may be impossible (a folder gone): the other is put back all the same.
+    auto databases = put_databases_back(record, cluster);
+    auto folders = put_folders_back(record);
+    if (!databases) {
+        Error error = std::move(databases).error();
+        if (!folders) error.followed_by(folders.error());
+        return error;
+    }
+    TRY(folders);
+    return keep(record, SwapState::reverted, note);
+}
+
+Result<> drop_replaced(const SwapRecord& record, pq::Connection& cluster) {
+    for (const std::string& oid : {record.old_oid, record.new_oid}) {
+        if (oid.empty()) continue;
+        const auto name = TRY(database_name(cluster, oid));
+        if (name && (*name == record.side_database || *name == record.previous_database)) {
+            TRY(drop_database(cluster, *name));
+        }
+    }
+    for (const std::string& path : {record.side_filestore, record.previous_filestore}) {
+        if (path.empty()) continue;
+        const auto identity = TRY(folder_identity(path));
+        if (identity && (*identity == record.old_folder || *identity == record.new_folder)) TRY(remove_folder(path));
+    }
+    return {};
+}
+
+namespace {
+template <class T>
+Result<T> decode(const std::string& text) {
+    const json::Value value = TRY(json::parse(text));
+    return json::decode<T>(value, json::kLenient);
+}
+}  // namespace
+
+std::string encode_note(const SwapRecord& record) { return json::serialize(json::encode(record)); }
+std::string encode_note(const SideRecord& record) { return json::serialize(json::encode(record)); }
+std::string encode_note(const StoppedRecord& record) { return json::serialize(json::encode(record)); }
+Result<SwapRecord> decode_swap(const std::string& text) { return decode<SwapRecord>(text); }
+Result<SideRecord> decode_side(const std::string& text) { return decode<SideRecord>(text); }
+Result<StoppedRecord> decode_stopped(const std::string& text) { return decode<StoppedRecord>(text); }
+
+}  // namespace backstay::restore
