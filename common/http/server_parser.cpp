@@ -1,5 +1,6 @@
 #include "common/http/server_parser.h"
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <limits>
@@ -13,7 +14,10 @@ using BeastCode = beast::error_code;
 
 // A line of chunk size and extensions, or the end of a chunked body, must be shorter. The body is given to the parser
 // in slices of this size, so that the rule does not depend on how the network cut it.
-constexpr std::size_t kSliceBytes = 4096;
+constexpr std::size_t kSliceBytes = 1024;
+// "0" and two line ends: nothing shorter follows where a chunk line begins, and Beast asserts that it has so much when
+// it looks at the last chunk again.
+constexpr std::size_t kShortestChunkEnd = 5;
 // Of all chunks of a body together.
 constexpr std::size_t kMaxExtensionBytes = 16 * 1024;
 
@@ -25,6 +29,8 @@ public:
     std::optional<Refusal> refusal;
     std::size_t body_limit_bytes = 0;
     bool http_1_0 = false;
+
+    bool at_chunk_line() const { return chunked() && chunk_left_ == 0; }
 
 private:
     using Text = beast::string_view;
@@ -57,13 +63,16 @@ private:
     }
     void on_body_init_impl(const boost::optional<std::uint64_t>&, BeastCode&) override {}
     std::size_t on_body_impl(Text body, BeastCode& code) override { return take(body, code); }
-    void on_chunk_header_impl(std::uint64_t, Text extensions, BeastCode& code) override {
+    void on_chunk_header_impl(std::uint64_t size, Text extensions, BeastCode& code) override {
+        chunk_left_ = size;
         extension_bytes_ += extensions.size();
-        if (extension_bytes_ <= kMaxExtensionBytes) return;
-        refusal = {413, "body_too_large", "too many chunk extensions"};
-        code = stopped();
+        if (extension_bytes_ > kMaxExtensionBytes) refusal = {413, "body_too_large", "too many chunk extensions"};
+        if (refusal) code = stopped();
     }
-    std::size_t on_chunk_body_impl(std::uint64_t, Text body, BeastCode& code) override { return take(body, code); }
+    std::size_t on_chunk_body_impl(std::uint64_t, Text body, BeastCode& code) override {
+        chunk_left_ -= body.size();
+        return take(body, code);
+    }
     void on_finish_impl(BeastCode&) override {}
 
     std::size_t take(Text body, BeastCode& code) {
@@ -75,15 +84,25 @@ private:
         return body.size();
     }
 
+    std::uint64_t chunk_left_ = 0;
     std::size_t extension_bytes_ = 0;
     bool in_body_ = false;
 };
 
-bool has_bare_line_feed(std::string_view text) {
-    for (std::size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) {
-        if (at == 0 || text[at - 1] != '\r') return true;
+// Whether what begins at a chunk line can be read in one way only. Beast takes any octet inside the quotes of an
+// extension, a line end too; whoever ends the line there reads the rest as the next chunk. It also waits for a CRLF
+// after a bare LF.
+bool sound_chunk_line(std::string_view text) {
+    if (text.starts_with("\r\n")) text.remove_prefix(2);
+    bool quoted = false;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const char c = text[at];
+        if (c == '\r') return at + 1 == text.size() || (text[at + 1] == '\n' && !quoted);
+        if ((c >= 0 && c < 0x20 && c != '\t') || c == 0x7f) return false;
+        if (c == '"') quoted = !quoted;
+        if (c == '\\' && quoted && at + 1 < text.size() && text[at + 1] >= 0x20) ++at;
     }
-    return false;
+    return true;
 }
 
 Refusal describe(const BeastCode& code) {
@@ -96,7 +115,7 @@ Refusal describe(const BeastCode& code) {
 
 struct RequestReader::Impl {
     explicit Impl(const ServerLimits& limits) : head_limit(limits.head_bytes) {
-        parser.eager(true);
+        parser.eager(false);  // one element at a time: what is left at a chunk line is looked at before it is given
         parser.header_limit(std::numeric_limits<std::uint32_t>::max());  // ours is stricter and comes first
         parser.body_limit(limits.body_bytes);
         parser.body_limit_bytes = limits.body_bytes;
@@ -140,16 +159,18 @@ struct RequestReader::Impl {
         const std::string_view input = carry.empty() ? bytes : std::string_view(joined);
         std::size_t used = 0;
         while (!parser.is_done() && used < input.size()) {
-            const std::string_view slice = input.substr(used, kSliceBytes);
+            const std::string_view slice = input.substr(used, parser.chunked() ? kSliceBytes : input.size());
+            if (parser.at_chunk_line()) {
+                if (!sound_chunk_line(slice)) return refuse({400, "bad_request", "a malformed chunk line"});
+                if (slice.size() < kShortestChunkEnd) break;
+            }
             BeastCode code;
             const std::size_t taken = parser.put(boost::asio::buffer(slice), code);
             used += taken;
             if (parser.refusal) return refuse(*parser.refusal);
             if (code && code != beast::http::error::need_more) return refuse(describe(code));
             if (taken > 0) continue;
-            if (slice.size() == kSliceBytes) return refuse({400, "bad_request", "a chunk line that is too long"});
-            // Beast would wait for a CRLF; a line that others end here must not be read on.
-            if (has_bare_line_feed(slice)) return refuse({400, "bad_request", "an LF without CR in a chunk line"});
+            if (slice.size() >= kSliceBytes) return refuse({400, "bad_request", "a chunk line that is too long"});
             break;
         }
         if (parser.is_done()) {

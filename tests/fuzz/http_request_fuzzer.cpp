@@ -8,9 +8,9 @@
 
 #include "common/http/server_parser.h"
 
-namespace {
+namespace backstay::http {
 
-using namespace backstay::http;
+namespace {
 
 constexpr std::size_t kHeadLimit = 2048;
 constexpr std::size_t kBodyLimit = 4096;
@@ -69,12 +69,18 @@ std::string read(std::string_view bytes, std::size_t piece) {
     return story;
 }
 
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+void try_input(const std::uint8_t* data, std::size_t size) {
     const std::string_view bytes(reinterpret_cast<const char*>(data), size);
     const std::string whole = read(bytes, bytes.size() + 1);
     demand(whole == read(bytes, 7));
     demand(whole == read(bytes, 1));
+}
+
+}  // namespace
+
+}  // namespace backstay::http
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    backstay::http::try_input(data, size);
     return 0;
 }

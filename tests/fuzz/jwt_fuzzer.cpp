@@ -8,9 +8,9 @@
 #include "common/crypto/hmac.h"
 #include "common/crypto/jwt.h"
 
-namespace {
+namespace backstay {
 
-using namespace backstay;
+namespace {
 
 constexpr std::string_view kSecret = "a secret for fuzzing, 32 bytes!!";
 constexpr TimeMs kNow = 1'700'000'000'000;
@@ -25,9 +25,7 @@ void demand(bool holds) {
     if (!holds) std::abort();
 }
 
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+void try_input(const std::uint8_t* data, std::size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     const auto taken = verifier().verify(text, kNow);
     if (taken) {
@@ -40,5 +38,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     token += "." + base64url_encode(as_bytes(hmac_sha256(kSecret, token)));
     const auto claims = verifier().verify(token, kNow);
     if (claims) demand(claims->contains("exp") && claims->contains("iss") && claims->contains("aud"));
+}
+
+}  // namespace
+
+}  // namespace backstay
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    backstay::try_input(data, size);
     return 0;
 }
