@@ -7,7 +7,7 @@ namespace backstay::s3 {
 namespace {
 
 // The estimate fills so many parts; the rest are left to grow when it was too low.
-constexpr int kPlannedParts = 8'000;
+constexpr int kPlannedParts = 6'000;
 constexpr std::uint64_t kMebibyte = 1ULL << 20;
 
 int doublings(int number, bool estimated) {

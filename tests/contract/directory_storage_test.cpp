@@ -1,6 +1,8 @@
 #include "storage/directory/directory_storage.h"
 
+#include "storage/retrying.h"
 #include "tests/contract/storage_contract.h"
+#include "tests/support/flaky_storage.h"
 #include "tests/support/memory_storage.h"
 #include "tests/support/temp_dir.h"
 
@@ -25,13 +27,18 @@ std::unique_ptr<Storage> make_directory() {
 
 std::unique_ptr<Storage> make_memory() { return std::make_unique<MemoryStorage>(); }
 
+// A store that stumbles, behind the retry that hides it.
+std::unique_ptr<Storage> make_retried() {
+    return retry_calls(std::make_unique<FlakyStorage>(make_memory(), 2), RetryPolicy{3, 1, 2}, {});
+}
+
 std::string name_of(const ::testing::TestParamInfo<StorageMaker>& info) { return info.param.name; }
 
 }  // namespace
 
 INSTANTIATE_TEST_SUITE_P(Host, StorageContract,
                          ::testing::Values(StorageMaker{"directory", make_directory},
-                                           StorageMaker{"memory", make_memory}),
+                                           StorageMaker{"memory", make_memory}, StorageMaker{"retried", make_retried}),
                          name_of);
 
 }  // namespace backstay::testing
