@@ -111,6 +111,10 @@ Error problem(const json::Faults& faults) {
 
 Error rule_broken(std::string_view code, std::string_view field, std::string message) {
     const json::Faults faults{{std::string(field), message}};
+    return rules_broken(code, std::move(message), faults);
+}
+
+Error rules_broken(std::string_view code, std::string message, const json::Faults& faults) {
     return problem(422, code, std::move(message)).with_fact(kDetailFact, detail_text(faults));
 }
 

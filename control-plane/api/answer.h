@@ -20,6 +20,8 @@ Error problem(int status, std::string_view code, std::string message);
 Error problem(const json::Faults& faults);
 // 422 with `detail` for one field that is well-formed but breaks a rule.
 Error rule_broken(std::string_view code, std::string_view field, std::string message);
+// The same for several fields.
+Error rules_broken(std::string_view code, std::string message, const json::Faults& faults);
 // The thing is absent, or another organization's: nobody learns which.
 Error not_found(std::string_view what);
 // 409

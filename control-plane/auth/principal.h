@@ -49,6 +49,11 @@ public:
         either.bits_ = bits_ | other.bits_;
         return either;
     }
+    Permissions without(Permission permission) const {
+        Permissions rest;
+        rest.bits_ = bits_ & ~static_cast<std::uint32_t>(permission);
+        return rest;
+    }
     std::string words() const;
     friend bool operator==(Permissions, Permissions) = default;
 

@@ -13,13 +13,16 @@ namespace backstay::store {
 struct DatabaseThreads::Pool {
     Pool(Post post_back, std::size_t limit) : post(std::move(post_back)), queue_limit(limit) {}
 
-    ~Pool() {
+    ~Pool() { stop(); }
+
+    void stop() {
         {
             const std::lock_guard lock(mutex);
             closing = true;
         }
         wake.notify_all();
         for (std::thread& thread : threads) thread.join();
+        threads.clear();
     }
 
     Result<> add_threads(const std::string& store_path, std::size_t count) {
@@ -93,6 +96,12 @@ const DatabaseThreads::Pool& DatabaseThreads::pool(Lane lane) const {
             return *slow_;
     }
     return *read_;
+}
+
+void DatabaseThreads::stop() {
+    for (const auto* pool : {&slow_, &write_, &read_}) {
+        if (*pool) (*pool)->stop();
+    }
 }
 
 bool DatabaseThreads::submit(Lane lane, Work work) { return const_cast<Pool&>(pool(lane)).submit(std::move(work)); }

@@ -30,8 +30,10 @@ public:
 
     static Result<std::unique_ptr<DatabaseThreads>> start(const std::string& store_path, Post post,
                                                           std::size_t queue_limit = 2000);
-    // Finishes what is queued, then joins. What the last works return is posted, and runs if the loop still does.
     ~DatabaseThreads();
+    // Finishes what is queued, then joins; submit refuses from then on. What the last works return is posted, and runs
+    // if the loop still does. Also done by the destructor.
+    void stop();
     DatabaseThreads(const DatabaseThreads&) = delete;
     DatabaseThreads& operator=(const DatabaseThreads&) = delete;
 

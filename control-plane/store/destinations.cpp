@@ -87,6 +87,13 @@ Result<> Destinations::set_test(std::string_view id, std::string_view status, st
     return {};
 }
 
+Result<std::int64_t> Destinations::backups_in(std::string_view id) {
+    return count_of(
+        db_.query("SELECT COUNT(DISTINCT c.backup_id) FROM copies c JOIN backups b ON b.id = c.backup_id "
+                  "WHERE c.destination_id = $1 AND b.deleted_at IS NULL",
+                  {id}));
+}
+
 Result<> Destinations::remove(std::string_view organization, std::string_view id, TimeMs now) {
     TRY(
         db_.run("UPDATE destinations SET deleted_at = $3, updated_at = $3, is_default = 0 "

@@ -1,0 +1,162 @@
+#include "control-plane/registry/destinations.h"
+#include "control-plane/admin-api/admin_routes.h"
+#include "control-plane/api/answer.h"
+#include "control-plane/api/scope.h"
+#include "control-plane/registry/views.h"
+#include "control-plane/store/destination_config.h"
+
+namespace backstay::admin_api {
+namespace {
+
+using api::Call;
+using auth::Permission;
+
+struct NewDestination {
+    std::string name;
+    std::string destination_type;
+    json::Object config;
+    std::optional<bool> is_default;
+    std::optional<bool> encrypt;
+    std::optional<std::string> agent_id;
+    std::optional<bool> skip_test;
+};
+BOOST_DESCRIBE_STRUCT(NewDestination, (), (name, destination_type, config, is_default, encrypt, agent_id, skip_test))
+
+struct ChangedDestination {
+    std::optional<std::string> name;
+    std::optional<std::string> destination_type;
+    std::optional<json::Object> config;
+    std::optional<bool> is_default;
+    std::optional<bool> encrypt;
+    std::optional<std::string> agent_id;
+    std::optional<bool> skip_test;
+};
+BOOST_DESCRIBE_STRUCT(ChangedDestination, (),
+                      (name, destination_type, config, is_default, encrypt, agent_id, skip_test))
+
+Result<http::Response> answer_of(int status, const store::DestinationRow& row, const SecretBox& box) {
+    auto body = TRY(registry::view(row, box));
+    return api::json_answer(status, json::Value(std::move(body)));
+}
+
+// What stops a destination from being saved: it is neither reachable nor writable from here.
+Error test_problem(const Error& error) { return api::problem(422, "connection_test_failed", error.message()); }
+
+// A local path is looked at by its agent, later: the row says `pending` until then.
+Result<> order_test(Call& call, sqlite::Transaction& tx, const AdminParts& parts, store::DestinationRow& row,
+                    const DestinationOrder& order) {
+    const auto agent = TRY(registry::looking_agent(tx.database(), row));
+    if (!agent) return {};
+    TRY(parts.order_test(call, tx, *agent, order));
+    row.test_status = "pending";
+    row.test_message.clear();
+    return store::Destinations(tx.database()).set_test(row.id, row.test_status, "", std::nullopt);
+}
+
+Result<http::Response> save(Call& call, sqlite::Database& db, const AdminParts& parts,
+                            registry::DestinationDraft& draft, bool is_new, bool skip_test) {
+    const bool test = !skip_test && (is_new || draft.config_changed);
+    const bool here = registry::tested_from_here(draft.order);
+    if (test && here) {
+        if (auto tested = registry::test_from_here(draft, call.now); !tested) return test_problem(tested.error());
+    }
+    if (skip_test && draft.config_changed) draft.row.test_status = "untested";
+    auto transaction = TRY(sqlite::Transaction::begin(db));
+    TRY(registry::save_destination(transaction, actor_of(call), parts.box, draft, is_new));
+    if (test && !here) TRY(order_test(call, transaction, parts, draft.row, draft.order));
+    TRY(transaction.commit());
+    return answer_of(is_new ? 201 : 200, draft.row, parts.box);
+}
+
+Result<http::Response> list_destinations(Call& call, sqlite::Database& db, const AdminParts& parts) {
+    const auto page = TRY(api::page_of(call, 50));
+    const auto listing = TRY(store::Destinations(db).list(call.organization_id, page));
+    json::Array items;
+    for (const auto& item : listing.items) items.push_back(TRY(registry::view(item, parts.box)));
+    json::Object body{{"destinations", std::move(items)}, {"total", listing.total}};
+    return api::json_answer(200, json::Value(std::move(body)));
+}
+
+Result<http::Response> show_destination(Call& call, sqlite::Database& db, const AdminParts& parts) {
+    const auto row = TRY(api::find_destination(call, db, call.param("id")));
+    return answer_of(200, row, parts.box);
+}
+
+Result<http::Response> create_destination(Call& call, sqlite::Database& db, const AdminParts& parts) {
+    const auto body = TRY(api::body<NewDestination>(call, json::Missing::refuse));
+    registry::DestinationChange change{body.name,       body.destination_type, body.config,
+                                       body.is_default, body.encrypt,          body.agent_id};
+    auto draft = TRY(registry::draft_destination(db, parts.box, call.organization_id, std::nullopt, change, call.now));
+    return save(call, db, parts, draft, true, body.skip_test.value_or(false));
+}
+
+Result<http::Response> update_destination(Call& call, sqlite::Database& db, const AdminParts& parts) {
+    const auto stored = TRY(api::find_destination(call, db, call.param("id")));
+    const auto body = TRY(api::body<ChangedDestination>(call));
+    registry::DestinationChange change{body.name,       body.destination_type, body.config,
+                                       body.is_default, body.encrypt,          body.agent_id};
+    auto draft = TRY(registry::draft_destination(db, parts.box, call.organization_id, stored, change, call.now));
+    return save(call, db, parts, draft, false, body.skip_test.value_or(false));
+}
+
+// The outcome at once when this side can look: a failed test is still an answer. 202 while the agent is asked.
+Result<http::Response> test_destination(Call& call, sqlite::Database& db, const AdminParts& parts) {
+    const auto row = TRY(api::find_destination(call, db, call.param("id")));
+    auto order = TRY(store::open_config(parts.box, row));
+    registry::DestinationDraft draft{row, std::move(order), false};
+    const bool here = registry::tested_from_here(draft.order);
+    if (here) {
+        // The row keeps what came of it.
+        static_cast<void>(registry::test_from_here(draft, call.now).has_value());
+    }
+    auto transaction = TRY(sqlite::Transaction::begin(db));
+    if (here) {
+        TRY(store::Destinations(db).set_test(row.id, draft.row.test_status, draft.row.test_message, call.now));
+    } else {
+        const auto agent = TRY(registry::looking_agent(db, row));
+        if (!agent) {
+            return api::rule_broken("agent_required", "agentId",
+                                    "name the agent on whose host this path is; the organization has several or none");
+        }
+        TRY(order_test(call, transaction, parts, draft.row, draft.order));
+    }
+    TRY(transaction.commit());
+    return answer_of(here ? 200 : 202, draft.row, parts.box);
+}
+
+// Backups in it would be out of reach: delete them first, or say force=true.
+Result<http::Response> delete_destination(Call& call, sqlite::Transaction& tx) {
+    const auto row = TRY(api::find_destination(call, tx.database(), call.param("id")));
+    const std::string force = TRY(api::choice_of(call, "force", {"true", "false"}));
+    store::Destinations destinations(tx.database());
+    const auto backups = TRY(destinations.backups_in(row.id));
+    if (backups > 0 && force != "true") {
+        return api::conflict("destination_in_use", std::to_string(backups) + " backups are kept in this destination");
+    }
+    TRY(destinations.remove(call.organization_id, row.id, call.now));
+    TRY(registry::note(tx, actor_of(call), call.organization_id, "destination.delete", row.id, row.name));
+    return api::message_answer(200, "the destination is removed; what it holds stays there");
+}
+
+}  // namespace
+
+void add_destination_routes(api::RouteTable& routes, const AdminParts& parts) {
+    const auto with_parts = [&parts](auto handler) {
+        return [parts, handler](Call& call, sqlite::Database& db) { return handler(call, db, parts); };
+    };
+    constexpr std::string_view kAll = "/api/backup-destinations";
+    constexpr std::string_view kOne = "/api/backup-destinations/{id}";
+    const auto slow = [](std::string_view method, std::string_view pattern) {
+        return api::RouteSpec{
+            .method = method, .pattern = pattern, .permission = Permission::manage_storage, .slow = true};
+    };
+    routes.add({"GET", kAll, Permission::view_storage}, with_parts(list_destinations));
+    routes.add(slow("POST", kAll), with_parts(create_destination));
+    routes.add({"GET", kOne, Permission::view_storage}, with_parts(show_destination));
+    routes.add(slow("PUT", kOne), with_parts(update_destination));
+    routes.add(slow("PATCH", kOne), with_parts(update_destination));
+    routes.add(slow("POST", "/api/backup-destinations/{id}/test"), with_parts(test_destination));
+    routes.add_write({"DELETE", kOne, Permission::manage_storage}, delete_destination);
+}
+
+}  // namespace backstay::admin_api

@@ -1,0 +1,193 @@
+// CLI11's home in the control plane: it costs many seconds of compile time.
+#include "control-plane/cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+
+#include "control-plane/cli/commands.h"
+#include "control-plane/serve/daemon.h"
+
+namespace backstay::cli {
+namespace {
+
+using Action = std::function<Result<>()>;
+
+// What the chosen command will do, and where its options go; filled while the line is parsed.
+struct CommandLine {
+    Common common;
+    InitArguments init;
+    serve::ServeOptions serve;
+    TokenArguments token;
+    OrganizationArguments organization;
+    ProjectArguments project;
+    EnvironmentArguments environment;
+    DestinationArguments destination;
+    EnrollTokenArguments enroll;
+    KeyArguments key;
+    std::string slug;
+    std::string id;
+    Action action;
+};
+
+CLI::App* command(CLI::App& parent, CommandLine& line, const std::string& name, const std::string& help,
+                  Action action) {
+    CLI::App* app = parent.add_subcommand(name, help);
+    app->add_option("--state", line.common.state_dir, "The state folder, as made by init")->required();
+    app->add_flag("--json", line.common.json, "Print one JSON object");
+    app->callback([&line, action = std::move(action)] { line.action = action; });
+    return app;
+}
+
+CLI::App* group(CLI::App& parent, const std::string& name, const std::string& help) {
+    CLI::App* app = parent.add_subcommand(name, help);
+    app->require_subcommand(1);
+    return app;
+}
+
+void add_organization(CLI::App* app, std::string& slug) {
+    app->add_option("--org", slug, "The organization's slug")->required();
+}
+
+void add_server(CLI::App& app, CommandLine& line) {
+    CLI::App* init =
+        command(app, line, "init", "Make a new installation", [&] { return cli::init(line.common, line.init); });
+    init->add_option("--listen", line.init.listen, "HOST:PORT to write into control.toml")->capture_default_str();
+    CLI::App* serve = command(app, line, "serve", "Run the control plane", [&] {
+        line.serve.state_dir = line.common.state_dir;
+        return serve::serve(line.serve);
+    });
+    serve->add_option("--listen", line.serve.listen, "HOST:PORT instead of control.toml's; port 0 is chosen");
+    serve->add_option("--store", line.serve.store_url, "Another store: sqlite:PATH");
+    CLI::App* token = command(app, line, "token", "Print a token (JWT) for a person",
+                              [&] { return cli::token(line.common, line.token); });
+    add_organization(token, line.token.organization);
+    token->add_option("--role", line.token.role, "owner, admin, developer or viewer")->capture_default_str();
+    token->add_option("--subject", line.token.subject, "Who: an e-mail address")->capture_default_str();
+    token->add_option("--ttl", line.token.ttl_s, "How many seconds it lives")->capture_default_str();
+}
+
+void add_organizations(CLI::App& app, CommandLine& line) {
+    CLI::App* organizations = group(app, "org", "Organizations");
+    CLI::App* create = command(*organizations, line, "create", "Make an organization",
+                               [&] { return organization_create(line.common, line.organization); });
+    create->add_option("--slug", line.organization.slug, "Its short name in headers and commands")->required();
+    create->add_option("--name", line.organization.name, "Its name for people")->required();
+    command(*organizations, line, "list", "Show all", [&] { return organization_list(line.common); });
+
+    CLI::App* projects = group(app, "project", "Projects");
+    create =
+        command(*projects, line, "create", "Make a project", [&] { return project_create(line.common, line.project); });
+    add_organization(create, line.project.organization);
+    create->add_option("--name", line.project.name, "Its name")->required();
+    create->add_option("--description", line.project.description, "What it is");
+    add_organization(command(*projects, line, "list", "Show all", [&] { return project_list(line.common, line.slug); }),
+                     line.slug);
+}
+
+void add_environments(CLI::App& app, CommandLine& line) {
+    CLI::App* environments = group(app, "environment", "Environments: one Odoo database each");
+    CLI::App* create = command(*environments, line, "create", "Make an environment",
+                               [&] { return environment_create(line.common, line.environment); });
+    add_organization(create, line.environment.organization);
+    create->add_option("--project", line.environment.project, "The project's id")->required();
+    create->add_option("--name", line.environment.name, "Its name")->required();
+    create->add_option("--type", line.environment.type, "production, staging or development")->required();
+    create->add_option("--agent", line.environment.agent, "The id of the agent beside its database")->required();
+    create->add_option("--database", line.environment.database, "The database's name")->required();
+    create->add_option("--filestore", line.environment.filestore, "Its filestore; found when not given");
+    create->add_option("--odoo-conf", line.environment.odoo_conf, "Its odoo.conf; found when not given");
+    create->add_option("--cluster", line.environment.cluster, "The agent's cluster, when it has several");
+    CLI::App* list = command(*environments, line, "list", "Show a project's",
+                             [&] { return environment_list(line.common, line.slug, line.id); });
+    add_organization(list, line.slug);
+    list->add_option("--project", line.id, "The project's id")->required();
+}
+
+void add_destinations(CLI::App& app, CommandLine& line) {
+    CLI::App* destinations = group(app, "destination", "Where backups are kept");
+    CLI::App* create = command(*destinations, line, "create", "Make a backup destination",
+                               [&] { return destination_create(line.common, line.destination); });
+    add_organization(create, line.destination.organization);
+    create->add_option("--name", line.destination.name, "Its name")->required();
+    create->add_option("--type", line.destination.type, "local, s3 or s3_compatible")->required();
+    create->add_option("--config", line.destination.config, "Its configuration as JSON")->required();
+    create->add_option("--agent", line.destination.agent, "The agent on whose host a local path is");
+    create->add_flag("--default", line.destination.is_default, "Used by backups that name none");
+    create->add_flag("--encrypt", line.destination.encrypt, "Artifacts are encrypted by the agent");
+    create->add_flag("--skip-test", line.destination.skip_test, "Save it without testing the connection");
+    add_organization(
+        command(*destinations, line, "list", "Show all", [&] { return destination_list(line.common, line.slug); }),
+        line.slug);
+}
+
+void add_agents_and_keys(CLI::App& app, CommandLine& line) {
+    CLI::App* agents = group(app, "agent", "Agents");
+    CLI::App* enroll = command(*agents, line, "enroll-token", "Print a one-time token for `backstay enroll`",
+                               [&] { return agent_enroll_token(line.common, line.enroll); });
+    add_organization(enroll, line.enroll.organization);
+    enroll->add_option("--name", line.enroll.name, "The agent's name; its host name when not given");
+    enroll->add_option("--ttl", line.enroll.ttl_s, "How many seconds it lives")->capture_default_str();
+    add_organization(command(*agents, line, "list", "Show all", [&] { return agent_list(line.common, line.slug); }),
+                     line.slug);
+
+    CLI::App* keys = group(app, "key", "API keys");
+    CLI::App* create =
+        command(*keys, line, "create", "Print a new API key", [&] { return key_create(line.common, line.key); });
+    add_organization(create, line.key.organization);
+    create->add_option("--mode", line.key.mode, "ro (reads only) or rw")->capture_default_str();
+    create->add_option("--name", line.key.name, "What it is for");
+    create->add_option("--project", line.key.project, "Limits it to one project");
+    add_organization(command(*keys, line, "list", "Show all", [&] { return key_list(line.common, line.slug); }),
+                     line.slug);
+    CLI::App* revoke = command(*keys, line, "revoke", "End a key at once",
+                               [&] { return key_revoke(line.common, line.slug, line.id); });
+    add_organization(revoke, line.slug);
+    revoke->add_option("--id", line.id, "The key's id")->required();
+}
+
+int exit_code(const Error& error) {
+    switch (error.code()) {
+        case Errc::invalid:
+            return 2;
+        case Errc::corrupted:
+            return 4;
+        case Errc::cancelled:
+            return 130;
+        case Errc::not_found:
+        case Errc::conflict:
+        case Errc::denied:
+        case Errc::unavailable:
+        case Errc::timed_out:
+        case Errc::exhausted:
+        case Errc::io:
+            return 1;
+    }
+    return 1;
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+    CLI::App app("Backstay's control plane", "backstay-control");
+    app.set_version_flag("--version", BACKSTAY_VERSION);
+    app.require_subcommand(1);
+    CommandLine line;
+    add_server(app, line);
+    add_organizations(app, line);
+    add_environments(app, line);
+    add_destinations(app, line);
+    add_agents_and_keys(app, line);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    const auto done = line.action();
+    if (done) return 0;
+    std::fprintf(stderr, "backstay-control: %s\n", done.error().message().c_str());
+    if (!done.error().hint().empty()) std::fprintf(stderr, "  hint: %s\n", done.error().hint().c_str());
+    return exit_code(done.error());
+}
+
+}  // namespace backstay::cli

@@ -1,0 +1,86 @@
+// The commands of backstay-control that administer an installation. They work directly on its store, beside a running
+// server. Each prints what it made or found: for people, or as one JSON object with --json.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/result.h"
+
+namespace backstay::cli {
+
+struct Common {
+    std::string state_dir;
+    bool json = false;
+};
+
+struct InitArguments {
+    std::string listen = "127.0.0.1:8480";
+};
+struct TokenArguments {
+    std::string organization;
+    std::string role = "owner";
+    std::string subject = "admin@localhost";
+    std::int64_t ttl_s = 3600;
+};
+struct OrganizationArguments {
+    std::string slug;
+    std::string name;
+};
+struct ProjectArguments {
+    std::string organization;
+    std::string name;
+    std::string description;
+};
+struct EnvironmentArguments {
+    std::string organization;
+    std::string project;
+    std::string name;
+    std::string type;
+    std::string agent;
+    std::string database;
+    std::optional<std::string> filestore;
+    std::optional<std::string> odoo_conf;
+    std::optional<std::string> cluster;
+};
+struct DestinationArguments {
+    std::string organization;
+    std::string name;
+    std::string type;
+    std::string config;  // JSON
+    std::string agent;
+    bool is_default = false;
+    bool encrypt = false;
+    bool skip_test = false;
+};
+struct EnrollTokenArguments {
+    std::string organization;
+    std::string name;
+    std::int64_t ttl_s = 3600;
+};
+struct KeyArguments {
+    std::string organization;
+    std::string mode = "ro";
+    std::string name;
+    std::optional<std::string> project;
+};
+
+Result<> init(const Common& common, const InitArguments& arguments);
+Result<> token(const Common& common, const TokenArguments& arguments);
+Result<> organization_create(const Common& common, const OrganizationArguments& arguments);
+Result<> organization_list(const Common& common);
+Result<> project_create(const Common& common, const ProjectArguments& arguments);
+Result<> project_list(const Common& common, const std::string& organization);
+Result<> environment_create(const Common& common, const EnvironmentArguments& arguments);
+Result<> environment_list(const Common& common, const std::string& organization, const std::string& project);
+Result<> destination_create(const Common& common, const DestinationArguments& arguments);
+Result<> destination_list(const Common& common, const std::string& organization);
+Result<> agent_enroll_token(const Common& common, const EnrollTokenArguments& arguments);
+Result<> agent_list(const Common& common, const std::string& organization);
+Result<> key_create(const Common& common, const KeyArguments& arguments);
+Result<> key_list(const Common& common, const std::string& organization);
+Result<> key_revoke(const Common& common, const std::string& organization, const std::string& id);
+
+}  // namespace backstay::cli

@@ -1,0 +1,57 @@
+#include "control-plane/serve/compose.h"
+
+#include "common/ids.h"
+#include "control-plane/agent-api/routes.h"
+#include "control-plane/dispatch/desk.h"
+#include "control-plane/store/destination_config.h"
+
+namespace backstay::serve {
+namespace {
+
+constexpr std::int64_t kTestTimeoutMs = 5 * dispatch::kMinute;
+
+// A job of its agent that writes, reads, lists and deletes a small object.
+Result<> order_destination_test(live::Live& live, api::Call& call, sqlite::Transaction& tx, const std::string& agent,
+                                const DestinationOrder& destination) {
+    TestDestinationOrder order{new_uuid(), destination};
+    dispatch::NewJob job;
+    job.kind = "test_destination";
+    job.agent_id = agent;
+    job.order = json::encode(order).get_object();
+    job.timeout_ms = kTestTimeoutMs;
+    job.operation.id = order.test_id;
+    job.operation.kind = operations::Kind::destination_test;
+    job.operation.organization_id = call.organization_id;
+    job.operation.subject = destination.id;
+    job.operation.performed_by = call.principal.name;
+    job.operation.created_at = call.now;
+    dispatch::Stir stir;
+    TRY(dispatch::enqueue(tx.database(), std::move(job), call.now, stir));
+    live.after_commit(call, std::move(stir));
+    return {};
+}
+
+}  // namespace
+
+void add_all_routes(api::RouteTable& routes, const RouteParts& parts) {
+    live::Live& live = parts.live;
+    parts.health.add_routes(routes);
+    agent_api::add_agent_routes(routes, live.polls(), [&live](const dispatch::Stir& stir) { live.stir(stir); });
+    admin_api::add_admin_routes(routes, {parts.box, parts.tokens,
+                                         [&live](api::Call& call, sqlite::Transaction& tx, const std::string& agent,
+                                                 const DestinationOrder& destination) {
+                                             return order_destination_test(live, call, tx, agent, destination);
+                                         }});
+}
+
+dispatch::OpenDestination destination_opener(const SecretBox& box) {
+    return [&box](sqlite::Database& db, std::string_view organization,
+                  std::string_view destination) -> Result<std::optional<DestinationOrder>> {
+        const auto row = TRY(store::Destinations(db).find(organization, destination));
+        if (!row) return std::optional<DestinationOrder>();
+        auto order = TRY(store::open_config(box, *row));
+        return std::optional<DestinationOrder>(std::move(order));
+    };
+}
+
+}  // namespace backstay::serve

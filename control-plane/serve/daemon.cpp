@@ -1,0 +1,174 @@
+#include "control-plane/serve/daemon.h"
+
+#include <systemd/sd-daemon.h>
+
+#include <charconv>
+#include <csignal>
+
+#include "common/event/loop.h"
+#include "common/files/files.h"
+#include "common/http/server.h"
+#include "common/log.h"
+#include "control-plane/config/installation.h"
+#include "control-plane/serve/compose.h"
+#include "control-plane/serve/pipeline.h"
+
+namespace backstay::serve {
+namespace {
+
+constexpr std::uint64_t kStopGraceMs = 10'000;
+
+struct Address {
+    std::string host;
+    std::uint16_t port = 0;
+};
+
+// "127.0.0.1:8480", "[::1]:0"
+Result<Address> parse_listen(const std::string& text) {
+    const std::size_t colon = text.rfind(':');
+    Address address;
+    const char* end = text.data() + text.size();
+    const bool good = colon != std::string::npos && colon > 0 &&
+                      std::from_chars(text.data() + colon + 1, end, address.port).ptr == end && colon + 1 < text.size();
+    if (!good) return Error(Errc::invalid, "listen must be HOST:PORT, not " + text);
+    address.host = text.substr(0, colon);
+    if (address.host.starts_with('[') && address.host.ends_with(']')) {
+        address.host = address.host.substr(1, address.host.size() - 2);
+    }
+    return address;
+}
+
+std::string shown(const Address& address) {
+    const bool six = address.host.find(':') != std::string::npos;
+    return (six ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
+}
+
+// All parts of one running control plane; members are destroyed from the last to the first.
+class Daemon {
+public:
+    static Result<std::unique_ptr<Daemon>> build(Settings settings, const std::string& store_url);
+    ~Daemon();
+    Result<> listen(const std::string& where);
+    void run() { loop_->run(); }
+
+private:
+    Daemon(Settings settings, FileLock lock, SecretBox box, JwtVerifier verifier)
+        : settings_(std::move(settings)),
+          lock_(std::move(lock)),
+          box_(std::move(box)),
+          gate_(std::move(verifier)),
+          tls_{settings_.tls_certificate_file, settings_.tls_key_file} {}
+    Result<> start(const std::string& store_file);
+    void stop();
+    void reload();
+
+    Settings settings_;
+    FileLock lock_;
+    SystemClock clock_;
+    SecretBox box_;
+    auth::Gate gate_;
+    http::TlsFiles tls_;
+    Metrics metrics_;
+    api::RouteTable routes_;
+    std::unique_ptr<Loop> loop_;
+    std::unique_ptr<store::DatabaseThreads> threads_;
+    std::unique_ptr<Pipeline> pipeline_;
+    std::unique_ptr<Health> health_;
+    std::unique_ptr<live::Live> live_;
+    std::unique_ptr<http::Server> server_;
+    std::unique_ptr<SignalWatch> terminate_;
+    std::unique_ptr<SignalWatch> interrupt_;
+    std::unique_ptr<SignalWatch> hang_up_;
+    std::unique_ptr<Timer> watchdog_;
+    bool stopping_ = false;
+};
+
+Result<std::unique_ptr<Daemon>> Daemon::build(Settings settings, const std::string& store_url) {
+    auto lock = TRY(FileLock::acquire(settings.state_dir + "/serve.lock").context("take the state folder"));
+    auto box = TRY(open_secret_box(settings));
+    auto verifier = TRY(open_verifier(settings));
+    const std::string store_file = TRY(store_path(settings, store_url));
+    std::unique_ptr<Daemon> daemon(
+        new Daemon(std::move(settings), std::move(lock), std::move(box), std::move(verifier)));
+    TRY(daemon->start(store_file));
+    return daemon;
+}
+
+Result<> Daemon::start(const std::string& store_file) {
+    loop_ = TRY(Loop::create());
+    threads_ = TRY(store::DatabaseThreads::start(
+        store_file, [loop = loop_.get()](std::function<void()> task) { loop->post(std::move(task)); }));
+    live_ = std::make_unique<live::Live>(*loop_, *threads_, clock_, destination_opener(box_));
+    health_ = std::make_unique<Health>(*threads_, metrics_, clock_);
+    std::optional<TokenMaker> tokens;
+    if (auto maker = TokenMaker::open(settings_)) tokens = std::move(*maker);
+    add_all_routes(routes_, {box_, std::move(tokens), *live_, *health_});
+    pipeline_ =
+        std::make_unique<Pipeline>(Pipeline::Parts{routes_, *threads_, gate_, clock_, metrics_}, settings_.limits);
+    http::Server::Options options;
+    options.limits.body_bytes = settings_.limits.body_bytes;
+    options.limits.connections = settings_.limits.connections;
+    options.tls = tls_.certificate_file.empty() ? nullptr : &tls_;
+    options.error_body = Pipeline::server_error;
+    server_ = TRY(http::Server::create(
+        *loop_, options, [this](std::unique_ptr<http::Exchange> exchange) { pipeline_->handle(std::move(exchange)); }));
+    terminate_ = std::make_unique<SignalWatch>(*loop_, SIGTERM, [this] { stop(); });
+    interrupt_ = std::make_unique<SignalWatch>(*loop_, SIGINT, [this] { stop(); });
+    hang_up_ = std::make_unique<SignalWatch>(*loop_, SIGHUP, [this] { reload(); });
+    return {};
+}
+
+Result<> Daemon::listen(const std::string& where) {
+    Address address = TRY(parse_listen(where));
+    address.port = TRY(server_->listen_tcp(address.host, address.port).context("listen on " + where));
+    TRY(atomic_write(settings_.state_dir + "/listen", shown(address) + "\n", 0644));
+    log::info("listening", {{"address", shown(address)}, {"tls", tls_.certificate_file.empty() ? "off" : "on"}});
+    ::sd_notify(0, "READY=1");
+    std::uint64_t interval_us = 0;
+    if (::sd_watchdog_enabled(0, &interval_us) > 0) {
+        const std::uint64_t half_ms = interval_us / 2000;
+        watchdog_ = std::make_unique<Timer>(*loop_, half_ms, half_ms, [] { ::sd_notify(0, "WATCHDOG=1"); });
+    }
+    return {};
+}
+
+// The first request to stop lets answers in flight finish, the second does not wait.
+void Daemon::stop() {
+    if (stopping_) return loop_->stop();
+    stopping_ = true;
+    log::info("stopping", {{"connections", server_->open_connections()}});
+    ::sd_notify(0, "STOPPING=1");
+    health_->begin_stopping();
+    live_->stop();
+    server_->stop(kStopGraceMs, [this] { loop_->stop(); });
+}
+
+void Daemon::reload() {
+    if (tls_.certificate_file.empty()) return;
+    const auto reloaded = server_->reload_tls();
+    if (reloaded) {
+        log::info("certificate read again", {{"file", tls_.certificate_file}});
+    } else {
+        log::error("certificate not read again", {{"error", reloaded.error().message()}});
+    }
+}
+
+Daemon::~Daemon() {
+    // Database threads end first: what they run looks at other parts, and what they post is dropped now.
+    if (threads_) threads_->stop();
+}
+
+}  // namespace
+
+Result<> serve(const ServeOptions& options) {
+    Settings settings = TRY(load_settings(options.state_dir));
+    log::set_level(settings.log_level);
+    const std::string where = options.listen.empty() ? settings.listen : options.listen;
+    const auto daemon = TRY(Daemon::build(std::move(settings), options.store_url));
+    TRY(daemon->listen(where));
+    daemon->run();
+    log::info("stopped");
+    return {};
+}
+
+}  // namespace backstay::serve
