@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 
 #include "common/http/client.h"
@@ -24,7 +25,7 @@ std::string get(const std::string& target) { return "GET " + target + " HTTP/1.1
 // Keeps every stream that is opened; used on the loop's thread only.
 struct Feeder {
     std::vector<std::unique_ptr<ResponseStream>> streams;
-    int closed = 0;
+    std::atomic<int> closed = 0;
     std::promise<void> opened;
     std::promise<void> gone;
 
