@@ -66,3 +66,4 @@ function(backstay_fuzzer name)
 endfunction()
 
 include(${CMAKE_CURRENT_LIST_DIR}/EmbedSql.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/EmbedText.cmake)

@@ -2,6 +2,7 @@
 
 #include "common/ids.h"
 #include "control-plane/agent-api/routes.h"
+#include "control-plane/api/backups.h"
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/store/destination_config.h"
 
@@ -37,6 +38,11 @@ void add_all_routes(api::RouteTable& routes, const RouteParts& parts) {
     live::Live& live = parts.live;
     parts.health.add_routes(routes);
     agent_api::add_agent_routes(routes, live.polls(), [&live](const dispatch::Stir& stir) { live.stir(stir); });
+    api::add_backup_routes(routes, live);
+    api::add_backup_care_routes(routes, live);
+    api::add_restore_routes(routes, live);
+    api::add_operation_routes(routes, live);
+    api::add_openapi_route(routes);
     admin_api::add_admin_routes(routes, {parts.box, parts.tokens,
                                          [&live](api::Call& call, sqlite::Transaction& tx, const std::string& agent,
                                                  const DestinationOrder& destination) {

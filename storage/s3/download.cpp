@@ -115,9 +115,9 @@ Result<> download(Connection& connection, std::string_view key, const ByteRange&
         if (response && object.complete()) return {};
         if (response) return damaged("the store sent less than it announced");
         Error error = response.error();
+        if (has_status(error, "412")) return damaged("the object was replaced while it was read");
         // Before the first byte the caller repeats the call as a whole, and the sink's own failure is final.
         if (object.sink_failed() || !error.transient() || object.position() == range.first) return error;
-        if (has_status(error, "412")) return damaged("the object was replaced while it was read");
         if (object.position() > before) fruitless = 1;
         if (fruitless >= connection.patience().attempts) {
             return error.add_context(fmt::format("broken off at byte {} and not taken up again", object.position()));

@@ -59,7 +59,12 @@ Result<std::uint64_t> decode_size(std::string_view text) {
     return size;
 }
 
-// The key below the prefix, or empty when the entry is not one of ours.
+Result<TimeMs> decode_time(std::string_view text) {
+    const Result<TimeMs> time = parse_rfc3339(text);
+    return time ? time : bad_listing("has a time that is none");
+}
+
+// The key below the prefix.
 Result<std::string> own_key(const XmlElement& root, std::string_view text, const std::string& prefix) {
     std::string key = TRY(decode_key(root, text));
     if (!key.starts_with(prefix)) return bad_listing("has a key outside the prefix that was asked for");
@@ -70,7 +75,7 @@ Result<ObjectInfo> decode_object(const XmlElement& root, const XmlElement& entry
     ObjectInfo info;
     info.key = TRY(own_key(root, entry.text_of("Key"), prefix));
     info.size_bytes = TRY(decode_size(entry.text_of("Size")));
-    info.modified_at = TRY(parse_rfc3339(entry.text_of("LastModified")).context("the store's listing"));
+    info.modified_at = TRY(decode_time(entry.text_of("LastModified")));
     info.etag = unquoted(entry.text_of("ETag"));
     return info;
 }
@@ -119,7 +124,7 @@ Result<UploadsPage> decode_uploads(const XmlElement& root) {
         UnfinishedUpload upload;
         upload.key = TRY(decode_key(root, entry.text_of("Key")));
         upload.id = entry.text_of("UploadId");
-        upload.initiated_at = TRY(parse_rfc3339(entry.text_of("Initiated")).context("the store's listing of uploads"));
+        upload.initiated_at = TRY(decode_time(entry.text_of("Initiated")));
         page.uploads.push_back(std::move(upload));
     }
     if (root.text_of("IsTruncated") != "true") return page;

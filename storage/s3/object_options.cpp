@@ -19,7 +19,7 @@ http::Headers ObjectOptions::headers(const PutOptions& options, TimeMs now) cons
     if (lock_days > 0 && options.retain) {
         headers.set("x-amz-object-lock-mode", "COMPLIANCE");
         const TimeMs until = (now / 1000 + 1) * 1000 + static_cast<std::int64_t>(lock_days) * kDayMs;
-        headers.set("x-amz-object-lock-retain-until-date", to_rfc3339(until));
+        headers.set(kLockUntil, to_rfc3339(until));
     }
     return headers;
 }

@@ -15,6 +15,8 @@ struct Features {
     bool conditional = true;  // If-None-Match: the server itself refuses to replace an object
 };
 
+inline constexpr std::string_view kLockUntil = "x-amz-object-lock-retain-until-date";
+
 struct ObjectOptions {
     std::string storage_class;  // each empty: the bucket's default
     std::string sse;

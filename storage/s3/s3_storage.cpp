@@ -105,6 +105,8 @@ public:
 private:
     Result<std::string> whole_key(std::string_view key) const;
     Result<http::ClientResponse> head(const std::string& key);
+    Result<http::ClientResponse> look(const std::string& key);
+    Result<> ensure_locked(const std::string& key, const http::Headers& wanted);
     Result<ObjectInfo> inspect(const std::string& key);
     Result<> refuse_locked(const std::string& key);
     Result<> erase(const std::string& key);
@@ -112,7 +114,8 @@ private:
     Result<ObjectInfo> store_whole(const std::string& key, const PartBuffer& part, const http::Headers& headers);
     Result<ObjectInfo> store_parts(const std::string& key, PartBuffer& part, Source& content, const PutOptions& options,
                                    const http::Headers& headers);
-    Result<> send_parts(MultipartUpload& upload, PartBuffer& part, Source& content, const PutOptions& options);
+    Result<> send_parts(const std::string& key, MultipartUpload& upload, PartBuffer& part, Source& content,
+                        const PutOptions& options);
     Result<ObjectInfo> compare_unsent(const std::string& key, Source& content);
     Result<ObjectInfo> agree_with_stored(const std::string& key, const SentParts& parts);
 
@@ -166,7 +169,7 @@ Result<ObjectInfo> S3Storage::inspect(const std::string& key) {
 Result<> S3Storage::refuse_locked(const std::string& key) {
     const auto found = head(key);
     if (!found) return found.error().code() == Errc::not_found ? Result<>() : found.error();
-    const Result<TimeMs> until = parse_rfc3339(found->headers.get("x-amz-object-lock-retain-until-date"));
+    const Result<TimeMs> until = parse_rfc3339(found->headers.get(kLockUntil));
     const bool held = found->headers.get("x-amz-object-lock-legal-hold") == "ON";
     if (!held && (!until || *until <= connection_.now_ms())) return {};
     return Error(Errc::denied, held ? "the object is under a legal hold"
@@ -207,7 +210,8 @@ Result<ObjectInfo> S3Storage::store_whole(const std::string& key, const PartBuff
     return agree_with_stored(key, {SentPart{part.size(), part.sha256(), ""}});
 }
 
-Result<> S3Storage::send_parts(MultipartUpload& upload, PartBuffer& part, Source& content, const PutOptions& options) {
+Result<> S3Storage::send_parts(const std::string& key, MultipartUpload& upload, PartBuffer& part, Source& content,
+                               const PutOptions& options) {
     while (part.size() > 0) {
         if (upload.parts().size() == static_cast<std::size_t>(kMostParts)) {
             return Error(Errc::exhausted, "the content does not fit into 10000 parts");
@@ -217,13 +221,15 @@ Result<> S3Storage::send_parts(MultipartUpload& upload, PartBuffer& part, Source
         const int next = static_cast<int>(upload.parts().size()) + 1;
         TRY(part.fill(content, part_size(next, options.expected_bytes)));
     }
+    // Some servers do not know the condition on a completion: a second look leaves them only a moment.
+    if (const auto existing = look(key); existing) return Error(Errc::conflict, "an object appeared meanwhile");
     return upload.complete();
 }
 
 Result<ObjectInfo> S3Storage::store_parts(const std::string& key, PartBuffer& part, Source& content,
                                           const PutOptions& options, const http::Headers& headers) {
     MultipartUpload upload = TRY(MultipartUpload::begin(connection_, key, headers, features_));
-    Result<> sent = send_parts(upload, part, content, options);
+    Result<> sent = send_parts(key, upload, part, content, options);
     // Taken already, by somebody else or by a first completion whose answer got lost: the content decides. But a part
     // that finds no upload any more means that somebody aborted it.
     const bool perhaps_done = !sent && part.source_ended() &&
@@ -244,11 +250,33 @@ Result<ObjectInfo> S3Storage::store_parts(const std::string& key, PartBuffer& pa
     return std::move(torn).with_reason(reason::kRemoteCorrupt);
 }
 
+// Some servers forget the lock that a multipart upload was begun with. An object that is believed to be locked must be.
+Result<> S3Storage::ensure_locked(const std::string& key, const http::Headers& wanted) {
+    const http::ClientResponse found = TRY(look(key));
+    if (found.headers.has(kLockUntil)) return {};
+    Call call;
+    call.method = "PUT";
+    call.key = key;
+    call.query = {{"retention", ""}};
+    call.body = fmt::format(
+        "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>{}</Mode><RetainUntilDate>{}"
+        "</RetainUntilDate></Retention>",
+        wanted.get("x-amz-object-lock-mode"), wanted.get(kLockUntil));
+    call.payload_sha256 = digest_hex(DigestKind::sha256, as_bytes(call.body));
+    call.headers.set("x-amz-checksum-sha256", base64_of_hex(call.payload_sha256));
+    TRY(connection_.persist(call).context("lock the object"));
+    return {};
+}
+
+Result<http::ClientResponse> S3Storage::look(const std::string& key) {
+    Call call;
+    call.method = "HEAD";
+    call.key = key;
+    return connection_.persist(call);
+}
+
 Result<ObjectInfo> S3Storage::store(const std::string& key, Source& content, const PutOptions& options) {
-    Call look;
-    look.method = "HEAD";
-    look.key = key;
-    const auto existing = connection_.persist(look);
+    const auto existing = look(key);
     if (existing) return compare_unsent(key, content);
     // Who may write but not read hears "denied" here; the store itself refuses to replace an object (If-None-Match).
     const Errc code = existing.error().code();
@@ -256,8 +284,10 @@ Result<ObjectInfo> S3Storage::store(const std::string& key, Source& content, con
     const http::Headers headers = options_.headers(options, connection_.now_ms());
     PartBuffer part(scratch_dir_);
     TRY(part.fill(content, part_size(1, options.expected_bytes)));
-    if (part.source_ended()) return store_whole(key, part, headers);
-    return store_parts(key, part, content, options, headers);
+    ObjectInfo info =
+        TRY(part.source_ended() ? store_whole(key, part, headers) : store_parts(key, part, content, options, headers));
+    if (headers.has(kLockUntil)) TRY(ensure_locked(key, headers));
+    return info;
 }
 
 Result<std::optional<std::string>> S3Storage::presign_get(std::string_view key, std::uint32_t seconds,

@@ -203,8 +203,8 @@ case $1 in
     ;;
   quota)
     export CEPH_CONF=$DIR/ceph.conf
-    admin quota set --quota-scope=user --uid=tester --max-size="$3" >/dev/null
-    admin quota enable --quota-scope=user --uid=tester >/dev/null
+    admin quota set --quota-scope=user --uid=tester --max-size="$3" >>"$DIR/log/quota" 2>&1
+    admin quota enable --quota-scope=user --uid=tester >>"$DIR/log/quota" 2>&1
     ;;
   pause) kill -STOP "$(pid_of rgw)" ;;
   resume) kill -CONT "$(pid_of rgw)" ;;

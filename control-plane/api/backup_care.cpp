@@ -1,0 +1,247 @@
+// What can be done with a backup that exists: delete, cancel, verify, copy.
+#include <algorithm>
+#include <set>
+
+#include "common/domain/orders.h"
+#include "common/ids.h"
+#include "control-plane/api/backups.h"
+#include "control-plane/api/operation_scope.h"
+#include "control-plane/api/scope.h"
+#include "control-plane/dispatch/desk.h"
+#include "control-plane/dispatch/job_rows.h"
+#include "control-plane/store/environments.h"
+
+namespace backstay::api {
+namespace {
+
+using auth::Permission;
+using operations::BackupRow;
+using operations::Kind;
+
+bool is_restorable(const BackupRow& row) { return row.status == "completed" || row.status == "partial"; }
+
+DestinationOrder named(const store::DestinationRow& row) { return {row.id, row.name, row.type, {}}; }
+
+// Destinations where something of the backup lies, or may lie after an attempt that broke off.
+Result<std::vector<store::DestinationRow>> holders(const Call& call, sqlite::Database& db, const std::string& backup_id,
+                                                   bool complete_only) {
+    const auto operation = TRY(operations::find_operation(db, backup_id));
+    std::map<std::string, std::size_t> stored;
+    std::set<std::string> touched;
+    for (const CopyRecord& copy : TRY(operations::copies_of(db, backup_id))) {
+        if (copy.state != CopyState::deleted) touched.insert(copy.destination_id);
+        if (copy.state == CopyState::uploaded || copy.state == CopyState::verified) ++stored[copy.destination_id];
+    }
+    const std::size_t all = operation ? operation->plan.artifacts.size() : 0;
+    std::vector<store::DestinationRow> out;
+    for (const std::string& id : touched) {
+        if (complete_only && stored[id] < all) continue;
+        auto row = TRY(store::Destinations(db).find(call.organization_id, id));
+        if (row) out.push_back(std::move(*row));
+    }
+    return out;
+}
+
+operations::OperationRow new_operation(const Call& call, const BackupRow& backup, Kind kind) {
+    operations::OperationRow operation;
+    operation.id = new_ordered_uuid();
+    operation.kind = kind;
+    operation.organization_id = call.organization_id;
+    operation.environment_id = backup.environment_id;
+    operation.backup_id = backup.id;
+    operation.performed_by = call.principal.name;
+    return operation;
+}
+
+Result<> refuse_while_used(sqlite::Database& db, const BackupRow& backup) {
+    const auto jobs = TRY(dispatch::unfinished_jobs_of_backup(db, backup.id));
+    if (jobs.empty()) return {};
+    if (jobs.front().kind == "backup") return conflict("backup_running", "the backup is still being made");
+    return conflict("backup_in_use", jobs.front().kind + " " + jobs.front().operation_id + " works on this backup");
+}
+
+Result<> enqueue_deletion(const Call& call, sqlite::Database& db, const BackupRow& backup,
+                          const std::vector<store::DestinationRow>& where, dispatch::Stir& stir) {
+    dispatch::NewJob job;
+    job.kind = "delete";
+    job.agent_id = backup.agent_id;
+    job.operation = new_operation(call, backup, Kind::deletion);
+    DeleteOrder order;
+    order.deletion_id = job.operation.id;
+    order.backup_id = backup.id;
+    order.folder = backup.folder;
+    for (const auto& row : where) order.destinations.push_back(named(row));
+    job.order = json::encode(order).as_object();
+    return dispatch::enqueue(db, std::move(job), call.now, stir);
+}
+
+// A folder that the row does not know (the agent never finished) follows from keys that were reported.
+Result<> find_folder(sqlite::Database& db, BackupRow& backup) {
+    if (!backup.folder.empty()) return {};
+    for (const CopyRecord& copy : TRY(operations::copies_of(db, backup.id))) {
+        const std::size_t slash = copy.key.rfind('/');
+        if (slash != std::string::npos) backup.folder = copy.key.substr(0, slash);
+    }
+    return {};
+}
+
+Result<http::Response> remove(Call& call, sqlite::Transaction& transaction, live::Live& live) {
+    sqlite::Database& db = transaction.database();
+    BackupRow backup = TRY(find_backup(call, db, call.param("backupId")));
+    dispatch::Stir stir;
+    if (backup.status == "pending") TRY(dispatch::cancel_job(db, backup.id, call.now, stir));
+    const auto jobs = TRY(dispatch::unfinished_jobs_of_backup(db, backup.id));
+    const bool deleting = std::any_of(jobs.begin(), jobs.end(), [](const auto& job) { return job.kind == "delete"; });
+    if (deleting) return message_answer(202, "the backup is being deleted");
+    TRY(refuse_while_used(db, backup));
+    backup = TRY(find_backup(call, db, call.param("backupId")));
+    TRY(find_folder(db, backup));
+    const auto where = TRY(holders(call, db, backup.id, false));
+    backup.status = "deleting";
+    backup.error_message.reset();
+    if (where.empty() || backup.folder.empty()) {
+        backup.status = "deleted";
+        backup.deleted_at = call.now;
+        TRY(operations::update_backup(db, backup));
+    } else {
+        TRY(operations::update_backup(db, backup));
+        TRY(enqueue_deletion(call, db, backup, where, stir));
+    }
+    TRY(note_audit(call, db, "backup.delete", backup.id));
+    live.after_commit(call, stir);
+    return message_answer(202, "the backup is marked for deletion");
+}
+
+Result<http::Response> cancel(Call& call, sqlite::Transaction& transaction, live::Live& live) {
+    sqlite::Database& db = transaction.database();
+    const BackupRow backup = TRY(find_backup(call, db, call.param("backupId")));
+    if (backup.status != "pending" && backup.status != "running") {
+        return conflict("not_running", "the backup has ended: " + backup.status);
+    }
+    const auto operation = TRY(operations::find_operation(db, backup.id));
+    if (!operation || operation->job_id.empty()) return conflict("not_running", "no job makes this backup");
+    const auto job = TRY(dispatch::find_job(db, operation->job_id));
+    if (job && job->kind != "backup") return conflict("backup_in_use", "it is the safety copy of a running restore");
+    dispatch::Stir stir;
+    const bool ended = TRY(dispatch::cancel_job(db, operation->job_id, call.now, stir));
+    TRY(note_audit(call, db, "backup.cancel", backup.id));
+    live.after_commit(call, stir);
+    return message_answer(202, ended ? "the backup is cancelled" : "the agent is asked to stop");
+}
+
+Result<EnvironmentOrder> environment_order(const Call& call, sqlite::Database& db, const BackupRow& backup) {
+    if (!backup.environment_id) return EnvironmentOrder{};
+    const auto environment = TRY(store::Environments(db).find_any(call.organization_id, *backup.environment_id));
+    return environment ? store::to_order(*environment) : EnvironmentOrder{};
+}
+
+http::Response accepted(std::string_view member, const std::string& id, const BackupRow& backup,
+                        std::string_view message) {
+    json::Object answer;
+    answer["backupId"] = backup.id;
+    answer["message"] = message;
+    answer[member] = id;
+    return json_answer(202, json::Value(std::move(answer)));
+}
+
+struct VerifyRequest {
+    bool drill = false;
+};
+BOOST_DESCRIBE_STRUCT(VerifyRequest, (), (drill))
+
+Result<http::Response> verify(Call& call, sqlite::Transaction& transaction, live::Live& live) {
+    sqlite::Database& db = transaction.database();
+    const BackupRow backup = TRY(find_backup(call, db, call.param("backupId")));
+    const auto request = TRY(body<VerifyRequest>(call));
+    TRY(refuse_while_used(db, backup));
+    // Also one that was found damaged: a new look may find it whole again.
+    const auto where = TRY(holders(call, db, backup.id, false));
+    if (backup.folder.empty() || where.empty()) {
+        return conflict("backup_not_verifiable", "no copy of this backup is known");
+    }
+    dispatch::NewJob job;
+    job.kind = "verify";
+    job.agent_id = backup.agent_id;
+    job.operation = new_operation(call, backup, Kind::verification);
+    job.operation.plan = plan_verification(request.drill);
+    VerifyOrder order;
+    order.verification_id = job.operation.id;
+    order.backup_id = backup.id;
+    order.folder = backup.folder;
+    for (const auto& row : where) order.destinations.push_back(named(row));
+    order.drill = request.drill;
+    order.environment = TRY(environment_order(call, db, backup));
+    job.order = json::encode(order).as_object();
+    dispatch::Stir stir;
+    TRY(dispatch::enqueue(db, std::move(job), call.now, stir));
+    TRY(note_audit(call, db, "backup.verify", backup.id));
+    live.after_commit(call, stir);
+    return accepted("verificationId", order.verification_id, backup, "the verification is queued");
+}
+
+struct CopyRequest {
+    std::optional<std::vector<std::string>> destination_ids;  // absent: those that the backup was meant for and lacks
+};
+BOOST_DESCRIBE_STRUCT(CopyRequest, (), (destination_ids))
+
+Result<std::vector<std::string>> lacking(sqlite::Database& db, const BackupRow& backup,
+                                         const std::set<std::string>& complete) {
+    std::vector<std::string> out;
+    const auto operation = TRY(operations::find_operation(db, backup.id));
+    if (!operation) return out;
+    for (const std::string& id : operation->plan.destination_ids) {
+        if (!complete.contains(id)) out.push_back(id);
+    }
+    return out;
+}
+
+Result<http::Response> copy(Call& call, sqlite::Transaction& transaction, live::Live& live) {
+    sqlite::Database& db = transaction.database();
+    const BackupRow backup = TRY(find_backup(call, db, call.param("backupId")));
+    const auto request = TRY(body<CopyRequest>(call));
+    if (!is_restorable(backup)) return conflict("backup_not_copyable", "there is no complete copy to copy from");
+    TRY(refuse_while_used(db, backup));
+    const auto from = TRY(holders(call, db, backup.id, true));
+    if (from.empty()) return conflict("backup_not_copyable", "there is no complete copy to copy from");
+    std::set<std::string> complete;
+    for (const auto& row : from) complete.insert(row.id);
+    auto wanted = request.destination_ids.value_or(std::vector<std::string>());
+    if (wanted.empty()) wanted = TRY(lacking(db, backup, complete));
+    if (wanted.empty()) return conflict("nothing_to_copy", "every destination of this backup holds it already");
+    const auto to = TRY(choose_destinations(call, db, wanted));
+    CopyOrder order;
+    for (const auto& row : from) order.from.push_back(named(row));
+    for (const auto& row : to) {
+        if (!complete.contains(row.id)) order.to.push_back(named(row));
+    }
+    if (order.to.empty()) return conflict("nothing_to_copy", "these destinations hold the backup already");
+    dispatch::NewJob job;
+    job.kind = "copy";
+    job.agent_id = backup.agent_id;
+    job.operation = new_operation(call, backup, Kind::copy);
+    order.copy_id = job.operation.id;
+    order.backup_id = backup.id;
+    order.folder = backup.folder;
+    job.order = json::encode(order).as_object();
+    dispatch::Stir stir;
+    TRY(dispatch::enqueue(db, std::move(job), call.now, stir));
+    TRY(note_audit(call, db, "backup.copy", backup.id));
+    live.after_commit(call, stir);
+    return accepted("copyId", order.copy_id, backup, "the copy is queued");
+}
+
+}  // namespace
+
+void add_backup_care_routes(RouteTable& routes, live::Live& live) {
+    using Action = Result<http::Response> (*)(Call&, sqlite::Transaction&, live::Live&);
+    const auto add = [&](std::string_view method, std::string_view pattern, Action action) {
+        routes.add_write({method, pattern, Permission::manage_backups},
+                         [&live, action](Call& call, sqlite::Transaction& t) { return action(call, t, live); });
+    };
+    add("DELETE", "/api/backups/{backupId}", remove);
+    add("POST", "/api/backups/{backupId}/cancel", cancel);
+    add("POST", "/api/backups/{backupId}/verify", verify);
+    add("POST", "/api/backups/{backupId}/copy", copy);
+}
+
+}  // namespace backstay::api

@@ -1,0 +1,162 @@
+#include "control-plane/api/operation_answers.h"
+
+#include "common/domain/verdict.h"
+
+namespace backstay::api {
+namespace {
+
+using operations::OperationRow;
+
+// What stands in recoveryEvidence.progress is an object in the contract, also before there is any.
+json::Value evidence_answer(const std::optional<OperationRow>& operation) {
+    json::Object out;
+    if (operation && !operation->evidence.empty()) {
+        if (auto stored = json::parse(operation->evidence)) out = std::move(stored->as_object());
+    }
+    if (out.empty()) {
+        RecoveryEvidence unknown;
+        unknown.operation = operation ? operations::to_string(operation->kind) : "backup";
+        unknown.status = "unknown";
+        unknown.remote_copy_state = "not_required";
+        out = json::encode(unknown).as_object();
+    }
+    if (operation && operation->progress) out["progress"] = json::encode(*operation->progress);
+    if (!out["progress"].is_object()) out["progress"] = json::Object();
+    return json::Value(std::move(out));
+}
+
+json::Value checksum_of(const std::vector<CopyRecord>& copies, std::string_view artifact) {
+    for (const CopyRecord& copy : copies) {
+        if (copy.artifact == artifact && !copy.sha256.empty()) return json::Value("sha256:" + copy.sha256);
+    }
+    return json::Value(nullptr);
+}
+
+bool is_there(const CopyRecord& copy) { return copy.state == CopyState::uploaded || copy.state == CopyState::verified; }
+
+// Destination id → folder, of those that hold the commit marker.
+json::Object remote_paths(const operations::BackupRow& row, const std::vector<CopyRecord>& copies) {
+    json::Object out;
+    for (const CopyRecord& copy : copies) {
+        if (copy.artifact != artifact::kManifest || !is_there(copy)) continue;
+        const std::size_t slash = copy.key.rfind('/');
+        out[copy.destination_id] =
+            !row.folder.empty() || slash == std::string::npos ? row.folder : copy.key.substr(0, slash);
+    }
+    return out;
+}
+
+json::Array copy_answers(const std::vector<CopyRecord>& copies) {
+    json::Array out;
+    for (const CopyRecord& copy : copies) out.push_back(json::encode(copy));
+    return out;
+}
+
+}  // namespace
+
+json::Value time_answer(const std::optional<TimeMs>& time) {
+    return time ? json::Value(to_rfc3339(*time)) : json::Value(nullptr);
+}
+
+json::Value text_answer(const std::optional<std::string>& text) {
+    return text ? json::Value(*text) : json::Value(nullptr);
+}
+
+Result<std::optional<store::Environment>> Names::environment(const std::optional<std::string>& id) {
+    if (!id) return std::optional<store::Environment>();
+    const auto known = environments_.find(*id);
+    if (known != environments_.end()) return known->second;
+    auto found = TRY(store::Environments(db_).find_any(organization_id_, *id));
+    environments_.emplace(*id, found);
+    return found;
+}
+
+Result<json::Value> backup_answer(Names& names, const operations::BackupRow& row) {
+    const auto operation = TRY(operations::find_operation(names.db(), row.id));
+    const auto copies = TRY(operations::copies_of(names.db(), row.id));
+    const auto environment = TRY(names.environment(row.environment_id));
+    json::Object out;
+    out["id"] = row.id;
+    out["backupType"] = row.scope;
+    out["status"] = row.status;
+    out["environmentId"] = text_answer(row.environment_id);
+    out["environmentName"] = environment ? json::Value(environment->name) : json::Value(nullptr);
+    out["environmentType"] = environment ? json::Value(environment->type) : json::Value(nullptr);
+    out["createdAt"] = to_rfc3339(row.created_at);
+    out["startedAt"] = time_answer(row.started_at);
+    out["completedAt"] = time_answer(row.completed_at);
+    out["sizeBytes"] = row.size_bytes;
+    out["dbChecksum"] = checksum_of(copies, artifact::kDatabase);
+    out["filestoreChecksum"] = checksum_of(copies, artifact::kFilestore);
+    out["configChecksum"] = checksum_of(copies, artifact::kConfig);
+    out["remotePaths"] = remote_paths(row, copies);
+    out["gfsTiers"] = json::Array();
+    out["errorMessage"] = text_answer(row.error_message);
+    out["recoveryEvidence"] = evidence_answer(operation);
+    // Beyond the contract.
+    out["projectId"] = text_answer(row.project_id);
+    out["trigger"] = row.trigger_kind;
+    out["label"] = text_answer(row.label);
+    out["retention"] = row.retention;
+    out["performedBy"] = row.performed_by;
+    out["verifiedAt"] = time_answer(row.verified_at);
+    out["databaseBytes"] = row.database_bytes;
+    out["filestoreBytes"] = row.filestore_bytes;
+    out["copies"] = copy_answers(copies);
+    return json::Value(std::move(out));
+}
+
+Result<json::Value> restore_answer(Names& names, const operations::RestoreRow& row) {
+    const auto operation = TRY(operations::find_operation(names.db(), row.id));
+    const auto source = TRY(names.environment(row.source_environment_id));
+    const auto target = TRY(names.environment(row.target_environment_id));
+    json::Object out;
+    out["id"] = row.id;
+    out["backupId"] = row.backup_id;
+    out["status"] = row.status;
+    out["targetType"] = row.target_type;
+    out["sourceEnvironmentId"] = text_answer(row.source_environment_id);
+    out["sourceEnvironmentName"] = source ? json::Value(source->name) : json::Value(nullptr);
+    out["targetEnvironmentId"] = text_answer(row.target_environment_id);
+    out["targetEnvironmentName"] = target ? json::Value(target->name) : json::Value(nullptr);
+    out["createdAt"] = to_rfc3339(row.created_at);
+    out["startedAt"] = time_answer(row.started_at);
+    out["completedAt"] = time_answer(row.completed_at);
+    out["errorMessage"] = text_answer(row.error_message);
+    out["performedBy"] = row.performed_by;
+    out["recoveryEvidence"] = evidence_answer(operation);
+    // Beyond the contract.
+    out["scope"] = row.scope;
+    out["safetyBackupId"] = text_answer(row.safety_backup_id);
+    out["undoUntil"] = time_answer(row.undone_at ? std::nullopt : row.keep_until);
+    out["undoneAt"] = time_answer(row.undone_at);
+    return json::Value(std::move(out));
+}
+
+Result<json::Value> operation_answer(const OperationRow& row) {
+    json::Object out;
+    out["id"] = row.id;
+    out["type"] = operations::to_string(row.kind);
+    out["status"] = row.status;
+    out["environmentId"] = text_answer(row.environment_id);
+    out["backupId"] = text_answer(row.backup_id);
+    out["subjectId"] = row.subject.empty() ? json::Value(nullptr) : json::Value(row.subject);
+    out["performedBy"] = row.performed_by;
+    out["errorMessage"] = row.failure.empty() ? json::Value(nullptr) : json::Value(row.failure);
+    out["createdAt"] = to_rfc3339(row.created_at);
+    out["startedAt"] = time_answer(row.started_at);
+    out["completedAt"] = time_answer(row.completed_at);
+    out["progress"] = row.progress ? json::encode(*row.progress) : json::Value(json::Object());
+    out["recoveryEvidence"] = operations::is_judged(row.kind) ? evidence_answer(row) : json::Value(nullptr);
+    return json::Value(std::move(out));
+}
+
+json::Value step_answer(const std::string& operation_id, const operations::StepRow& row) {
+    json::Object out = json::encode(row.record).as_object();
+    out["id"] = operation_id + "/" + row.record.name;
+    out["sortOrder"] = row.sort_order;
+    out["version"] = row.version;
+    return json::Value(std::move(out));
+}
+
+}  // namespace backstay::api

@@ -1,0 +1,38 @@
+// Backups, restores, operations and steps as the contract writes them: every field there, null for what is not known.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "common/json/json.h"
+#include "control-plane/operations/history.h"
+#include "control-plane/operations/rows.h"
+#include "control-plane/store/environments.h"
+
+namespace backstay::api {
+
+// Names of environments and the like, looked up once for a whole page.
+class Names {
+public:
+    Names(sqlite::Database& db, std::string organization_id) : db_(db), organization_id_(std::move(organization_id)) {}
+    // Null members when it is unknown here; also of environments that are hidden by now.
+    Result<std::optional<store::Environment>> environment(const std::optional<std::string>& id);
+    sqlite::Database& db() { return db_; }
+
+private:
+    sqlite::Database& db_;
+    std::string organization_id_;
+    std::map<std::string, std::optional<store::Environment>> environments_;
+};
+
+Result<json::Value> backup_answer(Names& names, const operations::BackupRow& row);
+Result<json::Value> restore_answer(Names& names, const operations::RestoreRow& row);
+Result<json::Value> operation_answer(const operations::OperationRow& row);
+json::Value step_answer(const std::string& operation_id, const operations::StepRow& row);
+
+// The environment is as the caller may see it: absent for a key that is limited to another project.
+json::Value time_answer(const std::optional<TimeMs>& time);
+json::Value text_answer(const std::optional<std::string>& text);
+
+}  // namespace backstay::api

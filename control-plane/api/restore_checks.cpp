@@ -1,0 +1,206 @@
+#include "control-plane/api/restore_checks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/ids.h"
+#include "control-plane/api/operation_scope.h"
+#include "control-plane/api/scope.h"
+#include "control-plane/dispatch/job_rows.h"
+#include "control-plane/operations/rows.h"
+
+namespace backstay::api {
+namespace {
+
+using control_plane::ClusterInfo;
+using control_plane::DatabaseInfo;
+using control_plane::Inventory;
+
+struct Place {
+    const ClusterInfo* cluster = nullptr;
+    const DatabaseInfo* database = nullptr;
+};
+
+// An environment that names no cluster is in the one that has its database, or in the only one.
+Place find_place(const Inventory& inventory, const store::Environment& environment) {
+    Place place;
+    for (const ClusterInfo& cluster : inventory.clusters) {
+        if (environment.cluster && cluster.name != *environment.cluster) continue;
+        if (environment.cluster || inventory.clusters.size() == 1) place.cluster = &cluster;
+        for (const DatabaseInfo& database : cluster.databases) {
+            if (database.name != environment.database) continue;
+            place.cluster = &cluster;
+            place.database = &database;
+        }
+    }
+    return place;
+}
+
+Result<Inventory> inventory_of(sqlite::Database& db, const std::string& agent_id) {
+    const auto text = TRY(store::Agents(db).inventory(agent_id));
+    if (!text) return Inventory{};
+    return json::decode_text<Inventory>(*text, json::kLenient);
+}
+
+Result<> check_words(const operations::BackupRow& backup, const RestoreRequest& request) {
+    const std::string type = request.target_type.value_or("same");
+    if (type == "new") {
+        return rule_broken("target_type_disabled", "targetType", "\"new\" is disabled until orchestration exists");
+    }
+    if (type != "same" && type != "other") {
+        return rule_broken("invalid_target_type", "targetType", "must be \"same\" or \"other\"");
+    }
+    if (request.backup_id && *request.backup_id != backup.id) {
+        return rule_broken("backup_id_mismatch", "backupId", "differs from the path");
+    }
+    if (request.pitr_timestamp) {
+        const auto time = parse_rfc3339(*request.pitr_timestamp);
+        if (!time) return problem({{"pitrTimestamp", "must be RFC 3339 with an offset"}});
+        return rule_broken("pitr_out_of_window", "pitrTimestamp", "no WAL is archived for this environment");
+    }
+    const std::string scope = request.scope.value_or("all");
+    if (scope != "all" && scope != "db" && scope != "filestore") {
+        return rule_broken("invalid_scope", "scope", "must be \"all\", \"db\" or \"filestore\"");
+    }
+    if (scope == "filestore" && backup.scope == "db") {
+        return rule_broken("scope_not_in_backup", "scope", "this backup has no filestore");
+    }
+    return {};
+}
+
+Result<store::Environment> find_target(const Call& call, sqlite::Database& db, const operations::BackupRow& backup,
+                                       const RestoreRequest& request) {
+    const bool other = request.target_type.value_or("same") == "other";
+    if (!other) {
+        const bool named = request.target_environment_id && !request.target_environment_id->empty();
+        if (named && request.target_environment_id != backup.environment_id) {
+            return rule_broken("target_not_allowed", "targetEnvironmentId", "targetType \"same\" names no other one");
+        }
+        auto found = TRY(store::Environments(db).find(call.organization_id, backup.environment_id.value_or("")));
+        if (!found) return rule_broken("target_required", "targetEnvironmentId", "the source does not exist any more");
+        return std::move(*found);
+    }
+    if (!request.target_environment_id || request.target_environment_id->empty()) {
+        return rule_broken("target_required", "targetEnvironmentId", "targetType \"other\" needs it");
+    }
+    if (!is_uuid(*request.target_environment_id)) return problem({{"targetEnvironmentId", "must be a UUID"}});
+    auto target = TRY(find_environment(call, db, *request.target_environment_id));
+    if (target.project_id != backup.project_id.value_or("")) {
+        return rule_broken("target_not_allowed", "targetEnvironmentId", "it belongs to another project");
+    }
+    if (target.id == backup.environment_id) {
+        return rule_broken("target_not_allowed", "targetEnvironmentId", "that is the source: say \"same\"");
+    }
+    return target;
+}
+
+// A local folder is seen only by the agent that wrote it.
+Result<std::vector<store::DestinationRow>> readable(const Call& call, sqlite::Database& db,
+                                                    const operations::BackupRow& backup, const std::string& agent_id) {
+    const auto operation = TRY(operations::find_operation(db, backup.id));
+    std::map<std::string, std::pair<std::size_t, std::size_t>> held;  // stored, verified
+    for (const CopyRecord& copy : TRY(operations::copies_of(db, backup.id))) {
+        auto& [stored, verified] = held[copy.destination_id];
+        if (copy.state == CopyState::uploaded || copy.state == CopyState::verified) ++stored;
+        if (copy.state == CopyState::verified) ++verified;
+    }
+    const std::size_t all = operation ? operation->plan.artifacts.size() : 0;
+    std::vector<std::pair<int, store::DestinationRow>> ranked;
+    for (const auto& [id, counts] : held) {
+        if (all == 0 || counts.first < all) continue;
+        auto row = TRY(store::Destinations(db).find(call.organization_id, id));
+        if (!row || (row->type == "local" && agent_id != backup.agent_id)) continue;
+        const int rank = (counts.second == all ? 0 : 2) + (row->type == "local" ? 0 : 1);
+        ranked.emplace_back(rank, std::move(*row));
+    }
+    std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<store::DestinationRow> out;
+    for (auto& [rank, row] : ranked) out.push_back(std::move(row));
+    return out;
+}
+
+// Before a target that has data is touched. A database that the inventory does not know has none.
+Result<> choose_safety(const Call& call, sqlite::Database& db, const RestoreRequest& request,
+                       const Inventory& inventory, RestorePlan& plan) {
+    const bool wanted = request.create_safety_backup.value_or(true);
+    if (!wanted && plan.target.type == "production") {
+        return rule_broken("safety_backup_required", "createSafetyBackup", "production is never restored without one");
+    }
+    const Place place = find_place(inventory, plan.target);
+    const bool empty = place.cluster != nullptr && place.database == nullptr && !place.cluster->problem;
+    if (!wanted || empty) return {};
+    auto usual = TRY(store::Destinations(db).default_of(call.organization_id));
+    if (usual) {
+        plan.safety.push_back(std::move(*usual));
+    } else {
+        plan.safety.push_back(plan.destinations.front());
+    }
+    return {};
+}
+
+Result<Manifest> manifest_of(const operations::BackupRow& backup) {
+    if (!backup.manifest) return conflict("backup_not_restorable", "its manifest is not known here");
+    auto manifest = read_manifest(*backup.manifest);
+    if (!manifest) return conflict("backup_not_restorable", manifest.error().message());
+    return manifest;
+}
+
+}  // namespace
+
+std::optional<std::string> version_obstacle(const Manifest& manifest, const Inventory& inventory,
+                                            const store::Environment& target) {
+    const Place place = find_place(inventory, target);
+    if (place.cluster != nullptr && place.cluster->server_version_num && manifest.postgres.server_version_num > 0) {
+        const int from = manifest.postgres.server_version_num / 10'000;
+        const int to = *place.cluster->server_version_num / 10'000;
+        if (to < from) return fmt::format("the backup is of PostgreSQL {}, the target runs the older {}", from, to);
+    }
+    if (place.database != nullptr && place.database->odoo_version && manifest.odoo &&
+        *place.database->odoo_version != manifest.odoo->major_version) {
+        return fmt::format("the backup is of Odoo {}, the target runs {}", manifest.odoo->major_version,
+                           *place.database->odoo_version);
+    }
+    return std::nullopt;
+}
+
+Result<RestorePlan> plan_restore_request(const Call& call, sqlite::Database& db, const operations::BackupRow& backup,
+                                         const RestoreRequest& request) {
+    TRY(check_words(backup, request));
+    if (backup.status != "completed" && backup.status != "partial") {
+        return conflict("backup_not_restorable", "the backup is " + backup.status);
+    }
+    RestorePlan plan;
+    plan.target_type = request.target_type.value_or("same");
+    plan.scope = request.scope.value_or("all");
+    plan.target = TRY(find_target(call, db, backup, request));
+    if (plan.target.type == "production" && !call.principal.may_restore_production()) {
+        return problem(403, "forbidden", "restoring into production is for owners and administrators");
+    }
+    plan.source = TRY(store::Environments(db).find_any(call.organization_id, backup.environment_id.value_or("")));
+    const auto busy = TRY(dispatch::busy_jobs_of_environment(db, plan.target.id));
+    if (!busy.empty()) {
+        return conflict("target_busy", busy.front().kind + " " + busy.front().operation_id + " works on the target");
+    }
+    plan.destinations = TRY(readable(call, db, backup, plan.target.agent_id));
+    if (plan.destinations.empty()) {
+        if (plan.target.agent_id == backup.agent_id) {
+            return conflict("backup_not_restorable", "no destination holds a complete copy");
+        }
+        return rule_broken("target_not_allowed", "targetEnvironmentId",
+                           "every copy lies on the host of another agent: copy the backup to a shared destination");
+    }
+    const Manifest manifest = TRY(manifest_of(backup));
+    const Inventory inventory = TRY(inventory_of(db, plan.target.agent_id));
+    if (const auto obstacle = version_obstacle(manifest, inventory, plan.target)) {
+        return rule_broken("version_mismatch", "targetEnvironmentId", *obstacle);
+    }
+    const bool from_production =
+        plan.source ? plan.source->type == "production" : manifest.environment_type == "production";
+    plan.neutralize = plan.target.type != "production" && (from_production || !manifest.is_neutralized);
+    plan.new_uuid = plan.target_type == "other";
+    TRY(choose_safety(call, db, request, inventory, plan));
+    return plan;
+}
+
+}  // namespace backstay::api

@@ -1,0 +1,50 @@
+// What must hold before a restore is queued (contract/semantics.md 8.2): checked before anything is touched.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/domain/manifest.h"
+#include "control-plane-client/protocol.h"
+#include "control-plane/api/call.h"
+#include "control-plane/operations/history.h"
+#include "control-plane/store/destinations.h"
+#include "control-plane/store/environments.h"
+
+namespace backstay::api {
+
+struct RestoreRequest {
+    std::optional<std::string> backup_id;
+    std::optional<std::string> new_environment_name;
+    std::optional<std::string> pitr_timestamp;
+    std::optional<std::string> target_environment_id;
+    std::optional<std::string> target_type;
+    std::optional<bool> create_safety_backup;
+    std::optional<std::string> scope;  // all, db, filestore
+};
+BOOST_DESCRIBE_STRUCT(RestoreRequest, (),
+                      (backup_id, new_environment_name, pitr_timestamp, target_environment_id, target_type,
+                       create_safety_backup, scope))
+
+struct RestorePlan {
+    std::string target_type;
+    std::string scope;
+    store::Environment target;
+    std::optional<store::Environment> source;         // absent: it is unknown here
+    std::vector<store::DestinationRow> destinations;  // readable by the target's agent, best first
+    std::vector<store::DestinationRow> safety;        // where the safety backup goes; empty: none is made
+    bool neutralize = false;
+    bool new_uuid = false;
+};
+
+// Every refusal of the contract but the one about a silent agent.
+Result<RestorePlan> plan_restore_request(const Call& call, sqlite::Database& db, const operations::BackupRow& backup,
+                                         const RestoreRequest& request);
+
+// Whether a database of this manifest may go to that place: no older PostgreSQL, the same Odoo. An inventory that does
+// not know the place yet is no obstacle; the agent looks again. Pure.
+std::optional<std::string> version_obstacle(const Manifest& manifest, const control_plane::Inventory& inventory,
+                                            const store::Environment& target);
+
+}  // namespace backstay::api
