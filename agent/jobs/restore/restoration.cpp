@@ -75,7 +75,7 @@ Result<RestoreOutcome> Restoration::run() {
 Result<> Restoration::prepare() {
     TRY(steps_.run(step::kValidateTarget, [&] { return validate(); }));
     TRY(steps_.run(step::kFetchArtifacts, [&] { return find_backup(); }));
-    SideRecord side{target_->cluster.name, with_database() ? target_->side_database : "",
+    SideRecord side{target_->cluster.name, target_->database, with_database() ? target_->side_database : "",
                     with_filestore() ? target_->side_filestore : "", target_->scratch};
     TRY(steps_.note(std::string(kSideNote), encode_note(side)));
     side_noted_ = true;
@@ -172,11 +172,13 @@ Error Restoration::undo_all(Error error) {
         return done.has_value();
     };
     // The connection of the job obeys its stop token, which may be why we are here.
+    cluster_.reset();
     auto cluster = connect_to_cluster(target_->cluster, {});
     if (!cluster) {
         attempt(std::move(cluster).error());
         return error;
     }
+    if (side_noted_ && !attempt(take_over_target(*cluster, target_->database))) return error;
     bool sound = true;
     if (swapped_) {
         if (!stopped_ && managed()) {

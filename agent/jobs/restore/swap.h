@@ -46,11 +46,12 @@ BOOST_DESCRIBE_STRUCT(SwapRecord, (),
 // Made before the names exist; whatever bears them after a crash is dropped.
 struct SideRecord {
     std::string cluster;
+    std::string target;  // the database that the restore had locked
     std::string database;
     std::string filestore;
     std::string scratch;
 };
-BOOST_DESCRIBE_STRUCT(SideRecord, (), (cluster, database, filestore, scratch))
+BOOST_DESCRIBE_STRUCT(SideRecord, (), (cluster, target, database, filestore, scratch))
 
 struct StoppedRecord {
     std::string cluster;

@@ -23,6 +23,7 @@ Result<> sweep_swap(const std::string& note, const JobHost& host, std::vector<st
     if (record.state == SwapState::swapped || record.state == SwapState::reverted) return {};
     const ClusterConfig config = TRY(find_cluster(host.config, record.cluster));
     auto cluster = TRY(connect_to_cluster(config, {}));
+    TRY(take_over_target(cluster, record.database));
     TRY(put_back(record, cluster, no_note));
     TRY(drop_replaced(record, cluster));
     done.push_back(fmt::format("put the previous {} back", record.database));
@@ -34,6 +35,7 @@ Result<> sweep_side(const std::string& note, const JobHost& host, std::vector<st
     if (!side.database.empty()) {
         const ClusterConfig config = TRY(find_cluster(host.config, side.cluster));
         auto cluster = TRY(connect_to_cluster(config, {}));
+        TRY(take_over_target(cluster, side.target));
         TRY(drop_database(cluster, side.database));
         done.push_back(fmt::format("dropped what was left of database {}", side.database));
     }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <thread>
 
 #include "agent/jobs/restore/folders.h"
 #include "agent/odoo/location.h"
@@ -131,6 +132,15 @@ Result<> lock_target(pq::Connection& cluster, const std::string& database) {
     if (got.boolean(0, 0)) return {};
     return Error(Errc::conflict, fmt::format("another operation of Backstay works on {}", database))
         .with_reason(reason::kTargetLocked);
+}
+
+Result<> take_over_target(pq::Connection& cluster, const std::string& database, std::int64_t limit_ms) {
+    const std::int64_t deadline = steady_ms() + limit_ms;
+    for (;;) {
+        auto locked = lock_target(cluster, database);
+        if (locked || locked.error().code() != Errc::conflict || steady_ms() > deadline) return locked;
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
 }
 
 }  // namespace backstay::restore

@@ -53,6 +53,10 @@ Result<Testimony> check_target(Target& target, const Manifest& manifest, bool ne
 // Held by one operation at a time on a database of the cluster, until the connection ends. target_locked.
 Result<> lock_target(pq::Connection& cluster, const std::string& database);
 
+// The same after a process died: its session goes on until its statement ends (a CREATE DATABASE, a COMMIT), and only
+// then what it left can be judged. Waits for that at most `limit_ms`; target_locked.
+Result<> take_over_target(pq::Connection& cluster, const std::string& database, std::int64_t limit_ms = 60'000);
+
 // "__restore_" and the tail of the id; at most 63 bytes together.
 std::string side_name(const std::string& database, std::string_view what, const std::string& id);
 

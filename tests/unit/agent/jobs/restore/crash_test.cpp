@@ -1,0 +1,182 @@
+// The restoring process is really killed: before and after each word of its journal, and at times of no meaning. What
+// the sweep then leaves must be the whole old pair or the whole new one, and nothing besides.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include "agent/jobs/restore/swap.h"
+#include "common/files/files.h"
+#include "common/json/json.h"
+#include "tests/unit/agent/jobs/restore/sample.h"
+
+namespace backstay {
+namespace {
+
+using testing::Sample;
+
+// Keeps its notes in a file, as durably as the agent's, and ends the process at the n-th word.
+class DeadlyJournal final : public StepJournal {
+public:
+    DeadlyJournal(std::string file, int die_at, bool after) : file_(std::move(file)), die_at_(die_at), after_(after) {}
+
+    Result<> planned(const OperationPlan&) override { return {}; }
+    Result<> copied(const CopyRecord&) override { return {}; }
+    Result<> recorded(const StepRecord&) override {
+        const std::lock_guard lock(mutex_);
+        return word([] { return Result<>(); });
+    }
+    Result<> noted(const std::string& key, const std::string& value) override {
+        const std::lock_guard lock(mutex_);
+        return word([&]() -> Result<> {
+            notes_.erase(key);
+            if (!value.empty()) notes_.emplace(key, value);
+            return atomic_write(file_, json::serialize(json::encode(notes_)));
+        });
+    }
+
+private:
+    template <class Write>
+    Result<> word(Write write) {
+        const bool now = words_++ == die_at_;
+        if (now && !after_) ::kill(::getpid(), SIGKILL);
+        TRY(write());
+        if (now && after_) ::kill(::getpid(), SIGKILL);
+        return {};
+    }
+
+    std::mutex mutex_;
+    std::string file_;
+    Facts notes_;
+    int words_ = 0;
+    int die_at_;
+    bool after_;
+};
+
+Facts read_notes(const std::string& file) {
+    auto text = read_file(file);
+    if (!text) return {};
+    return json::decode<Facts>(*json::parse(*text)).value();
+}
+
+class RestoreCrash : public ::testing::Test {
+protected:
+    static void SetUpTestSuite() {
+        sample_ = std::make_unique<Sample>();
+        backup_ = sample_->back_up("source");
+        sample_->make_source("target", "odoo_staging", 3);
+        old_ = sample_->fingerprint("target");
+        new_ = sample_->fingerprint("source");
+        running_ = sample_->folder.path() + "/running";
+        OdooConfig odoo;
+        odoo.database = "target";
+        odoo.stop_command = {"/bin/rm", running_};
+        odoo.start_command = {"/bin/sh", "-c", "touch " + running_};
+        sample_->config.odoo = {odoo};
+        testing::shell("touch " + running_);
+    }
+    static void TearDownTestSuite() { sample_.reset(); }
+
+    // Starts a restore in a process of its own.
+    static pid_t start(const std::string& notes, int die_at, bool after) {
+        const RestoreOrder order = sample_->order(backup_, "target");
+        const pid_t child = ::fork();
+        if (child != 0) return child;
+        DeadlyJournal journal(notes, die_at, after);
+        ProgressMeter progress(sample_->clock, "restore", order.restore_id, "");
+        Steps steps(journal, progress, sample_->clock, {});
+        const JobHost host = sample_->host();
+        const auto done = run_restore(order, host, steps,
+                                      [](const BackupOrder&) -> Result<BackupOutcome> { return BackupOutcome{}; });
+        if (!done) ::fprintf(stderr, "%s\n", done.error().message().c_str());
+        ::_exit(done ? 0 : 1);
+    }
+
+    // What must hold after the sweep; brings the old pair back when the new one stands. True: the new one stood.
+    static bool settle(const std::string& file, const std::string& when) {
+        const Facts notes = read_notes(file);
+        auto swept = sweep_after_crash(notes, sample_->host());
+        EXPECT_TRUE(swept) << when << ": " << swept.error().message();
+        EXPECT_TRUE(std::filesystem::exists(running_)) << when;
+        const std::string found = sample_->fingerprint("target");
+        if (found == old_) {
+            EXPECT_EQ(sample_->leftovers("target"), "") << when;
+            // Once more does nothing.
+            EXPECT_TRUE(sweep_after_crash(notes, sample_->host())) << when;
+            EXPECT_EQ(sample_->fingerprint("target"), old_) << when;
+            return false;
+        }
+        EXPECT_EQ(found, new_) << when;
+        RememberingJournal journal;
+        ProgressMeter progress(sample_->clock, "restore", "undo", "");
+        Steps steps(journal, progress, sample_->clock, {});
+        auto undone = undo_restore("r", notes, sample_->host(), steps);
+        EXPECT_TRUE(undone) << when << ": " << undone.error().message();
+        EXPECT_TRUE(drop_previous(notes, sample_->host())) << when;
+        EXPECT_EQ(sample_->fingerprint("target"), old_) << when;
+        EXPECT_EQ(sample_->leftovers("target"), "") << when;
+        return true;
+    }
+
+    static int wait_for(pid_t child) {
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        return status;
+    }
+
+    static std::unique_ptr<Sample> sample_;
+    static std::string backup_;
+    static std::string old_;
+    static std::string new_;
+    static std::string running_;
+};
+
+std::unique_ptr<Sample> RestoreCrash::sample_;
+std::string RestoreCrash::backup_;
+std::string RestoreCrash::old_;
+std::string RestoreCrash::new_;
+std::string RestoreCrash::running_;
+
+TEST_F(RestoreCrash, LeavesOneWholePairWhereverTheProcessIsKilled) {
+    int old_stood = 0;
+    int new_stood = 0;
+    for (const bool after : {false, true}) {
+        for (int at = 0;; ++at) {
+            ASSERT_LT(at, 100);
+            const std::string when = fmt::format("killed {} word {}", after ? "after" : "before", at);
+            const std::string notes = fmt::format("{}/notes-{}-{}", sample_->folder.path(), at, after);
+            const int status = wait_for(start(notes, at, after));
+            const bool was_new = settle(notes, when);
+            ++(was_new ? new_stood : old_stood);
+            if (HasFailure()) return;
+            if (WIFEXITED(status)) {
+                EXPECT_EQ(WEXITSTATUS(status), 0) << when;
+                EXPECT_TRUE(was_new) << when;
+                break;
+            }
+        }
+    }
+    // The kills reached both sides of the swap.
+    EXPECT_GT(old_stood, 20);
+    EXPECT_GT(new_stood, 6);
+}
+
+TEST_F(RestoreCrash, LeavesOneWholePairWheneverTheProcessIsKilled) {
+    std::mt19937 random(20260101);
+    for (int round = 0; round < 12; ++round) {
+        const int delay_ms = static_cast<int>(random() % 900);
+        const std::string notes = fmt::format("{}/notes-timed-{}", sample_->folder.path(), round);
+        const pid_t child = start(notes, -1, false);
+        std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
+        ::kill(child, SIGKILL);
+        wait_for(child);
+        settle(notes, fmt::format("killed after {} ms", delay_ms));
+        if (HasFailure()) return;
+    }
+}
+
+}  // namespace
+}  // namespace backstay
