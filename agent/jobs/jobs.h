@@ -71,8 +71,8 @@ Result<std::vector<std::string>> sweep_after_crash(const Facts& notes, const Job
 // journal keeps. The pair that it replaces is kept in turn, until drop_previous.
 Result<> undo_restore(const std::string& restore_id, const Facts& notes, const JobHost& host, Steps& steps);
 
-// Until when a restore keeps the pair that it replaced; nullopt: it keeps none. Afterwards whoever holds the notes calls
-// drop_previous (idempotent) and forgets them.
+// Until when a restore keeps the pair that it replaced; nullopt: it keeps none. Afterwards whoever holds the notes
+// calls drop_previous (idempotent) and forgets them.
 std::optional<TimeMs> previous_kept_until(const Facts& notes);
 Result<> drop_previous(const Facts& notes, const JobHost& host);
 

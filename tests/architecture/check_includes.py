@@ -83,7 +83,7 @@ VOCABULARY = ("common/domain/reasons.h",)
 SYSTEM = re.compile(
     r"^([a-z_0-9]+|sys/\w+\.h|linux/\w+\.h|netinet/\w+\.h|arpa/inet\.h|net/if\.h|experimental/\w+|"
     r"(assert|ctype|dirent|endian|err|errno|fcntl|fnmatch|ftw|getopt|glob|grp|inttypes|limits|locale|netdb|poll|pthread|pty|"
-    r"pwd|regex|sched|shadow|signal|spawn|stdarg|stddef|stdint|stdio|stdlib|string|strings|sysexits|syslog|termios|time|"
+    r"malloc|pwd|regex|sched|shadow|signal|spawn|stdarg|stddef|stdint|stdio|stdlib|string|strings|sysexits|syslog|termios|time|"
     r"unistd|utime|wchar|wctype)\.h)$"
 )
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.M)
