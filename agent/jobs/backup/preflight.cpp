@@ -1,0 +1,230 @@
+#include "agent/jobs/backup/preflight.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "agent/jobs/backup/shipping.h"
+#include "agent/jobs/destinations.h"
+#include "agent/postgres/facts.h"
+#include "common/domain/layout.h"
+#include "common/domain/reasons.h"
+#include "storage/destination.h"
+
+namespace backstay::backup {
+namespace {
+
+constexpr std::int64_t kDeadUploadMs = 24LL * 3600 * 1000;
+constexpr std::uint64_t kScratchReserve = 1ULL << 30;
+
+Result<> load_key(Prepared& prepared) {
+    if (prepared.order.encrypt_for.empty()) return {};
+    const std::string& file = prepared.host.config.encryption_key_file;
+    if (file.empty()) {
+        return Error(Errc::invalid, "this backup is to be encrypted, but the agent has no encryption_key_file")
+            .with_reason(reason::kEncryptionKeyMissing);
+    }
+    prepared.key = TRY(StreamKey::load(file).reason(reason::kEncryptionKeyMissing));
+    return {};
+}
+
+// Reachable, writable, and free of what an earlier attempt of this backup left.
+Result<> try_place(const Prepared& prepared, Place& place) {
+    const std::unique_ptr<Storage> storage = TRY(place.open());
+    TRY(probe_storage(*storage));
+    TRY(remove_folder_objects(*storage, prepared.folder));
+    TRY(storage->sweep_leftovers(prepared.host.clock.now_ms() - kDeadUploadMs));
+    return {};
+}
+
+Result<> try_places(Prepared& prepared) {
+    if (prepared.places.empty()) {
+        return Error(Errc::invalid, "no destination to store the backup in").with_reason(reason::kNoDestination);
+    }
+    std::size_t usable = 0;
+    for (const auto& place : prepared.places) {
+        Result<> tried = try_place(prepared, *place).context("destination " + place->name());
+        if (tried) {
+            ++usable;
+        } else {
+            place->fail(Error(tried.error()).with_reason(reason::kDestinationUnreachable));
+        }
+    }
+    return usable > 0 ? Result<>() : all_failed(prepared.places);
+}
+
+Result<> look_at_database(Prepared& prepared, const std::stop_token& stop) {
+    if (prepared.database.empty()) return Error(Errc::invalid, "the order names no database");
+    prepared.snapshot = TRY(postgres::Snapshot::open(prepared.cluster, prepared.database, stop));
+    pq::Connection& connection = prepared.snapshot->connection();
+    prepared.facts = TRY(postgres::read_facts(connection));
+    const std::int32_t version = prepared.facts.server_version_num;
+    prepared.pg_dump = TRY(find_tool(prepared.cluster, "pg_dump", version));
+    prepared.pg_restore = TRY(find_tool(prepared.cluster, "pg_restore", version));
+    prepared.pg_dumpall = TRY(find_tool(prepared.cluster, "pg_dumpall", version));
+    prepared.instance = TRY(odoo::read_instance(connection));
+    if (prepared.instance) prepared.attachments = TRY(odoo::attachment_totals(connection));
+    return {};
+}
+
+Result<> look_at_odoo(Prepared& prepared) {
+    const EnvironmentOrder& environment = prepared.order.environment;
+    prepared.configured = find_odoo(prepared.host.config, prepared.cluster.name, prepared.database);
+    prepared.location = TRY(odoo::locate(prepared.host.config, prepared.cluster.name, prepared.database,
+                                         environment.filestore, environment.odoo_conf));
+    if (!prepared.full) return {};
+    if (!prepared.instance) {
+        return Error(Errc::invalid, fmt::format("database {} is no Odoo, so it has no filestore", prepared.database))
+            .with_hint("order a backup of type db");
+    }
+    if (prepared.attachments.files == 0) return {};
+    const std::string& folder = prepared.location.filestore;
+    if (folder.empty()) {
+        return Error(Errc::not_found, fmt::format("the filestore of {} was not found", prepared.database))
+            .with_reason(reason::kFilestoreMissing)
+            .with_hint("name it in the [[odoo]] section of the agent's configuration");
+    }
+    if (::access(folder.c_str(), F_OK) != 0) {
+        return Error(Errc::not_found, fmt::format("there is no filestore at {}", folder))
+            .with_reason(reason::kFilestoreMissing);
+    }
+    if (::access(folder.c_str(), R_OK | X_OK) != 0) {
+        return Error(Errc::denied, fmt::format("the filestore {} cannot be read", folder))
+            .with_reason(reason::kFilestoreUnreadable);
+    }
+    return {};
+}
+
+Result<> prepare_scratch(Prepared& prepared) {
+    const AgentConfig& config = prepared.host.config;
+    const std::string root = config.scratch_dir.empty() ? config.state_dir + "/scratch" : config.scratch_dir;
+    TRY(make_folders(root));
+    prepared.scratch = TRY(TempDir::create(root, "backup-").context("make a scratch folder"));
+    prepared.scratch_free_bytes = TRY(free_space(root)).free_bytes;
+    const bool limited = prepared.host.rate_bytes_per_sec.load() > 0;
+    const std::uint64_t size = prepared.facts.size_bytes;
+    // A slowed-down dump would fill scratch; a single stream waits in its pipe instead.
+    prepared.parallel_dump = !limited && config.limits.dump_jobs > 1 && size >= config.limits.parallel_dump_bytes &&
+                             prepared.scratch_free_bytes >= size + kScratchReserve;
+    return {};
+}
+
+json::Object note_of(const Prepared& prepared) {
+    json::Array locals;
+    json::Array ids;
+    for (const DestinationOrder& destination : prepared.order.destinations) {
+        ids.emplace_back(destination.id);
+        // A local destination's configuration holds no secret; others are known again only from the configuration.
+        if (destination.type == "local") locals.push_back(json::encode(destination));
+    }
+    json::Object note;
+    note["folder"] = prepared.folder;
+    note["scratch"] = prepared.scratch ? prepared.scratch->path() : "";
+    note["destinations"] = std::move(ids);
+    note["local"] = std::move(locals);
+    return note;
+}
+
+constexpr std::string_view kNote = "backup.unfinished";
+
+std::string text_of(const json::Object& object, std::string_view key) {
+    const auto* found = object.if_contains(key);
+    return found != nullptr && found->is_string() ? std::string(found->as_string()) : std::string();
+}
+
+// Destinations of the note that this host can open by itself.
+std::vector<DestinationOrder> known_destinations(const json::Object& note, const JobHost& host) {
+    std::vector<DestinationOrder> known;
+    if (const auto* locals = note.if_contains("local"); locals != nullptr && locals->is_array()) {
+        for (const json::Value& value : locals->as_array()) {
+            auto destination = json::decode<DestinationOrder>(value, json::kLenient);
+            if (destination) known.push_back(std::move(*destination));
+        }
+    }
+    const auto* ids = note.if_contains("destinations");
+    if (ids == nullptr || !ids->is_array()) return known;
+    for (const DestinationOrder& destination : host.config.destinations) {
+        const bool named = std::any_of(ids->as_array().begin(), ids->as_array().end(), [&](const json::Value& id) {
+            return id.is_string() && std::string_view(id.as_string()) == destination.id;
+        });
+        const bool there = std::any_of(known.begin(), known.end(),
+                                       [&](const DestinationOrder& other) { return other.id == destination.id; });
+        if (named && !there) known.push_back(destination);
+    }
+    return known;
+}
+
+// What the crash cut off is removed; a backup that was committed stays.
+Result<std::string> sweep_place(const DestinationOrder& order, const std::string& folder, const JobHost& host) {
+    const std::unique_ptr<Storage> storage = TRY(open_destination(order, host, {}));
+    // On this host nobody else writes into a folder of ours; elsewhere only what is old enough is surely dead.
+    const std::int64_t age = order.type == "local" ? 0 : kDeadUploadMs;
+    TRY(storage->sweep_leftovers(host.clock.now_ms() - age + (age == 0 ? 1 : 0)));
+    if (storage->stat(folder + "/manifest.json")) {
+        return fmt::format("backup {} is complete in {}", folder, order.name);
+    }
+    const std::uint64_t removed = TRY(remove_folder_objects(*storage, folder));
+    return fmt::format("removed {} objects of an unfinished backup from {}", removed, order.name);
+}
+
+}  // namespace
+
+Result<Testimony> preflight(Prepared& prepared, std::stop_token stop) {
+    const BackupOrder& order = prepared.order;
+    if (order.scope != "db" && order.scope != "full") {
+        return Error(Errc::invalid, fmt::format("scope '{}' is not db or full", order.scope));
+    }
+    TRY(load_key(prepared));
+    TRY(look_at_database(prepared, stop));
+    TRY(look_at_odoo(prepared));
+    TRY(try_places(prepared));
+    TRY(prepare_scratch(prepared));
+    Testimony testimony;
+    const std::size_t usable = static_cast<std::size_t>(
+        std::count_if(prepared.places.begin(), prepared.places.end(), [](const auto& p) { return !p->failure(); }));
+    testimony.summary = fmt::format("PostgreSQL {}, pg_dump {}, {}, {} of {} destinations writable",
+                                    prepared.facts.server_version, prepared.pg_dump.version,
+                                    prepared.instance ? "Odoo " + prepared.instance->series : std::string("no Odoo"),
+                                    usable, prepared.places.size());
+    testimony.facts = {{"server_version", prepared.facts.server_version},
+                       {"pg_dump", prepared.pg_dump.path},
+                       {"pg_dump_version", prepared.pg_dump.version},
+                       {"database_bytes", fmt::format("{}", prepared.facts.size_bytes)},
+                       {"attachment_files", fmt::format("{}", prepared.attachments.files)},
+                       {"filestore", prepared.location.filestore},
+                       {"dump_way", prepared.parallel_dump ? "parallel" : "stream"},
+                       {"encrypted", prepared.key ? "yes, key " + prepared.key->id() : "no"}};
+    return testimony;
+}
+
+Result<> leave_notes(const Prepared& prepared, Steps& steps) {
+    return steps.note(std::string(kNote), json::serialize(json::Value(note_of(prepared))));
+}
+
+Result<> clear_notes(Steps& steps) { return steps.note(std::string(kNote), ""); }
+
+Result<std::vector<std::string>> sweep(const Facts& notes, const JobHost& host) {
+    std::vector<std::string> done;
+    const auto found = notes.find(std::string(kNote));
+    if (found == notes.end()) return done;
+    const json::Value value = TRY(json::parse(found->second).context("note of an unfinished backup"));
+    if (!value.is_object()) return done;
+    const json::Object& note = value.as_object();
+    const std::string scratch = text_of(note, "scratch");
+    if (scratch.find("/backup-") != std::string::npos && ::access(scratch.c_str(), F_OK) == 0) {
+        std::error_code failure;
+        std::filesystem::remove_all(scratch, failure);
+        if (!failure) done.push_back("removed the scratch folder " + scratch);
+    }
+    const std::string folder = text_of(note, "folder");
+    if (!folder.starts_with("v1/")) return done;
+    for (const DestinationOrder& destination : known_destinations(note, host)) {
+        Result<std::string> swept = sweep_place(destination, folder, host);
+        done.push_back(swept ? *swept : fmt::format("{}: {}", destination.name, swept.error().message()));
+    }
+    return done;
+}
+
+}  // namespace backstay::backup

@@ -1,0 +1,62 @@
+// What a backup needs to know and have before it begins, and what is found wrong with it at once.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "agent/evidence/testimony.h"
+#include "agent/jobs/backup/place.h"
+#include "agent/jobs/jobs.h"
+#include "agent/odoo/attachments.h"
+#include "agent/odoo/instance.h"
+#include "agent/odoo/location.h"
+#include "agent/postgres/cluster.h"
+#include "agent/postgres/snapshot.h"
+#include "common/crypto/secretstream.h"
+#include "common/files/files.h"
+
+namespace backstay::backup {
+
+struct Prepared {
+    Prepared(const BackupOrder& ordered, const JobHost& on) : order(ordered), host(on) {}
+
+    const BackupOrder& order;
+    const JobHost& host;
+    std::string folder;  // in every destination
+    ClusterConfig cluster;
+    std::string database;
+    bool full = false;
+    std::optional<StreamKey> key;  // artifacts are encrypted
+    std::vector<std::unique_ptr<Place>> places;
+
+    std::optional<postgres::Snapshot> snapshot;
+    ManifestPostgres facts;
+    Tool pg_dump;
+    Tool pg_restore;
+    Tool pg_dumpall;
+    std::optional<odoo::Instance> instance;
+    odoo::Location location;
+    const OdooConfig* configured = nullptr;
+    odoo::AttachmentTotals attachments;
+
+    std::optional<TempDir> scratch;
+    bool parallel_dump = false;
+    std::uint64_t scratch_free_bytes = 0;
+};
+
+// Everything that looks only, the short test objects of probe_storage and the removal of what an earlier attempt of
+// this same backup left. A destination that fails here is out; the last one failing is the error.
+Result<Testimony> preflight(Prepared& prepared, std::stop_token stop);
+
+// Notes for sweep(), to be set before anything is written and cleared after the end.
+Result<> leave_notes(const Prepared& prepared, Steps& steps);
+Result<> clear_notes(Steps& steps);
+
+// After a crash: removes the scratch folder and, as far as destinations can be opened from here, the objects of a
+// backup without manifest. Answers what it did. Unknown notes are ignored.
+Result<std::vector<std::string>> sweep(const Facts& notes, const JobHost& host);
+
+}  // namespace backstay::backup

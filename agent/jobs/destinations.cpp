@@ -1,0 +1,41 @@
+#include "agent/jobs/destinations.h"
+
+#include <fmt/format.h>
+
+#include "common/domain/reasons.h"
+#include "storage/destination.h"
+#include "storage/destination_json.h"
+
+namespace backstay {
+
+Result<std::unique_ptr<Storage>> open_destination(const DestinationOrder& order, const JobHost& host,
+                                                  std::stop_token stop) {
+    const Destination destination = TRY(decode_destination(order).context("destination " + order.id));
+    if (destination.local && host.config.local_roots.empty()) {
+        return Error(Errc::denied, "this host allows no local destinations")
+            .with_reason(reason::kDestinationUnreachable)
+            .with_hint("name the folders in local_roots of the agent's configuration");
+    }
+    StorageContext context;
+    context.local_roots = host.config.local_roots;
+    context.stop = std::move(stop);
+    context.rate_limit = [&rate = host.rate_bytes_per_sec] { return rate.load(std::memory_order_relaxed); };
+    return open_storage(destination, context);
+}
+
+Result<std::uint64_t> remove_folder_objects(Storage& storage, const std::string& folder) {
+    TRY(storage.remove(folder + "/manifest.json"));
+    std::uint64_t removed = 0;
+    while (true) {
+        ListQuery query;
+        query.prefix = folder + "/";
+        const ListPage page = TRY(storage.list(query));
+        for (const ObjectInfo& object : page.objects) {
+            TRY(storage.remove(object.key));
+            ++removed;
+        }
+        if (page.objects.empty() || page.next.empty()) return removed;
+    }
+}
+
+}  // namespace backstay

@@ -1,0 +1,23 @@
+// Opening a destination for a job: configuration decoded, the host's allow-list and rate limit applied. Any thread;
+// each storage for one thread at a time.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+
+#include "agent/jobs/jobs.h"
+#include "common/domain/orders.h"
+#include "common/result.h"
+#include "storage/storage.h"
+
+namespace backstay {
+
+// A local folder outside of the configuration's local_roots is denied, and without any local_roots every one.
+Result<std::unique_ptr<Storage>> open_destination(const DestinationOrder& order, const JobHost& host,
+                                                  std::stop_token stop);
+
+// Removes every object below `folder`, the manifest first, so that what remains for a moment is no backup. Answers how
+// many there were.
+Result<std::uint64_t> remove_folder_objects(Storage& storage, const std::string& folder);
+
+}  // namespace backstay
