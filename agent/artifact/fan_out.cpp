@@ -45,6 +45,11 @@ void FanOut::close(std::optional<Error> error) {
     changed_.notify_all();
 }
 
+bool FanOut::deserted() {
+    const std::lock_guard lock(mutex_);
+    return !any_reader();
+}
+
 void FanOut::drop_read_chunks() {
     std::uint64_t needed = first_chunk_ + chunks_.size();
     for (const Reader& reader : readers_) {

@@ -21,6 +21,8 @@ public:
 
     // Writer: blocks while the buffer is full. `unavailable` once no reader is left.
     Result<> push(std::vector<std::byte> chunk);
+    // Every reader has left, so that a push was refused.
+    bool deserted();
     // Writer: no push follows; readers then see the end, or the error instead of it.
     void close(std::optional<Error> error);
 

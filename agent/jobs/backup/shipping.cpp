@@ -72,9 +72,11 @@ public:
         stream_.reset();
     }
     void abort(const Error& error) {
-        aborted_ = true;
+        deserted_ = fan_out_.deserted();
+        aborted_ = !deserted_;
         stream_->abort(error);
     }
+    bool deserted() const { return deserted_; }
     void wait() {
         for (std::thread& thread : threads_) {
             if (thread.joinable()) thread.join();
@@ -139,6 +141,7 @@ private:
     StoredBytes stored_;
     std::atomic<bool> sealed_ = false;
     std::atomic<bool> aborted_ = false;
+    bool deserted_ = false;
     std::vector<std::thread> threads_;
 };
 
@@ -168,11 +171,10 @@ Result<ManifestArtifact> Shipping::store(const ArtifactPlan& plan, const Produce
     Result<> made = produce(transfer->stream());
     if (made) made = transfer->stream().finish();
     if (!made) {
-        // The stream only says that nobody takes it; the destinations know why.
-        Error error = made.error().code() == Errc::unavailable ? all_failed(places_) : made.error();
-        transfer->abort(error);
+        transfer->abort(made.error());
         transfer->wait();
-        return error;
+        // The stream only says that nobody takes it; the destinations know why.
+        return transfer->deserted() ? all_failed(places_) : std::move(made).error();
     }
     transfer->produced();
     transfer->seal();
