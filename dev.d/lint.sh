@@ -1,4 +1,4 @@
-# ./dev lint, ./dev bench
+# ./dev lint
 # shellcheck shell=bash
 
 run_architecture() {
@@ -21,17 +21,4 @@ cmd_lint() {
     git ls-files 'agent/*.cpp' 'common/*.cpp' 'control-plane/*.cpp' 'control-plane-client/*.cpp' 'storage/*.cpp' |
       xargs -r -P2 -n4 clang-tidy -quiet -p build/clang
   fi
-}
-
-cmd_bench() {
-  local name=${1:-} found
-  if [ -z "$name" ]; then
-    find "$ROOT/tests/bench" -maxdepth 1 -type f -executable -printf '%f\n' 2>/dev/null | sed 's/\..*//' | sort
-    return
-  fi
-  shift
-  found=$(find "$ROOT/tests/bench" -maxdepth 1 -type f -executable -name "$name.*" 2>/dev/null | head -1)
-  [ -n "$found" ] || die "no benchmark called $name in tests/bench"
-  cmd_build release
-  exec "$found" "$@"
 }

@@ -1,0 +1,17 @@
+# ./dev bench
+# shellcheck shell=bash
+
+# A benchmark is a file of tests/bench that takes --bin; the others there are its parts.
+benchmarks() { grep -lF '"--bin"' "$ROOT"/tests/bench/*.py | xargs -rn1 basename -s .py | sort; }
+
+cmd_bench() {
+  local name=${1:-}
+  if [ -z "$name" ]; then
+    benchmarks
+    return
+  fi
+  shift
+  benchmarks | grep -qxF -- "$name" || die "no benchmark called $name; there are:" $(benchmarks)
+  cmd_build release backstay-agent backstay >&2
+  exec "$PYTHON" "$ROOT/tests/bench/$name.py" --bin "$(bin_of release)" "$@"
+}
