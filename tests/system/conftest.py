@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tools"))
 
 import odoo_data  # noqa: E402
+from control_plane import ControlPlane  # noqa: E402
 from lab import Lab  # noqa: E402
 
 PRESET = os.environ.get("BACKSTAY_PRESET", "dev")
@@ -63,3 +64,18 @@ def make_lab():
     yield make
     for one in made:
         end(one)
+
+
+@pytest.fixture(scope="module")
+def plane():
+    """A control plane whose agents the test plays itself (tests/tools/fake_agent.py)."""
+    folder_of_plane = new_folder()
+    one = ControlPlane(folder_of_plane, PRESET)
+    try:
+        one.up()
+        yield one
+    finally:
+        one.stop()
+        if (folder_of_plane / "control.log").exists():
+            print(f"--- control.log\n{one.log()}")
+        shutil.rmtree(folder_of_plane, ignore_errors=True)

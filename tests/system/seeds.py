@@ -1,0 +1,43 @@
+"""The objects of the reference contract, as examples of their types: every field is there, with this type or null."""
+
+EVIDENCE = {
+    "artifactChecksums": {"property1": "string"}, "artifactPaths": {"property1": "string"}, "blockingSteps": ["string"],
+    "canWriteCleanSuccess": True, "missingEvidence": ["string"], "missingSteps": ["string"], "operation": "string",
+    "optionalFailedSteps": ["string"], "progress": {}, "reason": "string", "remoteCopyState": "string",
+    "requiredSteps": ["string"], "status": "string", "whyGreen": ["string"], "whyNotGreen": ["string"],
+}
+BACKUP = {
+    "backupType": "string", "completedAt": "string", "configChecksum": "string", "createdAt": "string", "dbChecksum": "string",
+    "environmentId": "string", "environmentName": "string", "environmentType": "string", "errorMessage": "string",
+    "filestoreChecksum": "string", "gfsTiers": ["string"], "id": "string", "recoveryEvidence": EVIDENCE,
+    "remotePaths": {"property1": "string"}, "sizeBytes": 0, "startedAt": "string", "status": "string",
+}
+RESTORE_LOG = {
+    "backupId": "string", "completedAt": "string", "createdAt": "string", "errorMessage": "string", "id": "string",
+    "performedBy": "string", "recoveryEvidence": EVIDENCE, "sourceEnvironmentId": "string", "sourceEnvironmentName": "string",
+    "startedAt": "string", "status": "string", "targetEnvironmentId": "string", "targetEnvironmentName": "string",
+    "targetType": "string",
+}
+NEVER_NULL = {"id", "status", "createdAt", "backupType", "recoveryEvidence", "remotePaths", "gfsTiers", "sizeBytes"}
+
+
+def fits(seed, value, path=""):
+    """Asserts that the value is what the seed is an example of."""
+    if isinstance(seed, dict):
+        assert isinstance(value, dict), f"{path}: {value!r} is no object"
+        if list(seed) == ["property1"]:
+            for key, item in value.items():
+                fits(seed["property1"], item, f"{path}.{key}")
+            return
+        for key, item in seed.items():
+            assert key in value, f"{path}.{key} is missing"
+            if value[key] is None:
+                assert key not in NEVER_NULL, f"{path}.{key} is null"
+                continue
+            fits(item, value[key], f"{path}.{key}")
+    elif isinstance(seed, list):
+        assert isinstance(value, list), f"{path}: {value!r} is no array"
+        for number, item in enumerate(value):
+            fits(seed[0], item, f"{path}[{number}]")
+    else:
+        assert type(value) is type(seed), f"{path}: {value!r} should be of {type(seed).__name__}"

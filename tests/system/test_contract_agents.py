@@ -1,0 +1,180 @@
+"""The agent's side of the control plane: identity, order of reports, absence, restarts of either side."""
+
+import threading
+import time
+import uuid
+
+import pytest
+from fake_agent import FakeAgent, Refusal, stamp
+
+
+def refused(call, status, code):
+    with pytest.raises(Refusal) as caught:
+        call()
+    assert (caught.value.status, caught.value.body["error"]) == (status, code), caught.value.body
+
+
+def test_an_enrolment_token_works_once(plane):
+    token = plane.control.enroll_token("acme", "db3")
+    agent = FakeAgent.enrolled(plane.url, token)
+    assert agent.heartbeat()["inventoryWanted"]
+    refused(lambda: FakeAgent.enrolled(plane.url, token), 401, "invalid_token")
+    refused(lambda: FakeAgent.enrolled(plane.url, "nonsense"), 401, "invalid_token")
+    agent.inventory = {"hostname": "db3", "clusters": [], "disks": []}
+    agent.heartbeat()
+    agent.inventory = None
+    assert not agent.heartbeat()["inventoryWanted"]
+
+
+def test_only_an_agents_credential_opens_its_side(plane):
+    for credential in (None, "bks_agent_" + "A" * 43, plane.control.token("acme", "owner"), plane.control.key("acme", "rw")):
+        with pytest.raises(Refusal) as caught:
+            FakeAgent(plane.url, credential).heartbeat()
+        assert caught.value.status in (401, 403), caught.value.body
+    plain = plane.api(plane.agent.credential)
+    with pytest.raises(Exception, match="401"):
+        plain.get(f"/environments/{plane.production}/backups")
+
+
+def test_work_waits_for_an_agent_that_is_away(plane):
+    backup = plane.order()
+    assert plane.owner.get(f"/backups/{backup}")["status"] == "pending"
+    assignment = plane.agent.take(kind="backup")
+    assert (assignment["jobId"], assignment["fence"], assignment["attempt"]) == (backup, 1, 1)
+    plane.agent.do_backup(assignment)
+    assert plane.owner.get(f"/backups/{backup}")["status"] == "completed"
+
+
+def test_a_long_poll_answers_as_soon_as_there_is_work(plane):
+    found = []
+    waiting = threading.Thread(target=lambda: found.append((plane.agent.poll(20_000), time.monotonic())))
+    waiting.start()
+    time.sleep(0.3)  # let the poll be parked; an earlier order would be answered just as well
+    ordered = time.monotonic()
+    backup = plane.order()
+    waiting.join(15)
+    answer, answered = found[0]
+    assert [one["jobId"] for one in answer["assignments"]] == [backup] and answered - ordered < 3
+    assignment = answer["assignments"][0]
+    plane.agent.report(assignment, "accepted")
+    plane.agent.do_backup(assignment)
+
+
+def test_an_idle_poll_ends_in_time_with_nothing(plane):
+    began = time.monotonic()
+    answer = plane.agent.poll(1_500)
+    assert answer == {"assignments": [], "cancel": []} and 1 <= time.monotonic() - began < 6
+
+
+def test_an_offer_that_was_lost_on_the_way_is_made_again(plane):
+    backup = plane.order()
+    first = plane.agent.poll(5_000)["assignments"][0]
+    again = plane.agent.poll(12_000)["assignments"][0]
+    assert (again["jobId"], again["fence"]) == (first["jobId"], first["fence"]) == (backup, 1)
+    plane.agent.report(again, "accepted")
+    plane.agent.do_backup(again)
+
+
+def test_reports_are_taken_once_in_order_and_only_under_their_number(plane):
+    backup = plane.order()
+    agent, assignment = plane.agent, plane.agent.take(kind="backup")
+    one, two, three = (agent.made(assignment, "progress", progress=None) for _ in range(3))
+    ack = agent.send([one, three])[0]
+    assert (ack["seq"], ack["refused"]) == (one["seq"], False), "a hole: only up to it"
+    assert agent.send([one, two, three])[0]["seq"] == three["seq"]
+    assert agent.send([one])[0]["seq"] == three["seq"], "a repetition is acknowledged and changes nothing"
+    assert agent.send([{**one, "fence": 0}])[0]["refused"] and agent.send([{**one, "fence": 7}])[0]["refused"]
+    assert agent.send([{**one, "jobId": str(uuid.uuid4())}])[0]["refused"]
+    plane.far_agent.heartbeat()
+    assert plane.far_agent.send([{**one, "seq": three["seq"] + 1}])[0]["refused"], "another agent's job"
+    agent.do_backup(assignment)
+    assert plane.owner.get(f"/backups/{backup}")["status"] == "completed"
+    late = agent.made(assignment, "progress", progress=None)
+    assert agent.send([late])[0]["refused"], "nothing follows the end"
+
+
+def test_two_agents_with_one_identity(plane):
+    plane.agent.heartbeat()
+    twin = plane.agent.twin()
+    refused(twin.heartbeat, 409, "duplicate_agent")
+    refused(lambda: twin.poll(), 409, "duplicate_agent")
+    assert plane.agent.heartbeat()["lost"] == []
+
+
+def test_an_agent_that_was_restarted_takes_over_at_once(plane):
+    agent = FakeAgent.enrolled(plane.url, plane.control.enroll_token("acme", "db4"))
+    agent.heartbeat()
+    with pytest.raises(Exception, match="[Tt]imed out"):
+        agent.call("assignments", {"instanceId": agent.instance_id, "waitMs": 20_000, "freeSlots": 1}, timeout=0.7)
+    agent.session.close()  # the process is gone, and so is its connection
+    successor = agent.twin()
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            successor.heartbeat()
+            return
+        except Refusal:
+            assert time.monotonic() < deadline, "the successor is still taken for a twin"
+            time.sleep(0.1)
+
+
+def test_a_clock_that_jumps_does_no_harm(plane):
+    backup = plane.order()
+    assignment = plane.agent.take(kind="backup")
+    for skew in (3 * 3600, -30 * 86400):
+        plane.agent.skew = skew
+        answer = plane.agent.heartbeat()
+        assert answer["lost"] == [] and answer["serverTime"][:10] == stamp()[:10]
+        plane.agent.progress(assignment, 5)
+    plane.agent.skew = 0
+    plane.agent.do_backup(assignment)
+    row = plane.owner.get(f"/backups/{backup}")
+    assert row["status"] == "completed" and row["createdAt"] <= row["startedAt"] <= row["completedAt"]
+
+
+def test_a_control_plane_restarted_in_the_middle_forgets_nothing(plane):
+    backup = plane.order()
+    agent, assignment = plane.agent, plane.agent.take(kind="backup")
+    agent.testify_backup(assignment, until="remote_upload")
+    plane.kill()
+    plane.start()
+    assert agent.heartbeat()["lost"] == []
+    row = plane.owner.get(f"/backups/{backup}")
+    assert row["status"] == "running" and "remote_upload" in row["recoveryEvidence"]["missingSteps"]
+    agent.do_backup(assignment)
+    assert plane.owner.get(f"/backups/{backup}")["status"] == "completed"
+
+
+def test_a_job_the_agent_began_by_itself_appears_in_the_history(plane):
+    backup, job = str(uuid.uuid4()), str(uuid.uuid4())
+    order = {"backupId": backup, "scope": "full", "trigger": "manual", "label": "from the host", "createdAt": stamp(),
+             "environment": {"organizationId": "local", "projectId": "", "environmentId": "shop", "name": "shop", "type": "production",
+                             "cluster": "main", "database": "shop"},
+             "destinations": [{"id": plane.local, "name": "here", "type": "local", "config": {"path": "/secret/place"}}],
+             "encryptFor": []}
+    own = {"jobId": job, "fence": 0}
+    plane.agent.report(own, "declared", backup, declared={"kind": "backup", "order": order, "origin": "socket"})
+    assert plane.owner.get(f"/backups/{backup}")["status"] == "running"
+    plane.agent.do_backup({**own, "order": order}, operation=backup)
+    row = plane.owner.get(f"/backups/{backup}")
+    assert (row["status"], row["environmentId"], row["label"]) == ("completed", plane.production, "from the host")
+    assert row["performedBy"].startswith("agent:")
+
+
+def test_a_rejected_job_ends_with_the_agents_reason(plane):
+    backup = plane.order()
+    assignment = plane.agent.poll(10_000)["assignments"][0]
+    plane.agent.report(assignment, "rejected", reason="encryption_key_missing", message="this host has no key")
+    row = plane.owner.get(f"/backups/{backup}")
+    assert (row["status"], row["recoveryEvidence"]["reason"]) == ("failed", "encryption_key_missing")
+    assert row["errorMessage"] == "this host has no key"
+
+
+@pytest.mark.parametrize("message, body", [
+    ("heartbeat", {"instanceId": 5}), ("assignments", {"waitMs": "long"}), ("reports", {"reports": {}}),
+    ("reports", {"reports": [{"kind": "dance"}]}), ("enroll", {"token": None}),
+])
+def test_nonsense_is_refused_by_name(plane, message, body):
+    with pytest.raises(Refusal) as caught:
+        plane.agent.call(message, body)
+    assert caught.value.status == 400 and caught.value.body["error"] == "validation_error"
