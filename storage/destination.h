@@ -62,6 +62,9 @@ struct Patience {
     std::uint64_t longest_wait_ms = 30'000;
 };
 
+// For connection tests and preflight checks, where somebody waits for the answer.
+inline constexpr Patience kBriefPatience = {5'000, 10'000, 2, 2, 20'000, 200, 1'000};
+
 // What opening may use of its surroundings.
 struct StorageContext {
     std::vector<std::string> local_roots;  // allow-list: a local path must lie in one of them; empty: any

@@ -9,7 +9,7 @@
 namespace backstay {
 
 Result<std::unique_ptr<Storage>> open_destination(const DestinationOrder& order, const JobHost& host,
-                                                  std::stop_token stop) {
+                                                  std::stop_token stop, const Patience& patience) {
     const Destination destination = TRY(decode_destination(order).context("destination " + order.id));
     if (destination.local && host.config.local_roots.empty()) {
         return Error(Errc::denied, "this host allows no local destinations")
@@ -20,6 +20,9 @@ Result<std::unique_ptr<Storage>> open_destination(const DestinationOrder& order,
     context.local_roots = host.config.local_roots;
     context.stop = std::move(stop);
     context.rate_limit = [&rate = host.rate_bytes_per_sec] { return rate.load(std::memory_order_relaxed); };
+    context.scratch_dir =
+        host.config.scratch_dir.empty() ? host.config.state_dir + "/scratch" : host.config.scratch_dir;
+    context.patience = patience;
     return open_storage(destination, context);
 }
 

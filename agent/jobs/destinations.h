@@ -8,13 +8,15 @@
 #include "agent/jobs/jobs.h"
 #include "common/domain/orders.h"
 #include "common/result.h"
+#include "storage/destination.h"
 #include "storage/storage.h"
 
 namespace backstay {
 
 // A local folder outside of the configuration's local_roots is denied, and without any local_roots every one.
+// Remote stores are waited for as `patience` says: kBriefPatience for looking whether one is there.
 Result<std::unique_ptr<Storage>> open_destination(const DestinationOrder& order, const JobHost& host,
-                                                  std::stop_token stop);
+                                                  std::stop_token stop, const Patience& patience = {});
 
 // Removes every object below `folder`, the manifest first, so that what remains for a moment is no backup. Answers how
 // many there were.

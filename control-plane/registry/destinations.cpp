@@ -70,7 +70,9 @@ bool tested_from_here(const DestinationOrder& order) { return order.type != "loc
 Result<> test_from_here(DestinationDraft& draft, TimeMs now) {
     const auto probe = [&]() -> Result<> {
         const auto destination = TRY(decode_destination(draft.order));
-        const auto storage = TRY(open_storage(destination, {}));
+        StorageContext context;
+        context.patience = kBriefPatience;
+        const auto storage = TRY(open_storage(destination, context));
         return probe_storage(*storage);
     };
     auto tested = probe();

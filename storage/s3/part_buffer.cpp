@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,6 +33,8 @@ Error scratch_error(int number, std::string_view what, std::string_view folder) 
 }
 
 Result<int> open_nameless(const std::string& folder) {
+    // Whoever named it may not have needed it before.
+    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return scratch_error(errno, "make it", folder);
     const int file = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (file >= 0) return file;
     // Not every file system can do that.

@@ -9,6 +9,10 @@ Place::Place(const DestinationOrder& order, const JobHost& host, std::stop_token
 
 Result<std::unique_ptr<Storage>> Place::open() const { return open_destination(order_, host_, stop_.get_token()); }
 
+Result<std::unique_ptr<Storage>> Place::open_for_check() const {
+    return open_destination(order_, host_, stop_.get_token(), kBriefPatience);
+}
+
 Result<std::unique_ptr<Storage>> Place::open_for_cleanup() const { return open_destination(order_, host_, {}); }
 
 void Place::fail(const Error& error) {

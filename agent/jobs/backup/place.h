@@ -25,6 +25,8 @@ public:
     bool is_local() const { return order_.type == "local"; }
     // A storage for the calling thread.
     Result<std::unique_ptr<Storage>> open() const;
+    // The same with little patience: is it there at all?
+    Result<std::unique_ptr<Storage>> open_for_check() const;
     // The same for cleaning up after the job was stopped.
     Result<std::unique_ptr<Storage>> open_for_cleanup() const;
 

@@ -32,7 +32,7 @@ Result<> load_key(Prepared& prepared) {
 
 // Reachable, writable, and free of what an earlier attempt of this backup left.
 Result<> try_place(const Prepared& prepared, Place& place) {
-    const std::unique_ptr<Storage> storage = TRY(place.open());
+    const std::unique_ptr<Storage> storage = TRY(place.open_for_check());
     TRY(probe_storage(*storage));
     TRY(remove_folder_objects(*storage, prepared.folder));
     TRY(storage->sweep_leftovers(prepared.host.clock.now_ms() - kDeadUploadMs));

@@ -58,7 +58,7 @@ Result<> run_delete(const DeleteOrder& order, const JobHost& host, Steps& steps)
 }
 
 Result<> run_test_destination(const TestDestinationOrder& order, const JobHost& host) {
-    const auto storage = TRY(open_destination(order.destination, host, {}));
+    const auto storage = TRY(open_destination(order.destination, host, {}, kBriefPatience));
     return probe_storage(*storage).reason(reason::kDestinationUnreachable);
 }
 

@@ -93,7 +93,7 @@ TEST(PartBuffer, CutsAStreamAndNoticesItsEnd) {
 
 TEST(PartBuffer, PutsWhatMemoryMayNotHoldIntoAFileWithoutAName) {
     TempDir folder;
-    PartBuffer part(folder.path());
+    PartBuffer part(folder.path() + "/made");
     PatternSource source(50 << 20, 9);
     ASSERT_TRUE(part.fill(source, 20 << 20));
     EXPECT_FALSE(part.in_memory());
@@ -103,15 +103,15 @@ TEST(PartBuffer, PutsWhatMemoryMayNotHoldIntoAFileWithoutAName) {
     ASSERT_TRUE(part.fill(source, 40 << 20));
     EXPECT_TRUE(part.source_ended());
     expect_part(part, 29 << 20, 21 << 20);
-    EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path() + "/made"));
 }
 
 TEST(PartBuffer, NamesAScratchFolderThatCannotBeUsed) {
-    PartBuffer part("/nonexistent");
+    PartBuffer part("/nonexistent/folder");
     PatternSource source(50 << 20, 9);
     const auto filled = part.fill(source, 20 << 20);
     ASSERT_FALSE(filled);
-    EXPECT_THAT(filled.error().message(), HasSubstr("scratch folder '/nonexistent': create file"));
+    EXPECT_THAT(filled.error().message(), HasSubstr("scratch folder '/nonexistent/folder': make it"));
 }
 
 TEST(PartBuffer, PassesOnWhyTheSourceFailed) {
