@@ -30,9 +30,13 @@ Result<std::optional<BackupRow>> known(BackupRepository& backups, const std::str
 }  // namespace
 
 json::Object slim_manifest(const Manifest& manifest) {
-    json::Value value = json::encode(manifest);
-    value.as_object()["contents"].as_object().erase("rowCounts");
-    return std::move(value.as_object());
+    json::Object object = json::encode(manifest).as_object();
+    object["contents"].as_object().erase("rowCounts");
+    if (manifest.odoo) {  // as in the file: a restore compares its major version
+        const json::Value odoo = json::encode(*manifest.odoo, json::Names::as_is);
+        for (const auto& item : odoo.as_object()) object.emplace(item.key(), item.value());
+    }
+    return object;
 }
 
 Result<> catalogue_backup(sqlite::Database& database, const BackupOrder& order, const std::string& origin,

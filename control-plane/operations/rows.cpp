@@ -170,11 +170,14 @@ Result<> clear_steps(sqlite::Database& db, std::string_view operation_id) {
 }
 
 Result<> put_copy(sqlite::Database& db, std::string_view backup_id, const CopyRecord& copy, TimeMs now) {
+    // What is known stays known: a report may say only that a copy was looked at, or is gone.
     static constexpr std::string_view kSql =
         "INSERT INTO copies (backup_id, destination_id, artifact, state, object_key, sha256, size_bytes, message, "
         "reason, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (backup_id, destination_id, "
-        "artifact) DO UPDATE SET state = excluded.state, object_key = excluded.object_key, sha256 = excluded.sha256, "
-        "size_bytes = excluded.size_bytes, message = excluded.message, reason = excluded.reason, updated_at = "
+        "artifact) DO UPDATE SET state = excluded.state, object_key = CASE WHEN excluded.object_key = '' THEN "
+        "copies.object_key ELSE excluded.object_key END, sha256 = CASE WHEN excluded.sha256 = '' THEN copies.sha256 "
+        "ELSE excluded.sha256 END, size_bytes = CASE WHEN excluded.size_bytes = 0 THEN copies.size_bytes ELSE "
+        "excluded.size_bytes END, message = excluded.message, reason = excluded.reason, updated_at = "
         "excluded.updated_at";
     TRY(db.run(kSql, {backup_id, copy.destination_id, copy.artifact, boost::describe::enum_to_string(copy.state, ""),
                       copy.key, copy.sha256, copy.size_bytes, copy.message, copy.reason, now}));

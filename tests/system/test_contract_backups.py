@@ -1,8 +1,11 @@
 """Backups over the REST contract, from the order to the verdict, with an agent that the test plays."""
 
+import pathlib
+import re
 import threading
 import uuid
 
+import contract
 import pytest
 import requests
 import seeds
@@ -287,3 +290,20 @@ def test_operations_list_everything_that_ran(plane):
 def test_the_document_is_what_is_served(plane):
     served = requests.get(f"{plane.url}/api/openapi.json", timeout=10).json()
     assert served == plane.contract.document and served["openapi"].startswith("3.1")
+
+
+def test_every_documented_operation_is_served_and_every_route_is_documented(plane):
+    documented = set()
+    for template, item in plane.contract.document["paths"].items():
+        path = re.sub(r"\{type\}", "backup", template)
+        path = re.sub(r"\{[^}]+\}", str(uuid.uuid4()), path)
+        documented.add(re.sub(r"\{[^}]+\}", "{}", template))
+        for method in item:
+            answer = requests.request(method, plane.url + "/api" + path, timeout=10)
+            expected = 200 if template == "/openapi.json" else 401
+            assert answer.status_code == expected, f"{method} {template}: {answer.status_code} {answer.text}"
+    sources = pathlib.Path(contract.ROOT, "control-plane").glob("*-api/*.cpp")
+    sources = [*sources, *pathlib.Path(contract.ROOT, "control-plane", "api").glob("*.cpp")]
+    served = {found for source in sources for found in re.findall(r'"/api(/[^"]*)"', source.read_text())}
+    served = {re.sub(r"\{[^}]+\}", "{}", path) for path in served if not path.endswith("/")}
+    assert served - documented == set()
