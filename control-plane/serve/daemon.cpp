@@ -103,8 +103,8 @@ Result<> Daemon::start(const std::string& store_file) {
     std::optional<TokenMaker> tokens;
     if (auto maker = TokenMaker::open(settings_)) tokens = std::move(*maker);
     add_all_routes(routes_, {box_, std::move(tokens), *live_, *health_});
-    pipeline_ =
-        std::make_unique<Pipeline>(Pipeline::Parts{routes_, *threads_, gate_, clock_, metrics_}, settings_.limits);
+    pipeline_ = std::make_unique<Pipeline>(Pipeline::Parts{routes_, *threads_, {gate_, box_}, clock_, metrics_},
+                                           settings_.limits);
     http::Server::Options options;
     options.limits.body_bytes = settings_.limits.body_bytes;
     options.limits.connections = settings_.limits.connections;

@@ -5,7 +5,6 @@
 
 #include "common/ids.h"
 #include "common/log.h"
-#include "control-plane/serve/run_call.h"
 #include "control-plane/store/api_keys.h"
 
 namespace backstay::serve {
@@ -178,11 +177,11 @@ void Pipeline::dispatch(std::unique_ptr<Pending> pending, api::Call call, auth::
                  key = std::move(key)](sqlite::Database& db) mutable -> store::DatabaseThreads::Done {
         Outcome outcome{http::Response{}, std::move(call)};
         if (route.loop) {
-            if (auto admitted = admit(parts_.gate, route, credential, outcome.call, db); !admitted) {
+            if (auto admitted = admit(parts_.checks, route, credential, outcome.call, db); !admitted) {
                 outcome.answer = std::move(admitted).error();
             }
         } else {
-            outcome.answer = run_call(parts_.gate, route, credential, key, outcome.call, db);
+            outcome.answer = run_call(parts_.checks, route, credential, key, outcome.call, db);
         }
         return [this, number, outcome = std::move(outcome)]() mutable { finish(number, std::move(outcome)); };
     };

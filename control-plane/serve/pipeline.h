@@ -13,10 +13,10 @@
 #include "common/clock.h"
 #include "common/http/server.h"
 #include "control-plane/api/routes.h"
-#include "control-plane/auth/gate.h"
 #include "control-plane/auth/rate_limiter.h"
 #include "control-plane/config/settings.h"
 #include "control-plane/serve/metrics.h"
+#include "control-plane/serve/run_call.h"
 #include "control-plane/store/database_threads.h"
 
 namespace backstay::serve {
@@ -41,7 +41,7 @@ public:
     struct Parts {
         const api::RouteTable& routes;
         store::DatabaseThreads& threads;
-        const auth::Gate& gate;
+        Checks checks;
         const Clock& clock;
         Metrics& metrics;
     };

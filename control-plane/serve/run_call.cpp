@@ -28,7 +28,12 @@ std::string request_hash(const api::Call& call) {
                       as_bytes(call.request.method + "\n" + call.request.target + "\n" + call.request.body));
 }
 
-Result<std::optional<http::Response>> replay(std::string_view key, const api::Call& call, sqlite::Database& db) {
+std::string box_context(std::string_view key, const api::Call& call) {
+    return "idempotency:" + holder_of(call) + ":" + std::string(key);
+}
+
+Result<std::optional<http::Response>> replay(const Checks& checks, std::string_view key, const api::Call& call,
+                                             sqlite::Database& db) {
     if (key.empty()) return std::optional<http::Response>();
     const auto kept = TRY(store::Idempotency(db).find(holder_of(call), key, call.now));
     if (!kept) return std::optional<http::Response>();
@@ -39,55 +44,57 @@ Result<std::optional<http::Response>> replay(std::string_view key, const api::Ca
     response.status = kept->status;
     response.headers.set("Content-Type", "application/json");
     response.headers.set("Idempotency-Replayed", "true");
-    response.body = kept->body;
+    response.body = TRY(checks.box.open(kept->body, box_context(key, call)));
     return std::optional<http::Response>(std::move(response));
 }
 
-Result<> keep(std::string_view key, const api::Call& call, const http::Response& response, sqlite::Database& db) {
+Result<> keep(const Checks& checks, std::string_view key, const api::Call& call, const http::Response& response,
+              sqlite::Database& db) {
     if (key.empty()) return {};
-    return store::Idempotency(db).keep(holder_of(call), key, {request_hash(call), response.status, response.body},
-                                       call.now);
+    const std::string sealed = checks.box.seal(response.body, box_context(key, call));
+    return store::Idempotency(db).keep(holder_of(call), key, {request_hash(call), response.status, sealed}, call.now);
 }
 
-Result<http::Response> run_slow(const api::Route& route, std::string_view key, api::Call& call, sqlite::Database& db) {
-    if (auto again = TRY(replay(key, call, db))) return std::move(*again);
+Result<http::Response> run_slow(const Checks& checks, const api::Route& route, std::string_view key, api::Call& call,
+                                sqlite::Database& db) {
+    if (auto again = TRY(replay(checks, key, call, db))) return std::move(*again);
     auto response = TRY(route.read(call, db));
-    if (response.status < 400) TRY(keep(key, call, response, db));
+    if (response.status < 400) TRY(keep(checks, key, call, response, db));
     return response;
 }
 
-Result<http::Response> run_in_transaction(const auth::Gate& gate, const api::Route& route,
+Result<http::Response> run_in_transaction(const Checks& checks, const api::Route& route,
                                           const auth::Credential& credential, std::string_view key, api::Call& call,
                                           sqlite::Database& db) {
     auto transaction = TRY(sqlite::Transaction::begin(db));
-    TRY(admit(gate, route, credential, call, db));
-    if (auto again = TRY(replay(key, call, db))) return std::move(*again);
+    TRY(admit(checks, route, credential, call, db));
+    if (auto again = TRY(replay(checks, key, call, db))) return std::move(*again);
     auto response = TRY(route.write(call, transaction));
     if (response.status >= 400) {
         call.after_commit.clear();
         return response;
     }
-    TRY(keep(key, call, response, db));
+    TRY(keep(checks, key, call, response, db));
     TRY(transaction.commit());
     return response;
 }
 
 }  // namespace
 
-Result<> admit(const auth::Gate& gate, const api::Route& route, const auth::Credential& credential, api::Call& call,
+Result<> admit(const Checks& checks, const api::Route& route, const auth::Credential& credential, api::Call& call,
                sqlite::Database& db) {
     auth::Admission admission;
     switch (route.access) {
         case api::Access::open:
             return {};
         case api::Access::member:
-            admission = TRY(gate.admit_member(credential, call.request.headers.get("X-Org-Slug"), db, call.now));
+            admission = TRY(checks.gate.admit_member(credential, call.request.headers.get("X-Org-Slug"), db, call.now));
             break;
         case api::Access::user:
-            admission = TRY(gate.admit_user(credential, db, call.now));
+            admission = TRY(checks.gate.admit_user(credential, db, call.now));
             break;
         case api::Access::agent:
-            admission = TRY(gate.admit_agent(credential, db));
+            admission = TRY(checks.gate.admit_agent(credential, db));
             break;
     }
     call.principal = std::move(admission.principal);
@@ -95,11 +102,11 @@ Result<> admit(const auth::Gate& gate, const api::Route& route, const auth::Cred
     return check_permission(route, call.principal);
 }
 
-Result<http::Response> run_call(const auth::Gate& gate, const api::Route& route, const auth::Credential& credential,
+Result<http::Response> run_call(const Checks& checks, const api::Route& route, const auth::Credential& credential,
                                 std::string_view idempotency_key, api::Call& call, sqlite::Database& db) {
-    if (route.write) return run_in_transaction(gate, route, credential, idempotency_key, call, db);
-    TRY(admit(gate, route, credential, call, db));
-    if (route.slow) return run_slow(route, idempotency_key, call, db);
+    if (route.write) return run_in_transaction(checks, route, credential, idempotency_key, call, db);
+    TRY(admit(checks, route, credential, call, db));
+    if (route.slow) return run_slow(checks, route, idempotency_key, call, db);
     return route.read(call, db);
 }
 

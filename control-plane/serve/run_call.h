@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "common/crypto/secret_box.h"
 #include "common/result.h"
 #include "common/sqlite/database.h"
 #include "control-plane/api/routes.h"
@@ -11,12 +12,18 @@
 
 namespace backstay::serve {
 
+// What every call is checked against; immutable, shared by the database threads.
+struct Checks {
+    const auth::Gate& gate;
+    const SecretBox& box;  // kept answers may hold a secret that is shown once
+};
+
 // Fills the call's principal and organization.
-Result<> admit(const auth::Gate& gate, const api::Route& route, const auth::Credential& credential, api::Call& call,
+Result<> admit(const Checks& checks, const api::Route& route, const auth::Credential& credential, api::Call& call,
                sqlite::Database& db);
 
 // Runs the route's handler, which must not be a loop handler. `idempotency_key` empty: none was sent.
-Result<http::Response> run_call(const auth::Gate& gate, const api::Route& route, const auth::Credential& credential,
+Result<http::Response> run_call(const Checks& checks, const api::Route& route, const auth::Credential& credential,
                                 std::string_view idempotency_key, api::Call& call, sqlite::Database& db);
 
 }  // namespace backstay::serve

@@ -13,7 +13,7 @@ namespace backstay::store {
 struct KeptAnswer {
     std::string request_hash;
     int status = 0;
-    std::string body;
+    std::string body;  // sealed by the caller
 };
 
 class Idempotency {

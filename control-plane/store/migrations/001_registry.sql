@@ -129,7 +129,7 @@ CREATE TABLE idempotency (
     key TEXT NOT NULL,
     request_hash TEXT NOT NULL, -- method, organization, path, query and body
     status INTEGER NOT NULL,
-    body TEXT NOT NULL,
+    body TEXT NOT NULL, -- sealed
     created_at INTEGER NOT NULL,
     PRIMARY KEY (credential, key)
 ) STRICT, WITHOUT ROWID;

@@ -1,0 +1,47 @@
+#include "control-plane/auth/rate_limiter.h"
+
+#include <gtest/gtest.h>
+
+namespace backstay::auth {
+namespace {
+
+TEST(RateLimiter, LetsSoManyThroughInAMinuteAndNoMore) {
+    RateLimiter limiter(3);
+    EXPECT_EQ(limiter.take("a", 1000).remaining, 2);
+    EXPECT_EQ(limiter.take("a", 2000).remaining, 1);
+    EXPECT_TRUE(limiter.take("a", 3000).allowed);
+    const RateDecision refused = limiter.take("a", 11'000);
+    EXPECT_FALSE(refused.allowed);
+    EXPECT_EQ(refused.limit, 3);
+    EXPECT_EQ(refused.remaining, 0);
+    EXPECT_EQ(refused.retry_after_s, 50);
+    EXPECT_TRUE(limiter.take("b", 11'000).allowed);
+    EXPECT_TRUE(limiter.take("a", 61'000).allowed);
+}
+
+TEST(RateLimiter, LooksWithoutCounting) {
+    RateLimiter limiter(1);
+    EXPECT_TRUE(limiter.look("a", 0).allowed);
+    EXPECT_TRUE(limiter.look("a", 0).allowed);
+    EXPECT_TRUE(limiter.take("a", 0).allowed);
+    EXPECT_FALSE(limiter.look("a", 1).allowed);
+    EXPECT_TRUE(limiter.look("a", 60'000).allowed);
+}
+
+TEST(RateLimiter, OfZeroLimitsNothing) {
+    RateLimiter limiter(0);
+    for (int i = 0; i < 1000; ++i) EXPECT_TRUE(limiter.take("a", 0).allowed);
+    EXPECT_EQ(limiter.take("a", 0).limit, 0);
+    EXPECT_TRUE(limiter.look("a", 0).allowed);
+}
+
+TEST(RateLimiter, ForgetsWhatIsOverWhenItIsFull) {
+    RateLimiter limiter(1, 4);
+    for (const char* key : {"a", "b", "c", "d"}) EXPECT_TRUE(limiter.take(key, 0).allowed);
+    EXPECT_TRUE(limiter.take("e", 70'000).allowed);
+    EXPECT_FALSE(limiter.take("e", 70'001).allowed);
+    for (const char* key : {"f", "g", "h", "i", "j"}) EXPECT_TRUE(limiter.take(key, 70'002).allowed);
+}
+
+}  // namespace
+}  // namespace backstay::auth

@@ -1,0 +1,117 @@
+#include "control-plane/serve/run_call.h"
+
+#include "tests/unit/control-plane/store_fixture.h"
+
+namespace backstay::serve {
+namespace {
+
+const std::string kSecret(48, 's');
+
+class RunCallTest : public testing::StoreTest {
+protected:
+    RunCallTest()
+        : gate_(JwtVerifier::with_secret(kSecret, {}).value()),
+          box_(SecretBox::from_key(std::string(32, 'k')).value()) {
+        routes_.add_write(
+            {"POST", "/projects", auth::Permission::manage_projects},
+            [this](api::Call& call, sqlite::Transaction& tx) -> Result<http::Response> {
+                ++runs_;
+                const auto made =
+                    TRY(store::Projects(tx.database()).create(call.organization_id, call.request.body, "", call.now));
+                call.after_commit.emplace_back([] {});
+                if (call.request.body == "fails") return api::problem(422, "no", "refused after writing");
+                if (call.request.body == "answers") return api::error_answer(409, "late", "refused");
+                return api::message_answer(201, made.id);
+            });
+        routes_.add({"GET", "/projects", auth::Permission::view_backups},
+                    [](api::Call& call, sqlite::Database& db) -> Result<http::Response> {
+                        const auto all = TRY(store::Projects(db).list(call.organization_id, "", {}));
+                        return api::message_answer(200, std::to_string(all.total));
+                    });
+    }
+
+    http::Response run(const std::string& method, const std::string& body, const std::string& role = "owner",
+                       const std::string& key = "") {
+        json::Object claims{{"sub", "u1"}, {"org", acme_}, {"role", role}, {"exp", kNow / 1000 + 60}};
+        return run_as({auth::Credential::Kind::token, sign_jwt(kSecret, claims), false}, method, body, key);
+    }
+    http::Response run_as(const auth::Credential& credential, const std::string& method, const std::string& body,
+                          const std::string& key = "") {
+        api::Call call;
+        call.request.method = method;
+        call.request.target = "/projects";
+        call.request.body = body;
+        call.now = kNow;
+        const auto match = routes_.find(method, "/projects");
+        auto answer = run_call({gate_, box_}, *match.route, credential, key, call, *db_);
+        tasks_ = call.after_commit.size();
+        return answer ? std::move(*answer) : api::error_answer(answer.error());
+    }
+    std::string projects() { return run("GET", "").body; }
+
+    auth::Gate gate_;
+    SecretBox box_;
+    api::RouteTable routes_;
+    int runs_ = 0;
+    std::size_t tasks_ = 0;
+};
+
+TEST_F(RunCallTest, CommitsWhatSucceeds) {
+    EXPECT_EQ(run("POST", "shop").status, 201);
+    EXPECT_EQ(tasks_, 1U);
+    EXPECT_EQ(projects(), R"({"message":"1"})");
+}
+
+TEST_F(RunCallTest, UndoesWhatIsRefusedLate) {
+    EXPECT_EQ(run("POST", "fails").status, 422);
+    EXPECT_EQ(run("POST", "answers").status, 409);
+    EXPECT_EQ(tasks_, 0U);
+    EXPECT_EQ(projects(), R"({"message":"0"})");
+}
+
+TEST_F(RunCallTest, AsksForThePermissionOfTheRoute) {
+    const auto refused = run("POST", "shop", "viewer");
+    EXPECT_EQ(refused.status, 403);
+    EXPECT_NE(refused.body.find("manage:projects"), std::string::npos);
+    EXPECT_EQ(run("GET", "", "viewer").status, 200);
+    EXPECT_EQ(run_as({}, "GET", "").status, 401);
+    EXPECT_EQ(runs_, 0);
+}
+
+TEST_F(RunCallTest, LetsReadOnlyKeysOnlyRead) {
+    const auto key =
+        committed([&](sqlite::Transaction& tx) { return registry::create_key(tx, actor(), acme_, {}); }).value();
+    const auth::Credential credential{auth::Credential::Kind::api_key, key.secret, false};
+    EXPECT_EQ(run_as(credential, "GET", "").status, 200);
+    const auto refused = run_as(credential, "POST", "shop");
+    EXPECT_EQ(refused.status, 403);
+    EXPECT_NE(refused.body.find("read_only_key"), std::string::npos);
+}
+
+TEST_F(RunCallTest, AnswersARepeatedRequestAsTheFirst) {
+    const auto first = run("POST", "shop", "owner", "k1");
+    const auto again = run("POST", "shop", "owner", "k1");
+    EXPECT_EQ(again.status, 201);
+    EXPECT_EQ(again.body, first.body);
+    EXPECT_EQ(again.headers.get("Idempotency-Replayed"), "true");
+    EXPECT_EQ(runs_, 1);
+    EXPECT_EQ(run("POST", "other", "owner", "k1").status, 422);
+    EXPECT_EQ(run("POST", "other", "owner", "k2").status, 201);
+}
+
+TEST_F(RunCallTest, TriesARefusedRequestAnew) {
+    EXPECT_EQ(run("POST", "fails", "owner", "k1").status, 422);
+    EXPECT_EQ(run("POST", "fails", "owner", "k1").status, 422);
+    EXPECT_EQ(runs_, 2);
+}
+
+TEST_F(RunCallTest, SealsTheAnswersThatItKeeps) {
+    const auto first = run("POST", "shop", "owner", "k1");
+    auto kept = db_->query("SELECT body FROM idempotency");
+    ASSERT_TRUE(kept);
+    ASSERT_TRUE(kept->step().value());
+    EXPECT_EQ(kept->text(0).find("message"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace backstay::serve

@@ -1,0 +1,131 @@
+#include "control-plane/store/database_threads.h"
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "control-plane/store/organizations.h"
+#include "control-plane/store/store.h"
+#include "tests/support/temp_dir.h"
+
+namespace backstay::store {
+namespace {
+
+using Lane = DatabaseThreads::Lane;
+
+// Takes what the threads post and runs it in the test's own thread, as a loop would.
+class Inbox {
+public:
+    DatabaseThreads::Post post() {
+        return [this](std::function<void()> task) {
+            const std::lock_guard lock(mutex_);
+            tasks_.push_back(std::move(task));
+            arrived_.notify_one();
+        };
+    }
+    bool run_one() {
+        std::function<void()> task;
+        {
+            std::unique_lock lock(mutex_);
+            if (!arrived_.wait_for(lock, std::chrono::seconds(20), [this] { return !tasks_.empty(); })) return false;
+            task = std::move(tasks_.front());
+            tasks_.pop_front();
+        }
+        task();
+        return true;
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable arrived_;
+    std::deque<std::function<void()>> tasks_;
+};
+
+class DatabaseThreadsTest : public ::testing::Test {
+protected:
+    void SetUp() override { ASSERT_TRUE(prepare_store(path_)); }
+    testing::TempDir folder_;
+    std::string path_ = folder_.path() + "/control.db";
+    Inbox inbox_;
+};
+
+TEST_F(DatabaseThreadsTest, WriteInOrderAndReadWhatWasWritten) {
+    auto threads = DatabaseThreads::start(path_, inbox_.post()).value();
+    std::vector<int> order;
+    for (int i = 0; i < 20; ++i) {
+        ASSERT_TRUE(threads->submit(Lane::write, [&order, i](sqlite::Database& db) -> DatabaseThreads::Done {
+            const auto made = Organizations(db).create("org" + std::to_string(i), "O", 1);
+            return [&order, i, good = made.has_value()] {
+                if (good) order.push_back(i);
+            };
+        }));
+    }
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(inbox_.run_one());
+    EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+    EXPECT_EQ(order.size(), 20U);
+    std::size_t seen = 0;
+    ASSERT_TRUE(threads->submit(Lane::read, [&seen](sqlite::Database& db) -> DatabaseThreads::Done {
+        const auto all = Organizations(db).list();
+        return [&seen, count = all.value().size()] { seen = count; };
+    }));
+    ASSERT_TRUE(inbox_.run_one());
+    EXPECT_EQ(seen, 20U);
+}
+
+TEST_F(DatabaseThreadsTest, RunResultsWhereTheyArePosted) {
+    auto threads = DatabaseThreads::start(path_, inbox_.post()).value();
+    std::thread::id worked;
+    std::thread::id finished;
+    ASSERT_TRUE(threads->submit(Lane::slow, [&](sqlite::Database&) -> DatabaseThreads::Done {
+        worked = std::this_thread::get_id();
+        return [&] { finished = std::this_thread::get_id(); };
+    }));
+    ASSERT_TRUE(inbox_.run_one());
+    EXPECT_NE(worked, std::this_thread::get_id());
+    EXPECT_EQ(finished, std::this_thread::get_id());
+}
+
+TEST_F(DatabaseThreadsTest, RefuseMoreThanTheQueueHolds) {
+    auto threads = DatabaseThreads::start(path_, inbox_.post(), 2).value();
+    std::mutex gate;
+    std::unique_lock closed(gate);
+    std::mutex begun_mutex;
+    std::condition_variable begun;
+    bool busy = false;
+    ASSERT_TRUE(threads->submit(Lane::write, [&](sqlite::Database&) -> DatabaseThreads::Done {
+        {
+            const std::lock_guard lock(begun_mutex);
+            busy = true;
+            begun.notify_one();
+        }
+        const std::lock_guard wait(gate);
+        return {};
+    }));
+    {
+        std::unique_lock lock(begun_mutex);
+        ASSERT_TRUE(begun.wait_for(lock, std::chrono::seconds(20), [&] { return busy; }));
+    }
+    const auto nothing = [](sqlite::Database&) { return DatabaseThreads::Done(); };
+    EXPECT_TRUE(threads->submit(Lane::write, nothing));
+    EXPECT_TRUE(threads->submit(Lane::write, nothing));
+    EXPECT_FALSE(threads->submit(Lane::write, nothing));
+    EXPECT_EQ(threads->queued(Lane::write), 2U);
+    EXPECT_TRUE(threads->submit(Lane::read, nothing));
+    closed.unlock();
+    threads->stop();
+    EXPECT_FALSE(threads->submit(Lane::write, nothing));
+    EXPECT_EQ(threads->queued(Lane::write), 0U);
+}
+
+TEST_F(DatabaseThreadsTest, NeedAStoreThatWasPrepared) {
+    const auto started = DatabaseThreads::start(folder_.path() + "/absent.db", inbox_.post());
+    ASSERT_FALSE(started);
+    EXPECT_EQ(started.error().code(), Errc::not_found);
+}
+
+}  // namespace
+}  // namespace backstay::store
