@@ -1,0 +1,113 @@
+// Runs one job of the agent's library in a process of its own, so that a benchmark measures the job and nothing else:
+//   jobs-tool backup  CLUSTER_HOST PORT BIN_DIR DATABASE FILESTORE DESTINATION STATE   prints the backup's folder
+//   jobs-tool restore CLUSTER_HOST PORT BIN_DIR DATABASE FILESTORE DESTINATION STATE   the newest backup there
+// and then, in any order: --parallel (a parallel dump whatever the size), --key FILE (encrypts, decrypts)
+#include <fmt/format.h>
+
+#include <atomic>
+#include <cstdio>
+#include <string>
+
+#include "agent/jobs/jobs.h"
+#include "agent/jobs/restore/standalone.h"
+#include "common/domain/verdict.h"
+#include "common/ids.h"
+
+namespace backstay {
+namespace {
+
+DestinationOrder destination_at(const std::string& path) {
+    DestinationOrder order;
+    order.id = "00000000-0000-4000-8000-000000000001";
+    order.name = "bench";
+    order.type = "local";
+    order.config = {{"path", path}, {"minFreeBytes", 0}};
+    return order;
+}
+
+int complain(const Error& error) {
+    std::fprintf(stderr, "%s [%s]\n", error.message().c_str(), error.reason().c_str());
+    for (const auto& [key, value] : error.facts()) std::fprintf(stderr, "  %s: %s\n", key.c_str(), value.c_str());
+    return 1;
+}
+
+int finish(const standalone::FileJournal& journal) {
+    EvidenceInput input;
+    input.plan = journal.plan();
+    input.phase = Phase::ended;
+    input.steps = journal.steps();
+    for (const StepRecord& step : input.steps) {
+        std::fprintf(stderr, "%-20s %8lld ms  %s\n", step.name.c_str(),
+                     static_cast<long long>(step.duration_ms.value_or(0)), step.summary.c_str());
+    }
+    return 0;
+}
+
+int run(const std::vector<std::string>& arguments) {
+    AgentConfig config;
+    ClusterConfig cluster;
+    cluster.host = arguments[2];
+    cluster.port = static_cast<std::uint16_t>(std::stoi(arguments[3]));
+    cluster.bin_dir = arguments[4];
+    cluster.user = "postgres";
+    config.clusters = {cluster};
+    config.local_roots = {arguments[7]};
+    config.state_dir = arguments[8];
+    bool encrypt = false;
+    for (std::size_t i = 9; i < arguments.size(); ++i) {
+        if (arguments[i] == "--parallel") config.limits.parallel_dump_bytes = 0;
+        if (arguments[i] != "--key" || i + 1 == arguments.size()) continue;
+        config.encryption_key_file = arguments[++i];
+        encrypt = true;
+    }
+    const SystemClock clock;
+    const std::atomic<std::uint64_t> rate{0};
+    const JobHost host{config, "bench", "0", clock, rate};
+    const std::string id = new_uuid();
+    auto journal = standalone::FileJournal::open(host, id, {});
+    if (!journal) return complain(journal.error());
+    ProgressMeter progress(clock, arguments[1], id, "");
+    Steps steps(**journal, progress, clock, {});
+    const DestinationOrder destination = destination_at(arguments[7]);
+    if (arguments[1] == "backup") {
+        BackupOrder order;
+        order.backup_id = id;
+        order.scope = "full";
+        order.trigger = "manual";
+        order.created_at = Timestamp{clock.now_ms()};
+        order.environment.organization_id = "local";
+        order.environment.project_id = "bench";
+        order.environment.environment_id = arguments[5];
+        order.environment.name = arguments[5];
+        order.environment.type = "production";
+        order.environment.database = arguments[5];
+        order.environment.filestore = arguments[6];
+        order.destinations = {destination};
+        if (encrypt) order.encrypt_for = {destination.id};
+        auto made = run_backup(order, host, steps);
+        if (!made) return complain(made.error());
+        std::printf("%s\n", made->folder.c_str());
+        return finish(**journal);
+    }
+    auto listing = standalone::find_backups(destination, host, {}, {});
+    if (!listing) return complain(listing.error());
+    if (listing->backups.empty()) return complain(Error(Errc::not_found, "no backup there"));
+    standalone::RestoreWish wish;
+    wish.database = arguments[5];
+    wish.filestore = arguments[6];
+    auto done = run_restore(standalone::order_for(listing->backups.front(), destination, wish), host, steps, {});
+    const int code = finish(**journal);
+    return done ? code : complain(done.error());
+}
+
+}  // namespace
+}  // namespace backstay
+
+int main(int argc, char** argv) {
+    const std::vector<std::string> arguments(argv, argv + argc);
+    if (arguments.size() < 9) {
+        std::fprintf(stderr, "see the head of jobs_tool.cpp\n");
+        return 2;
+    }
+    return backstay::run(arguments);
+}

@@ -1,0 +1,92 @@
+"""docs/restore-by-hand.md is no story: its commands are taken out of it and run, on backups that the agent's own code made, and
+what they restore is compared with the source."""
+
+import os
+import pathlib
+import re
+import subprocess
+
+import odoo_compare
+import odoo_data
+import pytest
+from conftest import new_folder
+from postgres import Postgres
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DOCUMENT = (ROOT / "docs" / "restore-by-hand.md").read_text()
+BIN = ROOT / "build" / os.environ.get("BACKSTAY_PRESET", "dev") / "bin"
+
+
+def blocks(word=""):
+    """The shell blocks of the document marked `sh word`, joined."""
+    return "\n".join(re.findall(rf"^```sh{' ' + word if word else ''}\n(.*?)^```$", DOCUMENT, re.M | re.S))
+
+
+def settings(**values):
+    """The document's own list of names, with this test's values."""
+    names = re.findall(r"^(\w+)=", blocks("setup"), re.M)
+    assert sorted(names) == sorted(values), "the document's names and the test's must be the same"
+    return "".join(f"{name}={value}\n" for name, value in values.items())
+
+
+def run(pg, script):
+    env = {**pg.env(), "PATH": f"{BIN}:{pg.bin}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-e", "-u", "-o", "pipefail", "-c", script], env=env, text=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.returncode, done.stdout
+
+
+@pytest.fixture(scope="module")
+def source():
+    folder = new_folder()
+    pg = Postgres(str(folder / "pg")).start()
+    odoo_data.Made("by hand").load(pg, "source", str(folder / "source"))
+    yield pg, folder
+    pg.forget()
+
+
+def back_up(pg, folder, destination, *options):
+    """A backup by the agent's own code; answers its folder."""
+    (folder / destination).mkdir()
+    done = subprocess.run([BIN / "jobs-tool", "backup", pg.socket, pg.port, pg.bin, "source", folder / "source",
+                           folder / destination, folder / "state", *options], text=True, stdout=subprocess.PIPE, check=True)
+    return folder / destination / done.stdout.strip()
+
+
+def restored(pg, folder, backup, name):
+    names = settings(BACKUP=backup, DATABASE=name, OWNER=odoo_data.OWNER, FILESTORE=folder / name, WORK=folder / f"work-{name}")
+    code, output = run(pg, names + blocks())
+    assert code == 0, output
+    return odoo_compare.compare(pg, "source", name, str(folder / "source"), str(folder / name), neutralized=False)
+
+
+def test_the_documents_commands_restore_everything(source):
+    pg, folder = source
+    result = restored(pg, folder, back_up(pg, folder, "plain"), "by_hand")
+    assert result.equal, result.wrong
+    code, output = run(pg, "DATABASE=by_hand\n" + blocks("copy"))
+    assert code == 0, output
+    uuid = "SELECT value FROM ir_config_parameter WHERE key = 'database.uuid'"
+    assert pg.psql("by_hand", uuid) != pg.psql("source", uuid)
+
+
+def test_the_documents_commands_restore_a_parallel_dump(source):
+    pg, folder = source
+    backup = back_up(pg, folder, "parallel", "--parallel")
+    assert (backup / "database.tar.zst").exists()
+    result = restored(pg, folder, backup, "by_hand_parallel")
+    assert result.equal, result.wrong
+
+
+def test_the_check_of_the_document_finds_one_changed_byte(source):
+    pg, folder = source
+    backup = back_up(pg, folder, "damaged")
+    archive = backup / "filestore.tar.zst"
+    content = bytearray(archive.read_bytes())
+    content[len(content) // 2] ^= 1
+    archive.write_bytes(content)
+    names = settings(BACKUP=backup, DATABASE="never", OWNER=odoo_data.OWNER, FILESTORE=folder / "never", WORK=folder / "work")
+    code, output = run(pg, names + blocks())
+    assert code == 1
+    assert "filestore.tar.zst: DAMAGED" in output
+    assert pg.psql("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'never'") == "0"
