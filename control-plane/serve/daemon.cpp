@@ -105,6 +105,13 @@ Result<> Daemon::start(const std::string& store_file) {
     add_all_routes(routes_, {box_, std::move(tokens), *live_, *health_});
     pipeline_ = std::make_unique<Pipeline>(Pipeline::Parts{routes_, *threads_, {gate_, box_}, clock_, metrics_},
                                            settings_.limits);
+    const auto gauge = [this](const char* name, const char* help, auto value) {
+        health_->add_gauge([=] { return Sample{name, help, {}, static_cast<double>(value())}; });
+    };
+    gauge("backstay_event_streams", "Event streams open now", [this] { return pipeline_->open_streams(); });
+    gauge("backstay_waiting_requests", "Long polls waiting now", [this] { return pipeline_->waiting_requests(); });
+    gauge("backstay_requests_in_flight", "Requests on database threads now", [this] { return pipeline_->in_flight(); });
+    gauge("backstay_http_connections", "Connections open now", [this] { return server_->open_connections(); });
     http::Server::Options options;
     options.limits.body_bytes = settings_.limits.body_bytes;
     options.limits.connections = settings_.limits.connections;
@@ -139,6 +146,7 @@ void Daemon::stop() {
     log::info("stopping", {{"connections", server_->open_connections()}});
     ::sd_notify(0, "STOPPING=1");
     health_->begin_stopping();
+    pipeline_->begin_stopping();
     live_->stop();
     server_->stop(kStopGraceMs, [this] { loop_->stop(); });
 }

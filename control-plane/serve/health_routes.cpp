@@ -67,6 +67,7 @@ void Health::answer_metrics(std::unique_ptr<http::Exchange> exchange) {
             }
         }
         return [this, number, samples = std::move(samples)] {
+            for (const auto& gauge : gauges_) metrics_.set_gauge(gauge());
             metrics_.replace_gauges(samples);
             http::Response response;
             response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");

@@ -16,6 +16,8 @@ public:
 
     void add_routes(api::RouteTable& routes);
     void add_collector(Collector collector) { collectors_.push_back(std::move(collector)); }
+    // Read on the loop thread at each scrape.
+    void add_gauge(std::function<Sample()> gauge) { gauges_.push_back(std::move(gauge)); }
     // From now on not ready: a load balancer sends nothing new.
     void begin_stopping() { stopping_ = true; }
 
@@ -27,6 +29,7 @@ private:
     Metrics& metrics_;
     const Clock& clock_;
     std::vector<Collector> collectors_;
+    std::vector<std::function<Sample()>> gauges_;
     std::map<std::uint64_t, std::unique_ptr<http::Exchange>> waiting_;
     std::uint64_t last_number_ = 0;
     bool stopping_ = false;

@@ -197,6 +197,8 @@ void Pipeline::finish(std::uint64_t number, Outcome outcome) {
     remember_caller(*pending, outcome);
     if (!outcome.answer) return refuse(std::move(pending), outcome.answer.error());
     if (const auto& handler = pending->route->loop) {
+        if (stopping_)
+            return refuse(std::move(pending), api::problem(503, "stopping", "the control plane is stopping"));
         return handler(std::move(outcome.call), watch(std::move(pending)));
     }
     for (const auto& task : outcome.call.after_commit) task();

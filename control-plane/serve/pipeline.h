@@ -49,10 +49,16 @@ public:
 
     void handle(std::unique_ptr<http::Exchange> exchange);
 
+    // From now on no event stream or long poll begins: they would keep the daemon from stopping.
+    void begin_stopping() { stopping_ = true; }
+
     // The error body that the server itself uses for what never becomes a request.
     static http::Response server_error(int status, std::string_view code, std::string_view message);
 
     std::int64_t open_streams() const { return open_streams_; }
+    // Long polls and streams that are not answered yet.
+    std::int64_t waiting_requests() const { return waiting_requests_; }
+    std::size_t in_flight() const { return pending_.size(); }
 
 private:
     class Watched;
@@ -91,6 +97,8 @@ private:
     std::unordered_map<std::string, std::int64_t> key_used_at_;  // API key → when its row was told
     std::unordered_map<std::string, std::int64_t> streams_;      // credential hash → open streams
     std::int64_t open_streams_ = 0;
+    std::int64_t waiting_requests_ = 0;
+    bool stopping_ = false;
 };
 
 }  // namespace backstay::serve

@@ -34,7 +34,15 @@ private:
 
 class Pipeline::Watched final : public http::Exchange {
 public:
-    Watched(Pipeline& pipeline, std::unique_ptr<Pending> pending) : pipeline_(pipeline), pending_(std::move(pending)) {}
+    Watched(Pipeline& pipeline, std::unique_ptr<Pending> pending)
+        : pipeline_(pipeline), pending_(std::move(pending)), counts_(pending_->route->access != api::Access::open) {
+        if (counts_) ++pipeline_.waiting_requests_;
+    }
+    ~Watched() override {
+        if (counts_) --pipeline_.waiting_requests_;
+    }
+    Watched(const Watched&) = delete;
+    Watched& operator=(const Watched&) = delete;
 
     const http::Request& request() const override { return pending_->exchange->request(); }
     void respond(http::Response response) override {
@@ -55,6 +63,7 @@ public:
 private:
     Pipeline& pipeline_;
     std::unique_ptr<Pending> pending_;
+    bool counts_;
 };
 
 std::unique_ptr<http::Exchange> Pipeline::watch(std::unique_ptr<Pending> pending) {
