@@ -214,7 +214,12 @@ void Connection::check_deadlines(std::int64_t now_ms) {
     }
     if (ended_ && state_ == State::busy) return settle();
     if (deadline_ms_ == 0 || now_ms < deadline_ms_) return;
-    if (state_ == State::closing && unsent() > 0) return;  // the answer is still being taken
+    if (reader_ == nullptr && unsent() > 0) {
+        // The last answer is still being taken: silence counts from its end.
+        const auto idle_ms = static_cast<std::int64_t>(core_->limits.idle_ms);
+        deadline_ms_ = now_ms + (state_ == State::closing ? kLingerMs : idle_ms);
+        return;
+    }
     if (state_ == State::reading && reader_ != nullptr) {
         return refuse({408, "request_timeout", "the request did not arrive in time"});
     }

@@ -96,6 +96,26 @@ TEST(ServerLimits, CutsAPeerThatTakesNothing) {
     EXPECT_TRUE(eventually([&] { return server.connections() == 0; }));
 }
 
+TEST(ServerLimits, KeepsAPeerThatTakesItsAnswerSlowly) {
+    const std::size_t size = 16 << 20;
+    TestServer server(
+        [](std::unique_ptr<Exchange> exchange) {
+            exchange->respond({200, {}, std::string(size, 'x')});
+        },
+        impatient());
+    for (const char* connection : {"keep-alive", "close"}) {
+        RawClient client(server.port());
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: " + std::string(connection) + "\r\n\r\n");
+        ASSERT_TRUE(client.take_until("\r\n\r\n"));
+        std::size_t taken = 0;
+        for (const std::int64_t until = steady_ms() + 3000; steady_ms() < until; taken += 100'000) {
+            ASSERT_TRUE(client.take(100'000)) << connection << " after " << taken;
+            std::this_thread::sleep_for(std::chrono::milliseconds(30));  // longer than any limit in all
+        }
+        EXPECT_TRUE(client.take(size - taken)) << connection;
+    }
+}
+
 TEST(ServerLimits, RefusesALongHeadALongTargetAndAFloodOfFields) {
     TestServer server(ok);
     const auto status_of = [&](const std::string& request) {

@@ -48,16 +48,46 @@ struct ServerTls : ::testing::Test {
     }
 };
 
-// Whether a client that speaks at most `version` gets through.
-bool shakes_hands(std::uint16_t port, int version) {
-    const RawClient transport(port);
-    const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
-    SSL_CTX_set_security_level(context.get(), 0);
-    SSL_CTX_set_min_proto_version(context.get(), TLS1_VERSION);
-    SSL_CTX_set_max_proto_version(context.get(), version);
-    const std::unique_ptr<SSL, decltype(&SSL_free)> session(SSL_new(context.get()), &SSL_free);
-    SSL_set_fd(session.get(), transport.socket());
-    return SSL_connect(session.get()) == 1;
+// A client by OpenSSL itself, that speaks at most one version and trusts everybody.
+class TlsClient {
+public:
+    TlsClient(std::uint16_t port, int version)
+        : transport_(port), context_(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free) {
+        SSL_CTX_set_security_level(context_.get(), 0);
+        SSL_CTX_set_min_proto_version(context_.get(), TLS1_VERSION);
+        SSL_CTX_set_max_proto_version(context_.get(), version);
+        session_.reset(SSL_new(context_.get()));
+        SSL_set_fd(session_.get(), transport_.socket());
+    }
+    bool shakes_hands() { return SSL_connect(session_.get()) == 1; }
+    void send(const std::string& text) { SSL_write(session_.get(), text.data(), static_cast<int>(text.size())); }
+    // Everything up to the end, and whether that was a goodbye and not a cut.
+    std::pair<std::string, bool> read_to_end() {
+        std::string all;
+        char piece[4096];
+        while (true) {
+            const int count = SSL_read(session_.get(), piece, sizeof(piece));
+            if (count <= 0) return {all, SSL_get_error(session_.get(), count) == SSL_ERROR_ZERO_RETURN};
+            all.append(piece, static_cast<std::size_t>(count));
+        }
+    }
+
+private:
+    RawClient transport_;
+    std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_;
+    std::unique_ptr<SSL, decltype(&SSL_free)> session_{nullptr, &SSL_free};
+};
+
+bool shakes_hands(std::uint16_t port, int version) { return TlsClient(port, version).shakes_hands(); }
+
+TEST_F(ServerTls, SaysGoodbyeAfterTheLastAnswer) {
+    TestServer server(echo, {}, &files);
+    TlsClient client(server.port(), TLS1_3_VERSION);
+    ASSERT_TRUE(client.shakes_hands());
+    client.send("GET /bye HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    const auto [answer, goodbye] = client.read_to_end();
+    EXPECT_TRUE(answer.ends_with("/bye")) << answer;
+    EXPECT_TRUE(goodbye) << "without it a reader cannot tell a whole answer from a cut one";
 }
 
 TEST_F(ServerTls, ServesOurOwnClientWhoTrustsIt) {
