@@ -33,6 +33,11 @@ Error refused(std::string_view why) { return Error(Errc::invalid, "object key " 
 
 }  // namespace
 
+Result<> Storage::remove_all(const std::vector<std::string>& keys) {
+    for (const std::string& key : keys) TRY(remove(key));
+    return {};
+}
+
 Result<> check_key(std::string_view key) {
     if (key.empty()) return refused("is empty");
     if (key.size() > 1024) return refused("is longer than 1024 bytes");

@@ -88,6 +88,7 @@ public:
     Result<ObjectInfo> stat(std::string_view key) override { return inner_->stat(key); }
     Result<ListPage> list(const ListQuery& query) override { return inner_->list(query); }
     Result<> remove(std::string_view key) override { return inner_->remove(key); }
+    Result<> remove_all(const std::vector<std::string>& keys) override { return inner_->remove_all(keys); }
     Result<std::uint64_t> sweep_leftovers(TimeMs older_than) override { return inner_->sweep_leftovers(older_than); }
     Result<std::optional<std::uint64_t>> free_bytes() override { return inner_->free_bytes(); }
     Result<std::optional<std::string>> presign_get(std::string_view key, std::uint32_t seconds,

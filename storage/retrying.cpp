@@ -45,6 +45,9 @@ public:
     Result<> remove(std::string_view key) override {
         return repeat([&] { return inner_->remove(key); });
     }
+    Result<> remove_all(const std::vector<std::string>& keys) override {
+        return repeat([&] { return inner_->remove_all(keys); });
+    }
     Result<std::uint64_t> sweep_leftovers(TimeMs older_than) override {
         return repeat([&] { return inner_->sweep_leftovers(older_than); });
     }

@@ -1,5 +1,6 @@
 // A decorator that repeats whole calls which failed for a passing reason and may safely be made again: stat, list,
-// remove, sweep, free_bytes, and get before its first byte. put is left to the driver: its source is read once.
+// remove, remove_all, sweep, free_bytes, and get before its first byte. put is left to the driver: its source is read
+// once.
 #pragma once
 
 #include <memory>

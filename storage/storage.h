@@ -66,6 +66,9 @@ public:
     virtual Result<ListPage> list(const ListQuery& query) = 0;
     // Absent is success. Locked against deletion: denied with reason remote_immutable.
     virtual Result<> remove(std::string_view key) = 0;
+    // Removes them all, in any order, with few calls where the store can. An error is of one that stays; others may
+    // have gone, and the call may be made again.
+    virtual Result<> remove_all(const std::vector<std::string>& keys);
     // Uncommitted leftovers of earlier puts that died (temporary files, multipart uploads) older than `older_than`.
     // Answers how many were removed.
     virtual Result<std::uint64_t> sweep_leftovers(TimeMs older_than) = 0;

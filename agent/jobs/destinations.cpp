@@ -33,10 +33,10 @@ Result<std::uint64_t> remove_folder_objects(Storage& storage, const std::string&
         ListQuery query;
         query.prefix = folder + "/";
         const ListPage page = TRY(storage.list(query));
-        for (const ObjectInfo& object : page.objects) {
-            TRY(storage.remove(object.key));
-            ++removed;
-        }
+        std::vector<std::string> keys;
+        for (const ObjectInfo& object : page.objects) keys.push_back(object.key);
+        TRY(storage.remove_all(keys));
+        removed += keys.size();
         if (page.objects.empty() || page.next.empty()) return removed;
     }
 }

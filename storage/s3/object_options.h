@@ -13,6 +13,7 @@ namespace backstay::s3 {
 struct Features {
     bool checksums = true;    // x-amz-checksum-sha256 (whoever does not know it mostly just ignores it)
     bool conditional = true;  // If-None-Match: the server itself refuses to replace an object
+    bool batches = true;      // DeleteObjects
 };
 
 inline constexpr std::string_view kLockUntil = "x-amz-object-lock-retain-until-date";

@@ -124,6 +124,12 @@ Error refusal(const http::ClientResponse& response) {
     return describe(response, root->text_of("Code"), root->text_of("Message"));
 }
 
+Error refusal(std::string_view code, std::string_view message) {
+    http::ClientResponse response;
+    response.status = 200;
+    return describe(response, code, message);
+}
+
 std::optional<Error> hidden_refusal(const http::ClientResponse& response) {
     const Result<XmlElement> root = parse_xml(response.body);
     if (!root || root->name != "Error") return std::nullopt;

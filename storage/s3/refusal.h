@@ -16,6 +16,9 @@ inline constexpr const char* kHttpStatus = "http_status";
 // For any status outside 2xx.
 Error refusal(const http::ClientResponse& response);
 
+// An error by S3's code and sentence alone, as lists of them have it.
+Error refusal(std::string_view code, std::string_view message);
+
 // For an <Error> document that came with status 200, as CompleteMultipartUpload may answer; nullopt: it is none.
 std::optional<Error> hidden_refusal(const http::ClientResponse& response);
 

@@ -7,6 +7,7 @@
 #include "common/crypto/digest.h"
 #include "common/domain/reasons.h"
 #include "storage/s3/dates.h"
+#include "storage/s3/deletion.h"
 #include "storage/s3/download.h"
 #include "storage/s3/listing.h"
 #include "storage/s3/object_options.h"
@@ -19,6 +20,7 @@ namespace backstay::s3 {
 
 namespace {
 
+constexpr std::size_t kMostKeys = 1000;  // of one DeleteObjects
 constexpr std::string_view kDefaultScratch = "/var/tmp";
 
 // Digests in the pieces in which the content was sent, and notes the first difference.
@@ -94,6 +96,7 @@ public:
         const std::string whole = TRY(whole_key(key));
         return erase(whole).context(fmt::format("remove '{}'", key));
     }
+    Result<> remove_all(const std::vector<std::string>& keys) override;
     Result<std::uint64_t> sweep_leftovers(TimeMs older_than) override {
         const auto old = [older_than](const UnfinishedUpload& upload) { return upload.initiated_at < older_than; };
         return abort_uploads(connection_, prefix_, old, false).context("sweep unfinished uploads");
@@ -184,6 +187,26 @@ Result<> S3Storage::erase(const std::string& key) {
     call.key = key;
     const auto erased = connection_.once(call);
     if (!erased && erased.error().code() != Errc::not_found) return erased.error();
+    return {};
+}
+
+Result<> S3Storage::remove_all(const std::vector<std::string>& keys) {
+    // Each one's lock is looked at before.
+    if (options_.lock_days > 0) return Storage::remove_all(keys);
+    for (std::size_t at = 0; at < keys.size();) {
+        const std::size_t count = std::min(kMostKeys, keys.size() - at);
+        std::vector<std::string> whole;
+        for (std::size_t i = at; i < at + count; ++i) whole.push_back(TRY(whole_key(keys[i])));
+        if (features_.batches && count > 1) {
+            Result<> removed = erase_batch(connection_, whole).context(fmt::format("remove {} objects", count));
+            features_.batches = removed || !is_unsupported(removed.error());
+            if (features_.batches) TRY(std::move(removed));
+        }
+        if (!features_.batches || count == 1) {
+            for (const std::string& key : whole) TRY(erase(key).context(fmt::format("remove '{}'", key)));
+        }
+        at += count;
+    }
     return {};
 }
 

@@ -34,12 +34,16 @@ template <class Attempt>
 Result<http::ClientResponse> with_features(Features& features, Attempt attempt) {
     Result<http::ClientResponse> first = attempt(features);
     if (first || !is_unsupported(first.error())) return first;
-    for (const Features less : {Features{false, true}, Features{true, false}, Features{false, false}}) {
+    for (const Features less :
+         {Features{false, true, false}, Features{true, false, false}, Features{false, false, false}}) {
         if ((less.checksums && !features.checksums) || (less.conditional && !features.conditional)) continue;
         if (less.checksums == features.checksums && less.conditional == features.conditional) continue;
         Result<http::ClientResponse> again = attempt(less);
         if (!again && is_unsupported(again.error())) continue;
-        if (again) features = less;
+        if (again) {
+            features.checksums = less.checksums;
+            features.conditional = less.conditional;
+        }
         return again;
     }
     return first;

@@ -148,6 +148,30 @@ TEST_F(S3Reads, CallsAreRepeatedWhateverTheyAre) {
     expect_nothing();
 }
 
+TEST_F(S3Reads, ManyAreRemovedOneByOneWhereTheServerKnowsNoBatches) {
+    const auto batch = [](const ProxiedRequest& request) { return request.target.ends_with("?delete="); };
+    for (const char* key : {"b", "c"}) ASSERT_TRUE(put(*direct_, 10, key));
+    Storage& storage = harmed(always(batch, Fault::status(501, "NotImplemented")));
+    ASSERT_TRUE(storage.remove_all({"object", "b"}));
+    ASSERT_TRUE(storage.remove_all({"c", "d"}));
+    EXPECT_EQ(proxy_->count(batch), 1) << "asked once, then remembered";
+    expect_nothing();
+}
+
+TEST_F(S3Reads, ABatchThatLeavesOneIsNoSuccess) {
+    const auto batch = [](const ProxiedRequest& request) { return request.target.ends_with("?delete="); };
+    const std::string some =
+        "<DeleteResult><Error><Key>b</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
+        "<Error><Key>gone</Key><Code>NoSuchKey</Code></Error></DeleteResult>";
+    auto removed = harmed(always(batch, {Kind::answer, Fault::raw(200, some), 0})).remove_all({"a", "b"});
+    ASSERT_FALSE(removed);
+    expect_error(removed.error(), Errc::denied, reason::kDestinationAuthFailed);
+    EXPECT_THAT(removed.error().message(), HasSubstr("'b'"));
+    removed = harmed(always(batch, {Kind::answer, Fault::raw(200, "<html/>"), 0})).remove_all({"a", "b"});
+    ASSERT_FALSE(removed);
+    expect_error(removed.error(), Errc::unavailable, reason::kDestinationUnreachable);
+}
+
 TEST_F(S3Reads, WrongKeysAreNamedAsSuch) {
     S3Config config = config_;
     config.secret_access_key = "wrong";

@@ -180,6 +180,22 @@ TEST_P(StorageContract, RemovesAndStaysQuietAboutTheAbsent) {
     EXPECT_EQ(get("a/b/c").value_or("-"), "after");
 }
 
+TEST_P(StorageContract, RemovesManyAtOnce) {
+    std::vector<std::string> doomed;
+    for (const char* key : {"a&b/<1>", "a b/c+d", "a%2Fb", "d\xC3\xA9", "plain", "never-was"}) doomed.push_back(key);
+    for (const std::string& key : doomed) {
+        if (key != "never-was") put_ok(key);
+    }
+    put_ok("kept");
+    const auto removed = storage_->remove_all(doomed);
+    ASSERT_TRUE(removed) << removed.error().message();
+    EXPECT_EQ(keys(), std::vector<std::string>{"kept"});
+    EXPECT_TRUE(storage_->remove_all({}));
+    EXPECT_TRUE(storage_->remove_all({"kept"}));
+    EXPECT_TRUE(keys().empty());
+    EXPECT_EQ(storage_->remove_all({"fine", "../bad"}).error().code(), Errc::invalid);
+}
+
 TEST_P(StorageContract, ListsInTheOrderOfWholeKeys) {
     const std::vector<std::string> sorted = {"a",  "b-c", "b/a",  "b/c/d", "b/d",
                                              "b0", "c/1", "c/10", "c/2",   "d\xC3\xA9"};

@@ -37,6 +37,10 @@ public:
         TRY(stumble());
         return inner_->remove(key);
     }
+    Result<> remove_all(const std::vector<std::string>& keys) override {
+        TRY(stumble());
+        return inner_->remove_all(keys);
+    }
     Result<std::uint64_t> sweep_leftovers(TimeMs older_than) override {
         TRY(stumble());
         return inner_->sweep_leftovers(older_than);
