@@ -42,6 +42,16 @@ Result<std::vector<store::DestinationRow>> holders(const Call& call, sqlite::Dat
     return out;
 }
 
+// Who does it: the agent that made the backup. When that one is gone for good, the one that has the environment now
+// reaches at least what is not local.
+Result<std::string> caring_agent(const Call& call, sqlite::Database& db, const BackupRow& backup) {
+    if (TRY(store::Agents(db).find(call.organization_id, backup.agent_id)) || !backup.environment_id) {
+        return backup.agent_id;
+    }
+    const auto environment = TRY(store::Environments(db).find(call.organization_id, *backup.environment_id));
+    return environment ? environment->agent_id : backup.agent_id;
+}
+
 operations::OperationRow new_operation(const Call& call, const BackupRow& backup, Kind kind) {
     operations::OperationRow operation;
     operation.id = new_ordered_uuid();
@@ -64,7 +74,7 @@ Result<> enqueue_deletion(const Call& call, sqlite::Database& db, const BackupRo
                           const std::vector<store::DestinationRow>& where, dispatch::Stir& stir) {
     dispatch::NewJob job;
     job.kind = "delete";
-    job.agent_id = backup.agent_id;
+    job.agent_id = TRY(caring_agent(call, db, backup));
     job.operation = new_operation(call, backup, Kind::deletion);
     DeleteOrder order;
     order.deletion_id = job.operation.id;
@@ -95,6 +105,8 @@ Result<http::Response> remove(Call& call, sqlite::Transaction& transaction, live
     if (deleting) return message_answer(202, "the backup is being deleted");
     TRY(refuse_while_used(db, backup));
     backup = TRY(find_backup(call, db, call.param("backupId")));
+    // Made inside another job: the safety copy of a restore that still runs.
+    if (backup.status == "running") return conflict("backup_running", "the backup is still being made");
     TRY(find_folder(db, backup));
     const auto where = TRY(holders(call, db, backup.id, false));
     backup.status = "deleting";
@@ -161,7 +173,7 @@ Result<http::Response> verify(Call& call, sqlite::Transaction& transaction, live
     }
     dispatch::NewJob job;
     job.kind = "verify";
-    job.agent_id = backup.agent_id;
+    job.agent_id = TRY(caring_agent(call, db, backup));
     job.operation = new_operation(call, backup, Kind::verification);
     job.operation.plan = plan_verification(request.drill);
     VerifyOrder order;
@@ -217,7 +229,7 @@ Result<http::Response> copy(Call& call, sqlite::Transaction& transaction, live::
     if (order.to.empty()) return conflict("nothing_to_copy", "these destinations hold the backup already");
     dispatch::NewJob job;
     job.kind = "copy";
-    job.agent_id = backup.agent_id;
+    job.agent_id = TRY(caring_agent(call, db, backup));
     job.operation = new_operation(call, backup, Kind::copy);
     order.copy_id = job.operation.id;
     order.backup_id = backup.id;

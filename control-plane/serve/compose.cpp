@@ -36,6 +36,7 @@ Result<> order_destination_test(live::Live& live, api::Call& call, sqlite::Trans
 
 void add_all_routes(api::RouteTable& routes, const RouteParts& parts) {
     live::Live& live = parts.live;
+    parts.health.add_collector(collect_operations);
     parts.health.add_routes(routes);
     agent_api::add_agent_routes(routes, live.polls(), [&live](const dispatch::Stir& stir) { live.stir(stir); });
     api::add_backup_routes(routes, live);

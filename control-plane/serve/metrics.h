@@ -45,4 +45,7 @@ private:
 // What the registry holds: organizations, environments, agents alive and silent.
 Result<std::vector<Sample>> collect_registry(sqlite::Database& db, TimeMs now);
 
+// What was ordered: jobs by kind and state, backups by status, and when each environment was last backed up.
+Result<std::vector<Sample>> collect_operations(sqlite::Database& db, TimeMs now);
+
 }  // namespace backstay::serve

@@ -5,6 +5,7 @@ import time
 import uuid
 
 import pytest
+import requests
 from fake_agent import FakeAgent, Refusal, stamp
 
 
@@ -178,3 +179,11 @@ def test_nonsense_is_refused_by_name(plane, message, body):
     with pytest.raises(Refusal) as caught:
         plane.agent.call(message, body)
     assert caught.value.status == 400 and caught.value.body["error"] == "validation_error"
+
+
+def test_metrics_tell_of_jobs_and_backups(plane):
+    backup = plane.order()
+    text = requests.get(f"{plane.url}/metrics", timeout=10).text
+    assert 'backstay_jobs{kind="backup",state="queued"} 1' in text
+    assert 'backstay_backups{status="pending"} 1' in text and f'environment="{plane.production}"' in text
+    plane.owner.post(f"/backups/{backup}/cancel")

@@ -59,6 +59,22 @@ def test_into_another_environment_neutralizes_and_renames(plane, backup):
     assert "neutralize" in [step["name"] for step in steps]
 
 
+def test_the_safety_copy_of_a_running_restore_is_left_alone(plane, backup):
+    answer = restore(plane, backup)
+    assignment = plane.agent.take(kind="restore")
+    safety = assignment["order"]["safetyBackup"]
+    plane.agent.testify_backup(assignment, {**safety, "environment": assignment["order"]["target"]}, safety["backupId"],
+                               until="remote_upload")
+    assert plane.owner.get(f"/backups/{safety['backupId']}")["status"] == "running"
+    refused(lambda: plane.owner.delete(f"/backups/{safety['backupId']}"), 409, "backup_running")
+    refused(lambda: plane.owner.post(f"/backups/{safety['backupId']}/cancel"), 409, "backup_in_use")
+    plane.owner.post(f"/operations/restore/{answer['restoreLogId']}/cancel")
+    plane.agent.finish(assignment, "cancelled", safety["backupId"])
+    plane.agent.finish(assignment, "cancelled")
+    assert plane.owner.get(f"/restores/{answer['restoreLogId']}")["status"] == "cancelled"
+    assert plane.owner.get(f"/backups/{safety['backupId']}")["status"] == "cancelled"
+
+
 def test_without_a_proof_it_is_amber(plane, backup):
     answer = restore(plane, backup, targetType="other", targetEnvironmentId=plane.staging, createSafetyBackup=False)
     plane.agent.do_restore(plane.agent.take(kind="restore"), without_proof=("filestore:reconciled",))
