@@ -13,36 +13,34 @@ public:
     Result<> write(ByteSpan bytes) override {
         digest_.update(bytes);
         stored_.bytes += bytes.size();
-        gathered_.insert(gathered_.end(), bytes.begin(), bytes.end());
+        gathered_.append(bytes);
         return gathered_.size() < kPushBytes ? Result<>() : push();
     }
     Result<> finish() override { return push(); }
     // A whole chunk, without gathering.
-    Result<> pass(std::vector<std::byte> chunk) {
-        digest_.update(chunk);
+    Result<> pass(Buffer chunk) {
+        digest_.update(chunk.bytes());
         stored_.bytes += chunk.size();
         return to_.push(std::move(chunk));
     }
 
 private:
     static constexpr std::size_t kPushBytes = 1 << 20;
-    Result<> push() {
-        std::vector<std::byte> chunk;
-        chunk.swap(gathered_);
-        return to_.push(std::move(chunk));
-    }
+    Result<> push() { return to_.push(std::move(gathered_)); }
 
     Digest& digest_;
     StoredBytes& stored_;
     FanOut& to_;
-    std::vector<std::byte> gathered_;
+    Buffer gathered_;
 };
 
-ArtifactStream::ArtifactStream(CompressionPool& pool, FanOut& to, const StreamKey* key, Priority priority)
+ArtifactStream::ArtifactStream(CompressionPool& pool, std::int32_t level, FanOut& to, const StreamKey* key,
+                               Priority priority)
     : pool_(pool),
       to_(to),
       key_(key),
       most_blocks_(pool.threads() + 2),
+      level_(level),
       last_(std::make_unique<Ending>(digest_, stored_, to)) {
     if (key_ != nullptr) seal_ = std::make_unique<EncryptingSink>(*key_, *last_);
     emitter_ = std::thread([this, priority]() noexcept {
@@ -67,15 +65,15 @@ Result<MutableByteSpan> ArtifactStream::room() {
             current_ = std::move(spare_.back());
             spare_.pop_back();
         }
-        current_->plain_bytes = 0;
+        current_->plain.clear();
     }
-    return MutableByteSpan(current_->plain).subspan(current_->plain_bytes);
+    return current_->plain.room();
 }
 
 Result<> ArtifactStream::took(std::size_t bytes) {
     plain_bytes_ += bytes;
-    current_->plain_bytes += bytes;
-    return current_->plain_bytes == current_->plain.size() ? submit_current() : Result<>();
+    current_->plain.resize(current_->plain.size() + bytes);
+    return current_->plain.room().empty() ? submit_current() : Result<>();
 }
 
 Result<> ArtifactStream::write(ByteSpan bytes) {
@@ -92,6 +90,10 @@ Result<> ArtifactStream::write(ByteSpan bytes) {
 Result<> ArtifactStream::submit_current() {
     const std::lock_guard lock(mutex_);
     if (error_) return *error_;
+    current_->level = level_.level();
+    const std::int32_t other = current_->level == level_.ordered() ? LevelChoice::kFast : level_.ordered();
+    current_->other_level = level_.try_both() ? other : 0;
+    level_.used();
     pool_.submit(*current_);
     in_work_.push_back(std::move(current_));
     changed_.notify_all();
@@ -110,6 +112,11 @@ void ArtifactStream::emit_all() {
         pool_.wait(block);
         Result<> emitted = wanted ? emit(block) : Result<>();
         lock.lock();
+        if (block.other_level != 0 && !block.error) {
+            const bool fast_first = block.level == LevelChoice::kFast;
+            level_.tried(fast_first ? block.level_bytes : block.other_bytes,
+                         fast_first ? block.other_bytes : block.level_bytes);
+        }
         spare_.push_back(std::move(in_work_.front()));
         in_work_.pop_front();
         if (!emitted && !error_) error_ = std::move(emitted).error();
@@ -119,7 +126,11 @@ void ArtifactStream::emit_all() {
 
 Result<> ArtifactStream::emit(CompressionBlock& block) {
     if (block.error) return *block.error;
-    if (seal_) return seal_->write(block.packed);
+    if (seal_) {
+        const Result<> sealed = seal_->write(block.packed.bytes());
+        pool_.give_room(std::move(block.packed));
+        return sealed;
+    }
     return static_cast<Ending&>(*last_).pass(std::move(block.packed));
 }
 

@@ -29,8 +29,8 @@ struct StoredBytes {
 
 class ArtifactStream final : public Sink {
 public:
-    // `pool`, `to` and `key` (null: not encrypted) outlive it.
-    ArtifactStream(CompressionPool& pool, FanOut& to, const StreamKey* key, Priority priority);
+    // `pool`, `to` and `key` (null: not encrypted) outlive it. `level` is zstd's.
+    ArtifactStream(CompressionPool& pool, std::int32_t level, FanOut& to, const StreamKey* key, Priority priority);
     // Not finished: readers of the fan-out get an error, never a quiet end.
     ~ArtifactStream() override;
 
@@ -56,6 +56,7 @@ private:
     FanOut& to_;
     const StreamKey* key_;
     const std::size_t most_blocks_;
+    LevelChoice level_;  // under the mutex
     std::unique_ptr<CompressionBlock> current_;
     std::uint64_t plain_bytes_ = 0;
 

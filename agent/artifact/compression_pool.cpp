@@ -9,24 +9,34 @@
 namespace backstay {
 namespace {
 
+constexpr std::size_t kRoomsKept = 8;
+constexpr double kForgetting = 0.8;
+
 struct FreeContext {
     void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
 };
 
-std::optional<Error> compress(ZSTD_CCtx* context, CompressionBlock& block, std::vector<std::byte>& room) {
-    const std::size_t size = ZSTD_compress2(context, room.data(), room.size(), block.plain.data(), block.plain_bytes);
+Result<> compress_at(ZSTD_CCtx* context, std::int32_t level, ByteSpan plain, Buffer& into) {
+    ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, std::clamp(level, 1, 19));
+    const std::size_t size = ZSTD_compress2(context, into.data(), into.capacity(), plain.data(), plain.size());
     if (ZSTD_isError(size) != 0) return Error(Errc::io, fmt::format("zstd: {}", ZSTD_getErrorName(size)));
-    block.packed.assign(room.begin(), room.begin() + static_cast<std::ptrdiff_t>(size));
-    return std::nullopt;
+    into.resize(size);
+    return {};
 }
 
 }  // namespace
 
-CompressionPool::CompressionPool(std::int32_t threads, std::int32_t level, Priority priority) {
+void LevelChoice::tried(std::size_t fast_bytes, std::size_t ordered_bytes) {
+    fast_bytes_ = fast_bytes_ * kForgetting + static_cast<double>(fast_bytes);
+    ordered_bytes_ = ordered_bytes_ * kForgetting + static_cast<double>(ordered_bytes);
+    fast_ = fast_bytes_ <= ordered_bytes_;
+}
+
+CompressionPool::CompressionPool(std::int32_t threads, Priority priority) {
     for (std::int32_t i = 0; i < std::clamp(threads, 1, 64); ++i) {
-        threads_.emplace_back([this, level, priority]() noexcept {
+        threads_.emplace_back([this, priority]() noexcept {
             lower_priority(priority);
-            work(level);
+            work();
         });
     }
 }
@@ -54,13 +64,44 @@ void CompressionPool::wait(CompressionBlock& block) {
     done_.wait(lock, [&] { return block.done; });
 }
 
-void CompressionPool::work(std::int32_t level) {
+Buffer CompressionPool::take_room() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!rooms_.empty()) {
+            Buffer room = std::move(rooms_.back());
+            rooms_.pop_back();
+            return room;
+        }
+    }
+    return Buffer(ZSTD_compressBound(kCompressionBlockBytes));
+}
+
+void CompressionPool::give_room(Buffer room) {
+    if (room.capacity() < ZSTD_compressBound(kCompressionBlockBytes)) return;  // not one of ours
+    const std::lock_guard lock(mutex_);
+    if (rooms_.size() < kRoomsKept) rooms_.push_back(std::move(room));
+}
+
+std::optional<Error> CompressionPool::compress(ZSTD_CCtx* context, CompressionBlock& block) {
+    block.packed = take_room();
+    Result<> done = compress_at(context, block.level, block.plain.bytes(), block.packed);
+    if (!done) return std::move(done).error();
+    block.level_bytes = block.packed.size();
+    if (block.other_level == 0) return std::nullopt;
+    Buffer other = take_room();
+    done = compress_at(context, block.other_level, block.plain.bytes(), other);
+    if (!done) return std::move(done).error();
+    block.other_bytes = other.size();
+    if (other.size() < block.packed.size()) std::swap(block.packed, other);
+    give_room(std::move(other));
+    return std::nullopt;
+}
+
+void CompressionPool::work() {
     const std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
     if (!context) std::abort();
     // The frame's checksum lets `zstd -t` find damage without us.
-    ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, std::clamp(level, 1, 19));
     ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
-    std::vector<std::byte> room(ZSTD_compressBound(kCompressionBlockBytes));
     std::unique_lock lock(mutex_);
     while (true) {
         work_.wait(lock, [&] { return ending_ || !queue_.empty(); });
@@ -68,7 +109,7 @@ void CompressionPool::work(std::int32_t level) {
         CompressionBlock& block = *queue_.front();
         queue_.pop_front();
         lock.unlock();
-        std::optional<Error> error = compress(context.get(), block, room);
+        std::optional<Error> error = compress(context.get(), block);
         lock.lock();
         block.error = std::move(error);
         block.done = true;

@@ -10,8 +10,9 @@
 
 namespace backstay {
 
-FanOut::FanOut(std::size_t readers, std::size_t buffer_bytes, std::int64_t patience_ms)
-    : buffer_bytes_(buffer_bytes), patience_ms_(patience_ms), readers_(readers) {
+FanOut::FanOut(std::size_t readers, std::size_t buffer_bytes, std::int64_t patience_ms,
+               std::function<void(Buffer)> on_read)
+    : buffer_bytes_(buffer_bytes), patience_ms_(patience_ms), on_read_(std::move(on_read)), readers_(readers) {
     for (Reader& reader : readers_) reader.moved_at_ms = steady_ms();
 }
 
@@ -19,7 +20,7 @@ bool FanOut::any_reader() const {
     return std::any_of(readers_.begin(), readers_.end(), [](const Reader& reader) { return !reader.gone; });
 }
 
-Result<> FanOut::push(std::vector<std::byte> chunk) {
+Result<> FanOut::push(Buffer chunk) {
     if (chunk.empty()) return {};
     std::unique_lock lock(mutex_);
     while (any_reader() && held_bytes_ >= buffer_bytes_) {
@@ -57,6 +58,7 @@ void FanOut::drop_read_chunks() {
     }
     for (; first_chunk_ < needed; ++first_chunk_) {
         held_bytes_ -= chunks_.front().size();
+        if (on_read_) on_read_(std::move(chunks_.front()));
         chunks_.pop_front();
     }
 }
@@ -88,10 +90,10 @@ Result<std::size_t> FanOut::read(std::size_t number, MutableByteSpan buffer) {
     if (closed_ && error_) return *error_;
     if (reader.chunk == first_chunk_ + chunks_.size()) return std::size_t{0};
     // The chunk stays until every reader has passed it, so it may be copied without the lock.
-    const std::vector<std::byte>& chunk = chunks_[static_cast<std::size_t>(reader.chunk - first_chunk_)];
+    const Buffer& chunk = chunks_[static_cast<std::size_t>(reader.chunk - first_chunk_)];
     const std::size_t position = reader.position;
     const std::size_t count = std::min(buffer.size(), chunk.size() - position);
-    const std::byte* from = chunk.data() + position;
+    const std::byte* from = chunk.bytes().data() + position;
     lock.unlock();
     std::memcpy(buffer.data(), from, count);
     lock.lock();

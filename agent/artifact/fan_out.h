@@ -5,10 +5,12 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <vector>
 
+#include "agent/artifact/buffer.h"
 #include "common/bytes.h"
 #include "common/result.h"
 
@@ -17,10 +19,12 @@ namespace backstay {
 class FanOut {
 public:
     // A reader that took nothing for `patience_ms` while the buffer was full and others had taken all is dropped.
-    FanOut(std::size_t readers, std::size_t buffer_bytes, std::int64_t patience_ms);
+    // `on_read` gets each chunk back when all have read it; called under the lock, so it must be quick.
+    FanOut(std::size_t readers, std::size_t buffer_bytes, std::int64_t patience_ms,
+           std::function<void(Buffer)> on_read = {});
 
     // Writer: blocks while the buffer is full. `unavailable` once no reader is left.
-    Result<> push(std::vector<std::byte> chunk);
+    Result<> push(Buffer chunk);
     // Every reader has left, so that a push was refused.
     bool deserted();
     // Writer: no push follows; readers then see the end, or the error instead of it.
@@ -45,10 +49,11 @@ private:
 
     const std::size_t buffer_bytes_;
     const std::int64_t patience_ms_;
+    const std::function<void(Buffer)> on_read_;
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<Reader> readers_;
-    std::deque<std::vector<std::byte>> chunks_;
+    std::deque<Buffer> chunks_;
     std::uint64_t first_chunk_ = 0;  // number of chunks_.front()
     std::size_t held_bytes_ = 0;
     bool closed_ = false;

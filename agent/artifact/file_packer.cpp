@@ -36,7 +36,7 @@ struct Piece {
 struct Batch {
     std::vector<Piece> pieces;
     std::uint64_t guessed_bytes = 0;
-    std::vector<std::byte> bytes;
+    Buffer bytes;
     bool taken = false;
     bool ready = false;
 };
@@ -124,6 +124,10 @@ private:
         if (error_) return *error_;
         batches_.push_back(std::move(filling_));
         filling_ = Batch{};
+        if (!spare_.empty()) {
+            filling_.bytes = std::move(spare_.back());
+            spare_.pop_back();
+        }
         changed_.notify_all();
         return {};
     }
@@ -156,7 +160,7 @@ private:
     }
 
     Result<> read_batch(Batch& batch, Digest& sha1) {
-        batch.bytes.reserve(static_cast<std::size_t>(std::min(batch.guessed_bytes, 2 * kBatchBytes)));
+        batch.bytes.reserve(static_cast<std::size_t>(2 * kBatchBytes));
         for (Piece& piece : batch.pieces) {
             if (options_.stop.stop_requested()) return Error(Errc::cancelled, "stopped");
             // Guesses may have been wrong: what no longer fits is left to the writer.
@@ -208,6 +212,9 @@ private:
             lock.unlock();
             TRY(write_batch(batch));
             lock.lock();
+            // Memory that was used is used again: fresh pages cost more than the copying.
+            batch.bytes.clear();
+            spare_.push_back(std::move(batch.bytes));
             batches_.pop_front();
             changed_.notify_all();
         }
@@ -221,7 +228,7 @@ private:
                 TRY(stream_piece(piece));
             } else if (piece.fate == FileFate::packed || piece.fate == FileFate::damaged) {
                 TRY(tar_.add({piece.file.name, piece.bytes, piece.modified_at},
-                             ByteSpan(batch.bytes).subspan(piece.begin, piece.bytes)));
+                             batch.bytes.bytes().subspan(piece.begin, piece.bytes)));
                 ++packed_.files;
                 packed_.bytes += piece.bytes;
             }
@@ -288,6 +295,7 @@ private:
 
     std::mutex mutex_;
     std::condition_variable changed_;
+    std::vector<Buffer> spare_;  // at most as many as batches were in work
     std::deque<Batch> batches_;  // stable addresses: only the ends change
     bool complete_ = false;
     bool abandoned_ = false;

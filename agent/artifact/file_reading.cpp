@@ -36,7 +36,7 @@ Result<OpenedFile> open_below(int root, const std::string& name) {
     return file;
 }
 
-Result<std::string> read_whole(const OpenedFile& file, std::vector<std::byte>& into, Digest& sha1) {
+Result<std::string> read_whole(const OpenedFile& file, Buffer& into, Digest& sha1) {
     const std::size_t begin = into.size();
     into.resize(begin + static_cast<std::size_t>(file.size_bytes));
     std::size_t done = begin;
@@ -52,7 +52,7 @@ Result<std::string> read_whole(const OpenedFile& file, std::vector<std::byte>& i
         done += static_cast<std::size_t>(count);
     }
     into.resize(done);
-    sha1.update(ByteSpan(into).subspan(begin));
+    sha1.update(into.bytes().subspan(begin));
     return sha1.hex();
 }
 

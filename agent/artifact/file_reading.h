@@ -3,8 +3,8 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
+#include "agent/artifact/buffer.h"
 #include "common/bytes.h"
 #include "common/crypto/digest.h"
 #include "common/process/spawn.h"
@@ -25,7 +25,7 @@ struct OpenedFile {
 Result<OpenedFile> open_below(int root, const std::string& name);
 
 // Appends the file's content, and answers its SHA-1. A file that shrinks or grows meanwhile gives what it had.
-Result<std::string> read_whole(const OpenedFile& file, std::vector<std::byte>& into, Digest& sha1);
+Result<std::string> read_whole(const OpenedFile& file, Buffer& into, Digest& sha1);
 
 // Error → missing or unreadable.
 FileFate fate_of(const Error& error);

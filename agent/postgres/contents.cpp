@@ -24,7 +24,7 @@ SELECT count(*) FILTER (WHERE c.relkind IN ('r', 'p')), count(*) FILTER (WHERE c
                      AND d.objid = coalesce((SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = c.oid), c.oid)))";
 
 constexpr std::string_view kTables = R"(
-SELECT n.nspname || '.' || c.relname, quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+SELECT n.nspname || '.' || c.relname, quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.oid
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'
    AND NOT EXISTS (SELECT FROM pg_depend d
@@ -55,13 +55,28 @@ void compare_number(std::vector<std::string>& out, std::string_view what, std::i
 
 }  // namespace
 
-Result<ManifestContents> count_contents(pq::Connection& connection) {
+Result<ManifestContents> count_objects(pq::Connection& connection) {
     ManifestContents contents;
     const pq::Rows objects = TRY(connection.query(kObjects));
     contents.tables = TRY(objects.integer(0, 0));
     contents.indexes = TRY(objects.integer(0, 1));
     contents.sequences = TRY(objects.integer(0, 2));
     contents.constraints = TRY(objects.integer(0, 3));
+    return contents;
+}
+
+Result<std::map<std::int64_t, std::string>> counted_tables(pq::Connection& connection) {
+    const pq::Rows rows = TRY(connection.query(kTables));
+    std::map<std::int64_t, std::string> tables;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const std::int64_t oid = TRY(rows.integer(i, 2));
+        tables.emplace(oid, rows.text(i, 0));
+    }
+    return tables;
+}
+
+Result<ManifestContents> count_contents(pq::Connection& connection) {
+    ManifestContents contents = TRY(count_objects(connection));
     TRY(count_rows(connection, contents));
     return contents;
 }

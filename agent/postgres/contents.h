@@ -3,6 +3,7 @@
 // dumped, or on a database that nobody writes to.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,12 @@
 #include "common/pq/connection.h"
 
 namespace backstay {
+
+// tables, indexes, constraints, sequences; row_counts stays empty.
+Result<ManifestContents> count_objects(pq::Connection& connection);
+
+// The tables whose rows are counted, by OID: "schema.table".
+Result<std::map<std::int64_t, std::string>> counted_tables(pq::Connection& connection);
 
 // tables, indexes, constraints, sequences and the exact rows of each table; the modules are left to agent/odoo.
 Result<ManifestContents> count_contents(pq::Connection& connection);

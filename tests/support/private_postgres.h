@@ -42,7 +42,7 @@ class PrivatePostgres {
 public:
     PrivatePostgres() {
         // Below /tmp whatever TMPDIR says: a socket's path has 107 bytes at most.
-        script_ = std::filesystem::path(__FILE__).parent_path().parent_path() / "infra" / "pg.sh";
+        script_ = find_script();
         std::filesystem::permissions(folder_.path(), std::filesystem::perms(0755));
         std::istringstream lines(shell(call("up")));
         for (std::string line; std::getline(lines, line);) {
@@ -106,6 +106,17 @@ public:
     void start() { shell(call("start")); }
 
 private:
+    // Where this file was compiled says little once a compiler cache has made paths relative; the build folder lies in
+    // the project.
+    static std::filesystem::path find_script() {
+        const std::filesystem::path beside = std::filesystem::path(__FILE__).parent_path().parent_path();
+        if (beside.is_absolute()) return beside / "infra" / "pg.sh";
+        std::filesystem::path folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+        while (folder.has_relative_path() && !std::filesystem::exists(folder / "tests" / "infra" / "pg.sh")) {
+            folder = folder.parent_path();
+        }
+        return folder / "tests" / "infra" / "pg.sh";
+    }
     std::string call(const std::string& word) const {
         return "BASE=" + folder_.path() + "/pg " + script_.string() + " " + word;
     }

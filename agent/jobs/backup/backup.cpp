@@ -1,4 +1,4 @@
-// A backup in its steps (design.md 5). Database and filestore are made side by side; everything else follows.
+// A backup in its steps (design.md 5). Database, filestore and configuration are made side by side; the rest follows.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -38,7 +38,7 @@ std::vector<ManifestArtifact> artifacts_of(const Stored& stored) {
     return artifacts;
 }
 
-// Two parts side by side: the first that fails stops the other, whose end is then explained by the first.
+// Parts side by side: the first that fails stops the other, whose end is then explained by the first.
 class Together {
 public:
     explicit Together(const std::stop_token& job_stop)
@@ -111,9 +111,8 @@ private:
     // The backup in ten lines.
     Result<> steps() {
         TRY(steps_.run(step::kPreflight, [&] { return prepare(); }));
-        TRY(make_both());
+        TRY(make_artifacts());
         if (prepared_.full) TRY(steps_.run(step::kFilestoreReconcile, [&] { return compare_files(); }));
-        TRY(steps_.run(step::kConfigCapture, [&] { return capture(); }));
         TRY(steps_.run(step::kArtifactChecksums, [&] { return checksums(); }));
         TRY(steps_.run(step::kManifestWrite, [&] { return compose_manifest(); }));
         TRY(steps_.run(step::kLocalVerify, [&] { return verify_locally(); }));
@@ -137,7 +136,7 @@ private:
 
     // Database first, files after: a file that comes later is surplus, a missing one is damage. Both begin from the
     // same snapshot, so they may run at once; it is closed as soon as neither needs it.
-    Result<> make_both() {
+    Result<> make_artifacts() {
         Together together(steps_.stop_token());
         std::promise<void> listed;
         std::thread files;
@@ -158,6 +157,7 @@ private:
             lower_priority(shipping_->priority());
             make_database(together);
         });
+        capture(together);
         database.join();
         listed.get_future().wait();
         prepared_.snapshot.reset();
@@ -191,9 +191,13 @@ private:
         return *stored_.reconciled;
     }
 
-    Result<ExtrasStored> capture() {
-        stored_.extras = TRY(store_extras(prepared_, *shipping_, steps_.stop_token()));
-        return stored_.extras;
+    // Small, and needs neither of the two.
+    void capture(Together& together) {
+        auto stored = steps_.run(step::kConfigCapture, [&] {
+            return together.guard(step::kConfigCapture, store_extras(prepared_, *shipping_, together.stop()));
+        });
+        if (stored) stored_.extras = std::move(*stored);
+        if (!stored) static_cast<void>(together.guard(step::kConfigCapture, std::move(stored)));
     }
 
     Result<Testimony> checksums() {

@@ -45,7 +45,9 @@ public:
     Result<> write(ByteSpan bytes) override {
         digest_.update(bytes);
         bytes_ += bytes.size();
-        return to_.push({bytes.begin(), bytes.end()});
+        Buffer chunk(bytes.size());
+        chunk.append(bytes);
+        return to_.push(std::move(chunk));
     }
     void close(const ManifestArtifact& artifact, Result<> fetched) {
         if (fetched && (bytes_ != artifact.bytes || digest_.hex() != artifact.sha256)) {

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstring>
+#include <map>
 #include <set>
 
 #include "agent/artifact/tar_writer.h"
@@ -54,11 +56,19 @@ Result<> write_all(int fd, ByteSpan bytes) {
     return {};
 }
 
-// Entries are the lines that do not begin with ';'. Answers the dump ids of table data too.
+// Entries are the lines that do not begin with ';': "4021; 0 16402 TABLE DATA public sale_order odoo".
 struct Listing {
     std::int64_t entries = 0;
-    std::set<std::string> table_data;
+    std::map<std::string, std::int64_t> table_data;  // dump id → the table's OID
 };
+
+std::int64_t oid_of(std::string_view line) {
+    std::int64_t oid = 0;
+    const std::size_t first = line.find(' ');
+    const std::size_t second = line.find(' ', first + 1);
+    if (second != std::string_view::npos) std::from_chars(line.data() + second + 1, line.data() + line.size(), oid);
+    return oid;
+}
 
 Result<Listing> read_listing(const std::string& text) {
     Listing listing;
@@ -69,7 +79,7 @@ Result<Listing> read_listing(const std::string& text) {
         if (line.empty() || line.front() == ';') continue;
         ++listing.entries;
         if (line.find(" TABLE DATA ") != std::string_view::npos) {
-            listing.table_data.emplace(line.substr(0, line.find(';')));
+            listing.table_data.emplace(line.substr(0, line.find(';')), oid_of(line));
         }
     }
     if (listing.entries == 0) {
@@ -100,8 +110,35 @@ Result<> stream_custom(const Parts& parts, ArtifactStream& to, Listing& listing)
     return {};
 }
 
-Result<> pack_file(const Parts& parts, TarWriter& tar, const std::string& path, const std::string& name,
-                   std::vector<std::byte>& buffer) {
+// The rows in a file of COPY text: each is one line, because line ends inside values are escaped.
+class RowCounter {
+public:
+    void take(ByteSpan bytes) {
+        for (const std::byte* at = bytes.data(); at != bytes.data() + bytes.size();) {
+            const auto left = static_cast<std::size_t>(bytes.data() + bytes.size() - at);
+            const void* found = std::memchr(at, '\n', left);
+            if (found == nullptr) break;
+            ++lines_;
+            at = static_cast<const std::byte*>(found) + 1;
+        }
+        tail_.append(as_text(bytes.last(std::min(bytes.size(), kEnd.size()))));
+        if (tail_.size() > kEnd.size()) tail_.erase(0, tail_.size() - kEnd.size());
+    }
+    // nullopt: this does not end as pg_dump ends table data.
+    std::optional<std::int64_t> rows() const {
+        if (tail_ != kEnd) return std::nullopt;
+        return lines_ - 3;
+    }
+
+private:
+    static constexpr std::string_view kEnd = "\\.\n\n\n";
+    std::int64_t lines_ = 0;
+    std::string tail_;
+};
+
+Result<std::optional<std::int64_t>> pack_file(const Parts& parts, TarWriter& tar, const std::string& path,
+                                              const std::string& name, std::vector<std::byte>& buffer) {
+    RowCounter rows;
     const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat about {};
     if (!file.open() || ::fstat(file.get(), &about) != 0) return Error::from_errno(errno, "open " + path);
@@ -113,14 +150,17 @@ Result<> pack_file(const Parts& parts, TarWriter& tar, const std::string& path, 
         if (count < 0) return Error::from_errno(errno, "read " + path);
         if (count == 0) return Error(Errc::io, path + " shrank while it was read").with_reason(reason::kDbDumpFailed);
         const auto bytes = static_cast<std::size_t>(count);
+        rows.take(ByteSpan(buffer).first(bytes));
         TRY(tar.data(ByteSpan(buffer).first(bytes)));
         TRY(passed(parts, bytes));
         left -= bytes;
     }
-    return {};
+    return rows.rows();
 }
 
-Result<> stream_parallel(const Parts& parts, ArtifactStream& to, Listing& listing) {
+using FileRows = std::map<std::string, std::int64_t>;  // dump id → rows
+
+Result<> stream_parallel(const Parts& parts, ArtifactStream& to, Listing& listing, FileRows& file_rows) {
     const Prepared& prepared = parts.prepared;
     const TempDir folder = TRY(TempDir::create(prepared.scratch->path(), "dump-"));
     const auto dump =
@@ -132,14 +172,15 @@ Result<> stream_parallel(const Parts& parts, ArtifactStream& to, Listing& listin
         const std::optional<std::string> name = TRY(dump->next(prepared.scratch_free_bytes / 2));
         if (!name) break;
         const std::string path = fmt::format("{}/{}", folder.path(), *name);
-        TRY(pack_file(parts, *tar, path, *name, buffer));
+        const std::optional<std::int64_t> rows = TRY(pack_file(parts, *tar, path, *name, buffer));
+        if (rows && name->ends_with(".dat")) file_rows.emplace(name->substr(0, name->size() - 4), *rows);
         if (*name == "toc.dat") {
             listing = TRY(read_listing(TRY(postgres::list_archive(prepared.pg_restore, folder.path(), parts.stop))));
         }
         if (::unlink(path.c_str()) != 0) return Error::from_errno(errno, "remove " + path);
         packed.insert(*name);
     }
-    for (const std::string& id : listing.table_data) {
+    for (const auto& [id, oid] : listing.table_data) {
         if (packed.contains(id + ".dat")) continue;
         return Error(Errc::corrupted, fmt::format("the dump lacks the rows of entry {}", id))
             .with_reason(reason::kStructureInvalid);
@@ -157,9 +198,14 @@ Result<DatabaseStored> store_one_way(const Parts& parts, Shipping& shipping, boo
     const ArtifactPlan plan{std::string(artifact::kDatabase),
                             layout::artifact_file(artifact::kDatabase, parallel, prepared.key.has_value()),
                             prepared.facts.size_bytes};
+    FileRows file_rows;
     out.artifact = TRY(shipping.store(plan, [&](ArtifactStream& stream) {
-        return parallel ? stream_parallel(parts, stream, listing) : stream_custom(parts, stream, listing);
+        return parallel ? stream_parallel(parts, stream, listing, file_rows) : stream_custom(parts, stream, listing);
     }));
+    for (const auto& [id, oid] : listing.table_data) {
+        const auto found = file_rows.find(id);
+        if (found != file_rows.end()) out.rows_by_oid.emplace(oid, found->second);
+    }
     out.dump_format = parallel ? "directory" : "custom";
     out.toc_entries = listing.entries;
     out.table_data_entries = static_cast<std::int64_t>(listing.table_data.size());
@@ -167,13 +213,14 @@ Result<DatabaseStored> store_one_way(const Parts& parts, Shipping& shipping, boo
     return out;
 }
 
-// Counts while pg_dump dumps, on the connection that exported the snapshot.
+// Counts while pg_dump dumps: the rows too when they are not counted in the dump itself. On a connection of its own,
+// because a statement that fails would end the snapshot for everybody.
 class Counting {
 public:
-    Counting(pq::Connection& connection, Priority priority)
-        : thread_([this, &connection, priority]() noexcept {
+    Counting(const postgres::Snapshot& snapshot, Priority priority, bool with_rows)
+        : thread_([this, &snapshot, priority, with_rows]() noexcept {
               lower_priority(priority);
-              result_ = count_contents(connection);
+              result_ = count(snapshot, with_rows);
           }) {}
     ~Counting() { join(); }
     Result<ManifestContents> take() {
@@ -182,12 +229,29 @@ public:
     }
 
 private:
+    static Result<ManifestContents> count(const postgres::Snapshot& snapshot, bool with_rows) {
+        pq::Connection connection = TRY(snapshot.join());
+        return with_rows ? count_contents(connection) : count_objects(connection);
+    }
     void join() {
         if (thread_.joinable()) thread_.join();
     }
     std::optional<Result<ManifestContents>> result_;
     std::thread thread_;
 };
+
+// Rows as the dump holds them, by table; a table whose file could not be counted makes the server count all.
+Result<> name_rows(pq::Connection& connection, DatabaseStored& stored) {
+    for (const auto& [oid, table] : TRY(counted_tables(connection))) {
+        const auto rows = stored.rows_by_oid.find(oid);
+        if (rows == stored.rows_by_oid.end()) {
+            stored.contents = TRY(count_contents(connection).reason(reason::kDbDumpFailed));
+            return {};
+        }
+        stored.contents.row_counts.emplace(table, rows->second);
+    }
+    return {};
+}
 
 }  // namespace
 
@@ -212,7 +276,8 @@ Result<DatabaseStored> store_database(Prepared& prepared, Shipping& shipping, Th
                                       ProgressMeter& progress, std::stop_token stop) {
     const Parts parts{prepared, throttle, progress, std::move(stop), shipping.priority()};
     progress.set_total(step::kDbDump, prepared.facts.size_bytes);
-    Counting counting(prepared.snapshot->connection(), parts.priority);
+    pq::Connection& connection = prepared.snapshot->connection();
+    Counting counting(*prepared.snapshot, parts.priority, !prepared.parallel_dump);
     Result<DatabaseStored> stored = store_one_way(parts, shipping, prepared.parallel_dump);
     if (!stored && prepared.parallel_dump && postgres::is_worker_lock_failure(stored.error())) {
         log::info("parallel dump met a lock, one stream instead", {{"database", prepared.database}});
@@ -223,8 +288,9 @@ Result<DatabaseStored> store_database(Prepared& prepared, Shipping& shipping, Th
     if (!stored) return stored;
     if (!contents) return std::move(contents).error();
     stored->contents = std::move(*contents);
+    if (stored->contents.row_counts.empty()) TRY(name_rows(connection, *stored));
     if (prepared.instance) stored->contents.modules_in_transition = prepared.instance->modules_in_transition;
-    stored->end_lsn = TRY(postgres::current_lsn(prepared.snapshot->connection()));
+    stored->end_lsn = TRY(postgres::current_lsn(connection));
     progress.set_total(step::kDbDump, stored->artifact.uncompressed_bytes);
     return stored;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <stop_token>
 #include <string>
 
@@ -18,7 +19,8 @@ struct DatabaseStored {
     std::string dump_format;  // "custom", "directory"
     std::int64_t toc_entries = 0;
     std::int64_t table_data_entries = 0;
-    ManifestContents contents;  // counted in the same snapshot
+    std::map<std::int64_t, std::int64_t> rows_by_oid;  // counted in the dump itself, where its way allows that
+    ManifestContents contents;                         // counted in the same snapshot
     std::string end_lsn;
     std::string pg_dump_version;
 };

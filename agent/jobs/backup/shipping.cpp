@@ -47,8 +47,10 @@ public:
     Transfer(Shipping& shipping, ArtifactPlan plan)
         : shipping_(shipping),
           plan_(std::move(plan)),
-          fan_out_(shipping.places_.size(), kFanOutBytes, kPatienceMs),
-          stream_(std::make_unique<ArtifactStream>(shipping.pool_, fan_out_, shipping.key_, shipping.priority_)) {}
+          fan_out_(shipping.places_.size(), kFanOutBytes, kPatienceMs,
+                   [&pool = shipping.pool_](Buffer room) { pool.give_room(std::move(room)); }),
+          stream_(std::make_unique<ArtifactStream>(shipping.pool_, shipping.level_, fan_out_, shipping.key_,
+                                                   shipping.priority_)) {}
 
     ~Transfer() { wait(); }
 
@@ -152,7 +154,8 @@ Shipping::Shipping(std::vector<std::unique_ptr<Place>>& places, std::string fold
       key_(key),
       steps_(steps),
       priority_{limits.nice, limits.idle_io},
-      pool_(limits.compression_threads, limits.zstd_level, priority_) {}
+      level_(limits.zstd_level),
+      pool_(limits.compression_threads, priority_) {}
 
 Shipping::~Shipping() { wait(); }
 

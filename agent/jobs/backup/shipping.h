@@ -60,6 +60,7 @@ private:
     const StreamKey* key_;
     Steps& steps_;
     Priority priority_;
+    std::int32_t level_;
     CompressionPool pool_;
     std::mutex mutex_;
     std::vector<std::unique_ptr<Transfer>> transfers_;

@@ -88,6 +88,10 @@ TEST_F(BackupTest, AParallelDumpRestoresInParallel) {
     ASSERT_TRUE(outcome) << outcome.error().message();
     EXPECT_EQ(verdict().status, "green") << ::testing::PrintToString(verdict().why_not_green);
     EXPECT_EQ(verdict().artifact_paths.at("db"), "database.tar.zst");
+    EXPECT_EQ(outcome->manifest.contents.row_counts.at("public.sale_order"), 3000);
+    EXPECT_EQ(outcome->manifest.contents.row_counts.at("public.empty_one"), 0);
+    EXPECT_EQ(outcome->manifest.contents.row_counts.size(), 5U);
+    EXPECT_GT(outcome->manifest.contents.indexes, 0);
     const std::string dump = folder_.path() + "/dump";
     std::filesystem::create_directories(dump);
     server_->run("zstd -dcq " + stored("one", "database.tar.zst") + " | tar -x -C " + dump);
