@@ -182,7 +182,11 @@ Result<std::vector<OperationEvidence>> EvidenceRepository::of_job(const std::str
 
 Result<std::vector<std::string>> EvidenceRepository::noted_operations(const std::string& key) {
     std::vector<std::string> ids;
-    auto rows = TRY(database_.query("SELECT operation_id FROM notes WHERE key = $1 ORDER BY operation_id", {key}));
+    auto rows = TRY(database_.query(
+        "SELECT DISTINCT n.operation_id FROM notes n JOIN operations o ON o.operation_id = n.operation_id "
+        "JOIN jobs j ON j.job_id = o.job_id WHERE (n.key = $1 OR $1 = '') AND j.state NOT IN ('queued', 'running') "
+        "ORDER BY n.operation_id",
+        {key}));
     while (TRY(rows.step())) ids.push_back(rows.text(0));
     return ids;
 }

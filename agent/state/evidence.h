@@ -40,7 +40,7 @@ public:
     // The job's own operation first.
     Result<std::vector<OperationEvidence>> of_job(const std::string& job_id);
 
-    // Operations that carry a note of that key.
+    // Operations that carry a note of that key; "" asks for any note. Only of jobs that are over.
     Result<std::vector<std::string>> noted_operations(const std::string& key);
 
 private:

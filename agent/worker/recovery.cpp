@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "agent/jobs/jobs.h"
 #include "agent/state/evidence.h"
 #include "agent/state/jobs.h"
@@ -13,6 +15,7 @@ namespace {
 
 // Marks an operation whose leftovers are not swept yet.
 constexpr std::string_view kDueNote = "agent.sweep_due";
+constexpr TimeMs kAgainMs = 300'000;
 
 // True when it is clean now.
 Result<bool> sweep(EvidenceRepository& evidence, const OperationEvidence& operation, const Settings& settings,
@@ -74,6 +77,31 @@ Result<bool> sweep_due(sqlite::Database& database, const Settings& settings) {
         if (operation) clean = TRY(sweep(evidence, *operation, settings, done)) && clean;
     }
     return clean;
+}
+
+Result<std::optional<TimeMs>> drop_expired_pairs(sqlite::Database& database, const Settings& settings) {
+    EvidenceRepository evidence(database);
+    const AgentConfig config = settings.config();
+    const TimeMs now = settings.clock().now_ms();
+    std::optional<TimeMs> next;
+    for (const std::string& id : TRY(evidence.noted_operations(""))) {
+        const auto operation = TRY(evidence.of(id));
+        const auto until = operation ? previous_kept_until(operation->notes) : std::nullopt;
+        if (!until) continue;
+        TimeMs due = *until;
+        if (due <= now) {
+            const auto dropped = drop_previous(operation->notes, settings.host(config));
+            if (dropped) {
+                log::info("previous pair dropped", {{"operation", id}});
+                for (const auto& [key, value] : operation->notes) TRY(evidence.note(id, key, ""));
+                continue;
+            }
+            log::warning("previous pair not dropped", {{"operation", id}, {"error", dropped.error().message()}});
+            due = now + kAgainMs;
+        }
+        next = next ? std::min(*next, due) : due;
+    }
+    return next;
 }
 
 }  // namespace backstay

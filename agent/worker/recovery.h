@@ -16,4 +16,8 @@ Result<> settle_after_crash(sqlite::Database& database, const Settings& settings
 // Tries again what is still due. True when nothing is left.
 Result<bool> sweep_due(sqlite::Database& database, const Settings& settings);
 
+// Drops the pairs that restores kept for the way back, when their time has come, and forgets them. Answers when the
+// next one is due; a pair that could not be dropped now is due again in five minutes.
+Result<std::optional<TimeMs>> drop_expired_pairs(sqlite::Database& database, const Settings& settings);
+
 }  // namespace backstay

@@ -18,6 +18,7 @@ constexpr std::size_t kQueueMax = 64;
 constexpr std::int32_t kQuickMax = 4;
 constexpr auto kTick = std::chrono::milliseconds(500);
 constexpr std::int64_t kSweepAgainMs = 300'000;
+constexpr std::int64_t kChoresAtLeastMs = 3'600'000;
 constexpr std::size_t kJobsKept = 2000;
 
 }  // namespace
@@ -41,7 +42,7 @@ void Worker::stop(std::int64_t grace_ms) {
         std::unique_lock lock(mutex_);
         stopping_ = true;
         if (!started_) return;
-        wake_.wait_for(lock, std::chrono::milliseconds(grace_ms), [&] { return running_.empty(); });
+        wake_.wait_for(lock, std::chrono::milliseconds(grace_ms), [&] { return running_.empty() || hurry_; });
         for (const auto& running : running_) {
             auto none = StopCause::none;
             running->cause.compare_exchange_strong(none, StopCause::shut_down);
@@ -52,6 +53,14 @@ void Worker::stop(std::int64_t grace_ms) {
     }
     wake_.notify_all();
     if (supervisor_.joinable()) supervisor_.join();
+}
+
+void Worker::hurry() {
+    {
+        const std::lock_guard lock(mutex_);
+        hurry_ = true;
+    }
+    wake_.notify_all();
 }
 
 Result<> Worker::submit(sqlite::Database& database, JobRequest request) {
@@ -216,13 +225,20 @@ void Worker::recover(sqlite::Database& database, const std::vector<JobRow>& left
     if (const auto pruned = JobRepository(database).prune(kJobsKept); !pruned) {
         log::warning("old jobs not removed", {{"error", pruned.error().message()}});
     }
-    retry_sweep(database);
+    do_chores(database);
 }
 
-void Worker::retry_sweep(sqlite::Database& database) {
+// Leftovers that could not be swept, and pairs that restores keep until their time comes.
+void Worker::do_chores(sqlite::Database& database) {
+    next_chore_ms_.reset();
     const auto clean = sweep_due(database, settings_);
-    sweep_due_ = !clean || !*clean;
-    next_sweep_ms_ = steady_ms() + kSweepAgainMs;
+    if (!clean || !*clean) next_chore_ms_ = steady_ms() + kSweepAgainMs;
+    const auto due = drop_expired_pairs(database, settings_);
+    if (!due) log::warning("kept pairs not looked after", {{"error", due.error().message()}});
+    if (!due || !*due) return;
+    // Never more than an hour ahead: the wall clock may be set meanwhile.
+    const std::int64_t wait = std::clamp<std::int64_t>(**due - settings_.clock().now_ms(), 0, kChoresAtLeastMs);
+    next_chore_ms_ = std::min(next_chore_ms_.value_or(INT64_MAX), steady_ms() + wait);
 }
 
 void Worker::supervise(const std::vector<JobRow>& left) {
@@ -236,11 +252,13 @@ void Worker::supervise(const std::vector<JobRow>& left) {
     ready_ = true;
     poked_ = true;
     while (true) {
-        if (running_.empty() && !sweep_due_) {
-            wake_.wait(lock, [&] { return poked_; });
+        if (!running_.empty()) {
+            wake_.wait_for(lock, kTick, [&] { return poked_; });
+        } else if (next_chore_ms_) {
+            const std::int64_t wait = std::max<std::int64_t>(*next_chore_ms_ - steady_ms(), 0);
+            wake_.wait_for(lock, std::chrono::milliseconds(wait), [&] { return poked_; });
         } else {
-            wake_.wait_for(lock, running_.empty() ? std::chrono::milliseconds(kSweepAgainMs) : kTick,
-                           [&] { return poked_; });
+            wake_.wait(lock, [&] { return poked_; });
         }
         poked_ = false;
         Jobs over = take_over_locked();
@@ -256,9 +274,11 @@ void Worker::supervise(const std::vector<JobRow>& left) {
         wake_.notify_all();
         for (const auto& [request, cause] : waiting) end_waiting(*database, request, cause);
         board_.tick();
+        // A restore that is over may keep a pair from now on.
+        const bool chores = !over.empty() || (next_chore_ms_ && steady_ms() >= *next_chore_ms_);
         join_all(std::move(over));
         if (finished) return;
-        if (sweep_due_ && steady_ms() >= next_sweep_ms_) retry_sweep(*database);
+        if (chores) do_chores(*database);
         lock.lock();
     }
 }

@@ -41,6 +41,8 @@ public:
     Result<> start(sqlite::Database& database);
     // Takes no new job, lets running ones finish for `grace_ms`, then stops them: they end as interrupted. Blocks.
     void stop(std::int64_t grace_ms);
+    // Ends the grace of a stop() that waits. Any thread.
+    void hurry();
 
     // Stores the row in the caller's database and queues the job. conflict: known already (an offer repeated);
     // exhausted: the queue is full; unavailable: stopping.
@@ -66,7 +68,7 @@ private:
 
     void supervise(const std::vector<JobRow>& left);
     void recover(sqlite::Database& database, const std::vector<JobRow>& left);
-    void retry_sweep(sqlite::Database& database);
+    void do_chores(sqlite::Database& database);
     void start_ready_locked();
     bool may_start_locked(const JobRequest& request) const;
     void enforce_deadlines_locked();
@@ -87,10 +89,11 @@ private:
     bool started_ = false;
     bool ready_ = false;  // recovery is done
     bool stopping_ = false;
+    bool hurry_ = false;
     bool quit_ = false;
     bool poked_ = false;
-    bool sweep_due_ = false;
-    std::int64_t next_sweep_ms_ = 0;
+    // The supervisor's own: when it must look after leftovers again (steady); nothing: not by itself.
+    std::optional<std::int64_t> next_chore_ms_;
     std::thread supervisor_;
 };
 

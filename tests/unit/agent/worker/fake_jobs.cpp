@@ -18,6 +18,8 @@ void FakeJobs::reset() {
     most_at_once = 0;
     sweeps = 0;
     sweep_fails = false;
+    keep_until = INT64_MAX;
+    drops = 0;
 }
 
 void FakeJobs::hold(const std::string& database) {
@@ -120,6 +122,16 @@ Result<std::vector<std::string>> sweep_after_crash(const Facts& notes, const Job
     std::vector<std::string> done;
     for (const auto& [key, value] : notes) done.push_back(key);
     return done;
+}
+
+std::optional<TimeMs> previous_kept_until(const Facts& notes) {
+    if (!notes.contains("restore.swap")) return std::nullopt;
+    return FakeJobs::instance().keep_until.load();
+}
+
+Result<> drop_previous(const Facts&, const JobHost&) {
+    ++FakeJobs::instance().drops;
+    return {};
 }
 
 Result<> undo_restore(const std::string&, const Facts& notes, const JobHost&, Steps&) {

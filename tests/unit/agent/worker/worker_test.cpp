@@ -137,6 +137,24 @@ TEST_F(AgentWorker, RunsTheSafetyBackupAsAnOperationOfItsOwn) {
     EXPECT_EQ(wait_for_end(submit(request(undo))).state, JobState::failed);
 }
 
+TEST_F(AgentWorker, DropsThePreviousPairWhenItsTimeHasCome) {
+    start();
+    RestoreOrder order;
+    order.restore_id = new_uuid();
+    order.target.database = "shop";
+    wait_for_end(submit(request(order)));
+    EvidenceRepository evidence(*database_);
+    EXPECT_EQ(FakeJobs::instance().drops, 0);
+    EXPECT_EQ(evidence.noted_operations("restore.swap")->size(), 1U);
+    worker_->stop(0);
+    FakeJobs::instance().keep_until = 5;  // long ago
+    restart();
+    start();
+    wait_for_end(submit(request(backup("other"))));
+    EXPECT_EQ(FakeJobs::instance().drops, 1);
+    EXPECT_TRUE(evidence.noted_operations("")->empty());
+}
+
 TEST_F(AgentWorker, TellsWhyAJobFailed) {
     FakeJobs::instance().fail_with(
         Error(Errc::unavailable, "no server").with_reason(reason::kDbUnreachable).with_fact("reverted", "true"));
