@@ -1,0 +1,206 @@
+// What goes over the agent's socket: the published language of /v1, for `backstay` and for scripts with curl. JSON in
+// camelCase; requests refuse members that they do not know.
+#pragma once
+
+#include <boost/describe.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/domain/verdict.h"
+#include "common/json/json.h"
+
+namespace backstay::local_api {
+
+// Every answer but 2xx.
+struct ErrorBody {
+    std::string code;  // the word of an Errc: "not_found"
+    std::string message;
+    std::string reason;  // a reason code, or empty
+    std::string hint;
+};
+BOOST_DESCRIBE_STRUCT(ErrorBody, (), (code, message, reason, hint))
+
+// POST /v1/backups
+struct BackupRequest {
+    std::string database;
+    std::optional<std::string> cluster;
+    std::optional<std::string> type;     // full (default), db
+    std::optional<std::string> trigger;  // manual (default), pre_deploy, pre_upgrade …
+    std::optional<std::string> label;
+    std::optional<std::vector<std::string>> destinations;  // ids; absent: all of the configuration
+};
+BOOST_DESCRIBE_STRUCT(BackupRequest, (), (database, cluster, type, trigger, label, destinations))
+
+// POST /v1/restores
+struct RestoreRequest {
+    std::string backup;                   // id, or its beginning
+    std::optional<std::string> database;  // absent: the one that was backed up
+    std::optional<std::string> cluster;
+    std::optional<std::string> filestore;  // of the target; absent: found
+    std::optional<std::string> scope;      // all (default), db, filestore
+    std::optional<bool> neutralize;        // absent: only into another database
+    std::optional<bool> new_uuid;          // absent: only into another database
+    std::optional<bool> safety_backup;     // absent: yes
+    std::optional<std::int64_t> keep_previous_ms;
+};
+BOOST_DESCRIBE_STRUCT(RestoreRequest, (),
+                      (backup, database, cluster, filestore, scope, neutralize, new_uuid, safety_backup,
+                       keep_previous_ms))
+
+// POST /v1/verifications
+struct VerifyRequest {
+    std::string backup;
+    std::optional<bool> drill;
+};
+BOOST_DESCRIBE_STRUCT(VerifyRequest, (), (backup, drill))
+
+// POST /v1/copies: to every configured destination that lacks it, or to those named.
+struct CopyRequest {
+    std::string backup;
+    std::optional<std::vector<std::string>> destinations;
+};
+BOOST_DESCRIBE_STRUCT(CopyRequest, (), (backup, destinations))
+
+// POST /v1/undos
+struct UndoRequest {
+    std::string restore;  // the job's id, the restore's id, or the beginning of the job's
+};
+BOOST_DESCRIBE_STRUCT(UndoRequest, (), (restore))
+
+// 202 of the above, and of DELETE /v1/backups/{id}.
+struct Accepted {
+    std::string job_id;
+    std::string operation_id;
+};
+BOOST_DESCRIBE_STRUCT(Accepted, (), (job_id, operation_id))
+
+struct JobView {
+    std::string job_id;
+    std::string kind;
+    std::string origin;
+    std::string requested_by;
+    std::string operation_id;
+    std::string cluster;
+    std::string database;
+    std::string state;   // queued, running, succeeded, failed, cancelled, interrupted, rejected
+    std::string status;  // the operation's, by its evidence: pending, running, completed, partial, failed …
+    Timestamp created_at;
+    std::optional<Timestamp> started_at;
+    std::optional<Timestamp> ended_at;
+    std::string reason;
+    std::string error_message;
+    std::uint64_t size_bytes = 0;
+    std::optional<std::string> folder;
+    std::optional<Progress> progress;
+};
+BOOST_DESCRIBE_STRUCT(JobView, (),
+                      (job_id, kind, origin, requested_by, operation_id, cluster, database, state, status, created_at,
+                       started_at, ended_at, reason, error_message, size_bytes, folder, progress))
+
+// GET /v1/jobs
+struct JobList {
+    std::vector<JobView> jobs;
+};
+BOOST_DESCRIBE_STRUCT(JobList, (), (jobs))
+
+struct OperationView {
+    std::string operation_id;
+    std::vector<StepRecord> steps;
+    std::vector<CopyRecord> copies;
+    RecoveryEvidence recovery_evidence;
+};
+BOOST_DESCRIBE_STRUCT(OperationView, (), (operation_id, steps, copies, recovery_evidence))
+
+// GET /v1/jobs/{id}; its own operation first, then those inside it.
+struct JobDetail {
+    JobView job;
+    json::Object order;  // without secrets
+    std::vector<std::string> notes;
+    std::vector<OperationView> operations;
+};
+BOOST_DESCRIBE_STRUCT(JobDetail, (), (job, order, notes, operations))
+
+struct BackupView {
+    std::string backup_id;
+    Timestamp created_at;
+    Timestamp completed_at;
+    std::string cluster;
+    std::string database;
+    std::string scope;
+    std::string trigger;
+    std::optional<std::string> label;
+    std::string origin;
+    std::string status;
+    std::string folder;
+    std::uint64_t size_bytes = 0;
+    std::vector<std::string> destination_ids;
+};
+BOOST_DESCRIBE_STRUCT(BackupView, (),
+                      (backup_id, created_at, completed_at, cluster, database, scope, trigger, label, origin, status,
+                       folder, size_bytes, destination_ids))
+
+// GET /v1/backups
+struct BackupList {
+    std::vector<BackupView> backups;
+};
+BOOST_DESCRIBE_STRUCT(BackupList, (), (backups))
+
+// GET /v1/limits answers all of them; PUT /v1/limits changes those that are there, until the next start or reload.
+struct LimitsView {
+    std::optional<std::uint64_t> rate_bytes_per_sec;
+    std::optional<std::int32_t> concurrent_jobs;
+    std::optional<std::int32_t> zstd_level;
+    std::optional<std::int32_t> compression_threads;
+    std::optional<std::int32_t> dump_jobs;
+    std::optional<std::uint64_t> parallel_dump_bytes;
+    std::optional<std::int32_t> restore_jobs;
+    std::optional<std::int32_t> nice;
+    std::optional<bool> idle_io;
+};
+BOOST_DESCRIBE_STRUCT(LimitsView, (),
+                      (rate_bytes_per_sec, concurrent_jobs, zstd_level, compression_threads, dump_jobs,
+                       parallel_dump_bytes, restore_jobs, nice, idle_io))
+
+struct ControlPlaneView {
+    std::string url;
+    bool enrolled = false;
+    bool connected = false;
+    std::optional<Timestamp> last_contact_at;
+    std::string last_error;
+    std::int64_t unsent_reports = 0;
+};
+BOOST_DESCRIBE_STRUCT(ControlPlaneView, (), (url, enrolled, connected, last_contact_at, last_error, unsent_reports))
+
+// GET /v1/status
+struct StatusAnswer {
+    std::string version;
+    std::string agent_id;
+    std::int64_t pid = 0;
+    Timestamp started_at;
+    ControlPlaneView control_plane;
+    std::vector<std::string> destinations;
+    std::vector<JobView> active;           // queued and running
+    std::vector<BackupView> last_backups;  // the newest of each database
+};
+BOOST_DESCRIBE_STRUCT(StatusAnswer, (),
+                      (version, agent_id, pid, started_at, control_plane, destinations, active, last_backups))
+
+// GET /v1/check
+struct CheckLine {
+    std::string subject;  // "database shop", "destination disk"
+    std::string name;     // "pg_dump"
+    std::string result;   // ok, warning, failed
+    std::string message;
+    std::string hint;
+};
+BOOST_DESCRIBE_STRUCT(CheckLine, (), (subject, name, result, message, hint))
+
+struct CheckAnswer {
+    std::vector<CheckLine> checks;
+};
+BOOST_DESCRIBE_STRUCT(CheckAnswer, (), (checks))
+
+}  // namespace backstay::local_api

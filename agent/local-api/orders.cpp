@@ -1,0 +1,242 @@
+#include "agent/local-api/orders.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "agent/state/backups.h"
+#include "agent/state/jobs.h"
+#include "common/domain/layout.h"
+#include "common/domain/reasons.h"
+#include "common/ids.h"
+
+namespace backstay::local_api {
+namespace {
+
+constexpr std::int64_t kKeepPreviousMaxMs = 90LL * 24 * 3'600'000;
+
+Result<std::string> pick_cluster(const AgentConfig& config, const std::optional<std::string>& named,
+                                 const std::string& database) {
+    if (named) {
+        const bool known = std::any_of(config.clusters.begin(), config.clusters.end(),
+                                       [&](const ClusterConfig& cluster) { return cluster.name == *named; });
+        if (!known) return Error(Errc::invalid, fmt::format("there is no cluster \"{}\"", *named));
+        return *named;
+    }
+    if (config.clusters.size() == 1) return config.clusters.front().name;
+    for (const OdooConfig& odoo : config.odoo) {
+        if (odoo.database == database) return odoo.cluster;
+    }
+    return Error(Errc::invalid, "there are several clusters: say which one");
+}
+
+Result<EnvironmentOrder> environment(const Maker& maker, const std::string& database,
+                                     const std::optional<std::string>& cluster) {
+    // PostgreSQL's own limit; a slash would lead astray in folder names.
+    if (database.empty() || database.size() > 63 ||
+        database.find_first_of(std::string_view("/\0", 2)) != std::string::npos) {
+        return Error(Errc::invalid, "database: must be 1 to 63 bytes without a slash");
+    }
+    EnvironmentOrder order;
+    order.organization_id = layout::kLocal;
+    order.project_id = maker.agent_id;
+    order.environment_id = database;
+    order.name = database;
+    order.type = "production";
+    order.cluster = TRY(pick_cluster(maker.config, cluster, database));
+    order.database = database;
+    return order;
+}
+
+const DestinationOrder* find(const AgentConfig& config, const std::string& id) {
+    for (const DestinationOrder& destination : config.destinations) {
+        if (destination.id == id) return &destination;
+    }
+    return nullptr;
+}
+
+Result<std::vector<DestinationOrder>> pick_destinations(const AgentConfig& config,
+                                                        const std::optional<std::vector<std::string>>& ids) {
+    std::vector<DestinationOrder> picked;
+    if (!ids || ids->empty()) picked = config.destinations;
+    if (ids) {
+        for (const std::string& id : *ids) {
+            const DestinationOrder* found = find(config, id);
+            if (found == nullptr) {
+                return Error(Errc::invalid, fmt::format("there is no destination \"{}\"", id))
+                    .with_hint("`backstay status` names those of the configuration");
+            }
+            picked.push_back(*found);
+        }
+    }
+    if (picked.empty()) {
+        return Error(Errc::invalid, "no destination is configured")
+            .with_reason(reason::kNoDestination)
+            .with_hint("add a [[destination]] to the agent's configuration");
+    }
+    return picked;
+}
+
+// Where a backup of the catalogue can be read from.
+Result<std::vector<DestinationOrder>> holders(const AgentConfig& config, const BackupRow& backup) {
+    std::vector<DestinationOrder> found;
+    for (const std::string& id : backup.destination_ids) {
+        if (const DestinationOrder* destination = find(config, id)) found.push_back(*destination);
+    }
+    if (found.empty()) {
+        return Error(Errc::not_found, fmt::format("no configured destination holds backup {}", backup.backup_id))
+            .with_reason(reason::kNoDestination)
+            .with_hint("it lies in a destination that only the control plane knows; restore it from there");
+    }
+    return found;
+}
+
+Result<> one_of(std::string_view name, const std::string& value, std::initializer_list<std::string_view> allowed) {
+    if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return {};
+    std::string list;
+    for (const std::string_view item : allowed) list += fmt::format("{}{}", list.empty() ? "" : ", ", item);
+    return Error(Errc::invalid, fmt::format("{}: must be one of {}", name, list));
+}
+
+BackupOrder backup_of(const Maker& maker, EnvironmentOrder environment, std::string scope, std::string trigger,
+                      std::vector<DestinationOrder> destinations) {
+    BackupOrder order;
+    order.backup_id = new_uuid();
+    order.scope = std::move(scope);
+    order.trigger = std::move(trigger);
+    order.created_at = {maker.clock.now_ms()};
+    order.environment = std::move(environment);
+    order.destinations = std::move(destinations);
+    const auto& encrypted = maker.config.encrypted;
+    const bool any = std::any_of(order.destinations.begin(), order.destinations.end(), [&](const auto& destination) {
+        return std::find(encrypted.begin(), encrypted.end(), destination.id) != encrypted.end();
+    });
+    // All artifacts of a backup are alike: one destination that wants them encrypted decides.
+    if (any) {
+        for (const auto& destination : order.destinations) order.encrypt_for.push_back(destination.id);
+    }
+    return order;
+}
+
+}  // namespace
+
+Result<BackupOrder> make_backup(const BackupRequest& request, const Maker& maker) {
+    const std::string type = request.type.value_or("full");
+    const std::string trigger = request.trigger.value_or("manual");
+    TRY(one_of("type", type, {"full", "db"}));
+    TRY(one_of("trigger", trigger,
+               {"manual", "scheduled", "pre_deploy", "pre_restore", "pre_upgrade", "pre_destroy", "drill"}));
+    if (request.label && request.label->size() > 200) return Error(Errc::invalid, "label: at most 200 bytes");
+    EnvironmentOrder where = TRY(environment(maker, request.database, request.cluster));
+    auto destinations = TRY(pick_destinations(maker.config, request.destinations));
+    BackupOrder order = backup_of(maker, std::move(where), type, trigger, std::move(destinations));
+    order.label = request.label;
+    return order;
+}
+
+Result<RestoreOrder> make_restore(const RestoreRequest& request, const Maker& maker) {
+    const BackupRow backup = TRY(BackupRepository(maker.database).look_up(request.backup));
+    RestoreOrder order;
+    order.restore_id = new_uuid();
+    order.backup_id = backup.backup_id;
+    order.folder = backup.folder;
+    order.destinations = TRY(holders(maker.config, backup));
+    order.source = backup.environment;
+    order.scope = request.scope.value_or("all");
+    TRY(one_of("scope", order.scope, {"all", "db", "filestore"}));
+    const std::string database = request.database.value_or(backup.database);
+    const bool same_database = database == backup.database && (!request.cluster || *request.cluster == backup.cluster);
+    if (same_database) {
+        order.target = backup.environment;
+    } else {
+        order.target = TRY(environment(maker, database, request.cluster ? request.cluster : order.source.cluster));
+        order.target.type = "staging";
+    }
+    if (request.filestore) {
+        if (!request.filestore->starts_with('/')) return Error(Errc::invalid, "filestore: must be an absolute path");
+        order.target.filestore = request.filestore;
+    }
+    order.target_type = same_database ? "same" : "other";
+    order.neutralize = request.neutralize.value_or(!same_database) && order.scope != "filestore";
+    order.new_uuid = request.new_uuid.value_or(!same_database) && order.scope != "filestore";
+    if (request.keep_previous_ms) {
+        if (*request.keep_previous_ms < 0 || *request.keep_previous_ms > kKeepPreviousMaxMs) {
+            return Error(Errc::invalid, "keepPreviousMs: must be between 0 and 90 days");
+        }
+        order.keep_previous_ms = *request.keep_previous_ms;
+    }
+    if (request.safety_backup.value_or(true)) {
+        auto destinations = TRY(pick_destinations(maker.config, std::nullopt));
+        const std::string scope = backup.scope == "db" ? "db" : "full";
+        order.safety_backup = backup_of(maker, order.target, scope, "pre_restore", std::move(destinations));
+    }
+    return order;
+}
+
+Result<VerifyOrder> make_verify(const VerifyRequest& request, const Maker& maker) {
+    const BackupRow backup = TRY(BackupRepository(maker.database).look_up(request.backup));
+    VerifyOrder order;
+    order.verification_id = new_uuid();
+    order.backup_id = backup.backup_id;
+    order.folder = backup.folder;
+    order.destinations = TRY(holders(maker.config, backup));
+    order.drill = request.drill.value_or(false);
+    order.environment = backup.environment;
+    return order;
+}
+
+Result<CopyOrder> make_copy(const CopyRequest& request, const Maker& maker) {
+    const BackupRow backup = TRY(BackupRepository(maker.database).look_up(request.backup));
+    CopyOrder order;
+    order.copy_id = new_uuid();
+    order.backup_id = backup.backup_id;
+    order.folder = backup.folder;
+    order.from = TRY(holders(maker.config, backup));
+    for (DestinationOrder& destination : TRY(pick_destinations(maker.config, request.destinations))) {
+        const auto& held = backup.destination_ids;
+        if (std::find(held.begin(), held.end(), destination.id) == held.end())
+            order.to.push_back(std::move(destination));
+    }
+    if (order.to.empty()) return Error(Errc::conflict, "every destination holds this backup already");
+    return order;
+}
+
+Result<DeleteOrder> make_delete(const std::string& id, const Maker& maker) {
+    const BackupRow backup = TRY(BackupRepository(maker.database).look_up(id));
+    DeleteOrder order;
+    order.deletion_id = new_uuid();
+    order.backup_id = backup.backup_id;
+    order.folder = backup.folder;
+    order.destinations = TRY(holders(maker.config, backup));
+    return order;
+}
+
+Result<UndoOrder> make_undo(const UndoRequest& request, const Maker& maker) {
+    const JobRow job = TRY(JobRepository(maker.database).look_up(request.restore));
+    if (job.kind != "restore") return Error(Errc::invalid, fmt::format("job {} is no restore", job.job_id));
+    const Order restore = TRY(decode_order(job.kind, job.order));
+    UndoOrder order;
+    order.undo_id = new_uuid();
+    order.restore_id = job.operation_id;
+    order.target = std::get<RestoreOrder>(restore).target;
+    return order;
+}
+
+JobRequest make_job(Order order, const Maker& maker, const std::string& requested_by, bool reported) {
+    JobRequest request{{}, std::move(order)};
+    request.row.job_id = new_uuid();
+    request.row.kind = kind_of(request.order);
+    request.row.origin = kOriginSocket;
+    request.row.requested_by = requested_by;
+    request.row.operation_id = operation_of(request.order);
+    request.row.order = without_secrets(request.order);
+    request.row.created_at = {maker.clock.now_ms()};
+    request.row.reported = reported;
+    if (const EnvironmentOrder* environment = environment_of(request.order)) {
+        request.row.cluster = environment->cluster.value_or("");
+        request.row.database = environment->database;
+    }
+    return request;
+}
+
+}  // namespace backstay::local_api

@@ -1,0 +1,283 @@
+#include "agent/local-api/routes.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <set>
+
+#include "agent/inventory/inventory.h"
+#include "agent/local-api/answers.h"
+#include "agent/local-api/check.h"
+#include "agent/local-api/orders.h"
+#include "agent/local-api/views.h"
+#include "agent/state/outbox.h"
+#include "common/log.h"
+#include "common/version.h"
+
+namespace backstay::local_api {
+namespace {
+
+constexpr std::size_t kListMax = 1000;
+constexpr std::size_t kListDefault = 50;
+constexpr json::DecodeOptions kRequest{json::Names::camel, json::Unknown::refuse, json::Missing::refuse};
+
+Result<std::size_t> limit_of(const http::Request& request) {
+    const std::string* text = request.query_value("limit");
+    if (text == nullptr) return kListDefault;
+    std::size_t limit = 0;
+    const auto [end, fault] = std::from_chars(text->data(), text->data() + text->size(), limit);
+    if (fault != std::errc() || end != text->data() + text->size() || limit == 0 || limit > kListMax) {
+        return Error(Errc::invalid, fmt::format("limit: must be between 1 and {}", kListMax));
+    }
+    return limit;
+}
+
+std::string query_text(const http::Request& request, std::string_view name) {
+    const std::string* text = request.query_value(name);
+    return text != nullptr ? *text : "";
+}
+
+Limits changed(Limits limits, const LimitsView& change) {
+    limits.rate_bytes_per_sec = change.rate_bytes_per_sec.value_or(limits.rate_bytes_per_sec);
+    limits.concurrent_jobs = change.concurrent_jobs.value_or(limits.concurrent_jobs);
+    limits.zstd_level = change.zstd_level.value_or(limits.zstd_level);
+    limits.compression_threads = change.compression_threads.value_or(limits.compression_threads);
+    limits.dump_jobs = change.dump_jobs.value_or(limits.dump_jobs);
+    limits.parallel_dump_bytes = change.parallel_dump_bytes.value_or(limits.parallel_dump_bytes);
+    limits.restore_jobs = change.restore_jobs.value_or(limits.restore_jobs);
+    limits.nice = change.nice.value_or(limits.nice);
+    limits.idle_io = change.idle_io.value_or(limits.idle_io);
+    return limits;
+}
+
+LimitsView view_of(const Limits& limits) {
+    return LimitsView{limits.rate_bytes_per_sec,
+                      limits.concurrent_jobs,
+                      limits.zstd_level,
+                      limits.compression_threads,
+                      limits.dump_jobs,
+                      limits.parallel_dump_bytes,
+                      limits.restore_jobs,
+                      limits.nice,
+                      limits.idle_io};
+}
+
+// The same ranges as the configuration file's.
+Result<> check_limits(const Limits& limits) {
+    const auto within = [](std::int64_t value, std::int64_t low, std::int64_t high, const char* name) -> Result<> {
+        if (value >= low && value <= high) return {};
+        return Error(Errc::invalid, fmt::format("{}: must be between {} and {}", name, low, high));
+    };
+    TRY(within(limits.concurrent_jobs, 1, 16, "concurrentJobs"));
+    TRY(within(limits.zstd_level, 1, 19, "zstdLevel"));
+    TRY(within(limits.compression_threads, 1, 64, "compressionThreads"));
+    TRY(within(limits.dump_jobs, 1, 64, "dumpJobs"));
+    TRY(within(limits.restore_jobs, 1, 64, "restoreJobs"));
+    return within(limits.nice, 0, 19, "nice");
+}
+
+Result<std::vector<JobView>> view_all(sqlite::Database& database, const std::vector<JobRow>& rows,
+                                      const Worker& worker) {
+    std::vector<JobView> views;
+    for (const JobRow& row : rows) views.push_back(TRY(view_job(database, row, worker.progress_of(row.job_id))));
+    return views;
+}
+
+Result<std::vector<BackupView>> last_backups(sqlite::Database& database) {
+    std::vector<BackupView> views;
+    std::set<std::string> seen;
+    for (const BackupRow& row : TRY(BackupRepository(database).newest("", kListMax))) {
+        if (seen.insert(row.cluster + "/" + row.database).second) views.push_back(view_backup(row));
+    }
+    return views;
+}
+
+}  // namespace
+
+template <class Do>
+void Api::add(std::string_view method, std::string_view pattern, Desk& desk, Do act) {
+    router_.add(
+        method, pattern, [&desk, act](std::unique_ptr<http::Exchange> exchange, const http::PathParams& params) {
+            desk.serve(std::move(exchange), [act, params](sqlite::Database& database, const http::Request& request) {
+                Result<http::Response> response = act(database, request, params);
+                return response ? std::move(*response) : error_answer(response.error());
+            });
+        });
+}
+
+Api::Api(ApiParts parts)
+    : parts_(std::move(parts)),
+      watchers_(parts_.loop),
+      quick_(parts_.loop, parts_.settings.config().state_dir),
+      slow_(parts_.loop, parts_.settings.config().state_dir) {
+    add_reading();
+    add_ordering();
+    add_changing();
+    router_.add("GET", "/v1/jobs/{id}/events",
+                [this](std::unique_ptr<http::Exchange> exchange, const http::PathParams& params) {
+                    watch(std::move(exchange), params["id"]);
+                });
+}
+
+http::Response Api::error_body(int status, std::string_view code, std::string_view message) {
+    return error_answer(status, code, message);
+}
+
+void Api::handle(std::unique_ptr<http::Exchange> exchange) { router_.handle(std::move(exchange), error_body); }
+
+void Api::add_reading() {
+    using http::PathParams;
+    using http::Request;
+    using http::Response;
+    add("GET", "/v1/status", quick_,
+        [this](sqlite::Database& database, const Request&, const PathParams&) -> Result<Response> {
+            StatusAnswer status;
+            status.version = kVersion;
+            status.agent_id = parts_.settings.agent_id();
+            status.pid = ::getpid();
+            status.started_at = parts_.started_at;
+            status.control_plane = parts_.control_plane();
+            status.control_plane.unsent_reports = TRY(Outbox(database).size());
+            for (const DestinationOrder& one : parts_.settings.config().destinations)
+                status.destinations.push_back(one.id);
+            const auto active = TRY(JobRepository(database).newest(kListMax, true));
+            status.active = TRY(view_all(database, active, parts_.worker));
+            status.last_backups = TRY(last_backups(database));
+            return answer(200, status);
+        });
+    add("GET", "/v1/jobs", quick_,
+        [this](sqlite::Database& database, const Request& request, const PathParams&) -> Result<Response> {
+            const std::size_t limit = TRY(limit_of(request));
+            const auto rows = TRY(JobRepository(database).newest(limit));
+            JobList list;
+            list.jobs = TRY(view_all(database, rows, parts_.worker));
+            return answer(200, list);
+        });
+    add("GET", "/v1/jobs/{id}", quick_,
+        [this](sqlite::Database& database, const Request&, const PathParams& params) -> Result<Response> {
+            const JobRow row = TRY(JobRepository(database).look_up(params["id"]));
+            const JobDetail detail = TRY(view_detail(database, row, parts_.worker.progress_of(row.job_id)));
+            return answer(200, detail);
+        });
+    add("GET", "/v1/backups", quick_,
+        [](sqlite::Database& database, const Request& request, const PathParams&) -> Result<Response> {
+            const std::size_t limit = TRY(limit_of(request));
+            BackupList list;
+            for (const BackupRow& row :
+                 TRY(BackupRepository(database).newest(query_text(request, "database"), limit))) {
+                list.backups.push_back(view_backup(row));
+            }
+            return answer(200, list);
+        });
+    add("GET", "/v1/limits", quick_, [this](sqlite::Database&, const Request&, const PathParams&) -> Result<Response> {
+        return answer(200, view_of(parts_.settings.config().limits));
+    });
+    add("GET", "/v1/inventory", slow_,
+        [this](sqlite::Database&, const Request&, const PathParams&) -> Result<Response> {
+            return answer(200, take_inventory(parts_.settings.config(), slow_.stop_token()));
+        });
+    add("GET", "/v1/check", slow_,
+        [this](sqlite::Database&, const Request& request, const PathParams&) -> Result<Response> {
+            const std::string* cluster = request.query_value("cluster");
+            return answer(200, run_check(parts_.settings.config(), query_text(request, "database"),
+                                         cluster != nullptr ? std::optional<std::string>(*cluster) : std::nullopt,
+                                         slow_.stop_token()));
+        });
+}
+
+Result<Accepted> Api::accept(Order order, sqlite::Database& database, const http::Request& request) {
+    const AgentConfig config = parts_.settings.config();
+    const Maker maker{config, parts_.settings.agent_id(), parts_.settings.clock(), database};
+    std::string who = request.peer.starts_with("unix:") ? request.peer.substr(5) : request.peer;
+    JobRequest job = make_job(std::move(order), maker, who, parts_.control_plane().enrolled);
+    const Accepted accepted{job.row.job_id, job.row.operation_id};
+    log::info("job asked for",
+              {{"job", accepted.job_id}, {"kind", job.row.kind}, {"database", job.row.database}, {"by", who}});
+    TRY(parts_.worker.submit(database, std::move(job)));
+    return accepted;
+}
+
+template <class Message, class Make>
+void Api::add_order(std::string_view pattern, Make make) {
+    add("POST", pattern, quick_,
+        [this, make](sqlite::Database& database, const http::Request& request,
+                     const http::PathParams&) -> Result<http::Response> {
+            const Message message = TRY(json::decode_text<Message>(request.body, kRequest));
+            const AgentConfig config = parts_.settings.config();
+            const Maker maker{config, parts_.settings.agent_id(), parts_.settings.clock(), database};
+            auto order = TRY(make(message, maker));
+            const Accepted accepted = TRY(accept(Order(std::move(order)), database, request));
+            return answer(202, accepted);
+        });
+}
+
+void Api::add_ordering() {
+    add_order<BackupRequest>("/v1/backups", make_backup);
+    add_order<RestoreRequest>("/v1/restores", make_restore);
+    add_order<VerifyRequest>("/v1/verifications", make_verify);
+    add_order<CopyRequest>("/v1/copies", make_copy);
+    add_order<UndoRequest>("/v1/undos", make_undo);
+    add("DELETE", "/v1/backups/{id}", quick_,
+        [this](sqlite::Database& database, const http::Request& request,
+               const http::PathParams& params) -> Result<http::Response> {
+            const AgentConfig config = parts_.settings.config();
+            const Maker maker{config, parts_.settings.agent_id(), parts_.settings.clock(), database};
+            auto order = TRY(make_delete(params["id"], maker));
+            const Accepted accepted = TRY(accept(Order(std::move(order)), database, request));
+            return answer(202, accepted);
+        });
+}
+
+void Api::add_changing() {
+    add("POST", "/v1/jobs/{id}/cancel", quick_,
+        [this](sqlite::Database& database, const http::Request& request,
+               const http::PathParams& params) -> Result<http::Response> {
+            const JobRow row = TRY(JobRepository(database).look_up(params["id"]));
+            if (is_over(row.state) || !parts_.worker.cancel(row.job_id, StopCause::cancelled)) {
+                return Error(Errc::conflict, fmt::format("job {} is over already", row.job_id));
+            }
+            log::info("cancel asked for", {{"job", row.job_id}, {"by", request.peer}});
+            return answer(202, Accepted{row.job_id, row.operation_id});
+        });
+    add("PUT", "/v1/limits", quick_,
+        [this](sqlite::Database&, const http::Request& request, const http::PathParams&) -> Result<http::Response> {
+            const LimitsView change = TRY(json::decode_text<LimitsView>(request.body, kRequest));
+            const Limits limits = changed(parts_.settings.config().limits, change);
+            TRY(check_limits(limits));
+            parts_.settings.set_limits(limits);
+            log::info("limits changed", {{"rate_bytes_per_sec", limits.rate_bytes_per_sec}, {"by", request.peer}});
+            return answer(200, view_of(limits));
+        });
+}
+
+void Api::watch(std::unique_ptr<http::Exchange> exchange, const std::string& job_id) {
+    // The stream opens at once and ends when there turns out to be nothing to watch.
+    watchers_.open(job_id, *exchange);
+    end_watch(job_id);
+}
+
+// Looks whether the job is over, and ends its streams then. An unknown job is over, too.
+void Api::end_watch(const std::string& job_id) {
+    quick_.run([this, job_id](sqlite::Database& database) {
+        std::string text;
+        const auto row = JobRepository(database).find(job_id);
+        if (!row || !*row) {
+            text = json::encode_text(ErrorBody{"not_found", fmt::format("there is no job {}", job_id), "", ""});
+        } else if (is_over((*row)->state)) {
+            const auto view = view_job(database, **row, std::nullopt);
+            text = view ? json::encode_text(*view) : json::encode_text(ErrorBody{"io", view.error().message(), "", ""});
+        }
+        if (text.empty()) return;
+        parts_.loop.post([this, job_id, text] { watchers_.ended(job_id, text); });
+    });
+}
+
+void Api::job_changed(const std::string& job_id) {
+    parts_.nudge();
+    if (watchers_.watched(job_id)) end_watch(job_id);
+}
+
+void Api::progressed(const std::string& job_id, const Progress& progress) { watchers_.progressed(job_id, progress); }
+
+}  // namespace backstay::local_api

@@ -1,0 +1,115 @@
+#include "agent/local-api/views.h"
+
+namespace backstay::local_api {
+namespace {
+
+Phase phase_of(JobState state) {
+    switch (state) {
+        case JobState::queued:
+            return Phase::pending;
+        case JobState::running:
+            return Phase::running;
+        case JobState::cancelled:
+            return Phase::cancelled;
+        case JobState::succeeded:
+        case JobState::failed:
+        case JobState::interrupted:
+        case JobState::rejected:
+            return Phase::ended;
+    }
+    return Phase::ended;
+}
+
+// Operations whose plan has no steps (copies, deletions) are judged by the job's outcome alone.
+bool has_evidence(std::string_view kind) { return kind == "backup" || kind == "restore" || kind == "verify"; }
+
+std::string plain_status(JobState state) {
+    switch (state) {
+        case JobState::queued:
+            return "pending";
+        case JobState::running:
+            return "running";
+        case JobState::succeeded:
+            return "completed";
+        case JobState::cancelled:
+            return "cancelled";
+        case JobState::failed:
+        case JobState::interrupted:
+        case JobState::rejected:
+            return "failed";
+    }
+    return "failed";
+}
+
+EvidenceInput input_of(const JobRow& row, const OperationEvidence& evidence, const std::optional<Progress>& live) {
+    EvidenceInput input;
+    if (evidence.plan) input.plan = *evidence.plan;
+    input.phase = phase_of(row.state);
+    input.steps = evidence.steps;
+    input.copies = evidence.copies;
+    input.progress = live ? live : evidence.progress;
+    if (row.finish && evidence.operation_id == row.operation_id) {
+        input.failure = row.finish->error_message;
+        input.failure_reason = row.finish->reason;
+        input.reverted = row.finish->reverted;
+        input.notes = row.finish->notes;
+    }
+    return input;
+}
+
+}  // namespace
+
+Result<JobView> view_job(sqlite::Database& database, const JobRow& row, const std::optional<Progress>& live) {
+    JobView view;
+    view.job_id = row.job_id;
+    view.kind = row.kind;
+    view.origin = row.origin;
+    view.requested_by = row.requested_by;
+    view.operation_id = row.operation_id;
+    view.cluster = row.cluster;
+    view.database = row.database;
+    view.state = json::encode(row.state).as_string();
+    view.status = plain_status(row.state);
+    view.created_at = row.created_at;
+    view.started_at = row.started_at;
+    view.ended_at = row.ended_at;
+    view.progress = live;
+    if (row.finish) {
+        view.reason = row.finish->reason;
+        view.error_message = row.finish->error_message;
+        view.size_bytes = row.finish->size_bytes;
+        view.folder = row.finish->folder;
+    }
+    if (!has_evidence(row.kind) || row.state == JobState::queued || row.state == JobState::rejected) return view;
+    if (const auto evidence = TRY(EvidenceRepository(database).of(row.operation_id))) {
+        const EvidenceInput input = input_of(row, *evidence, live);
+        view.status = row_status(input, judge(input));
+        if (!view.progress) view.progress = evidence->progress;
+    }
+    return view;
+}
+
+Result<JobDetail> view_detail(sqlite::Database& database, const JobRow& row, const std::optional<Progress>& live) {
+    JobDetail detail;
+    detail.job = TRY(view_job(database, row, live));
+    detail.order = row.order;
+    if (row.finish) detail.notes = row.finish->notes;
+    for (OperationEvidence& evidence : TRY(EvidenceRepository(database).of_job(row.job_id))) {
+        const bool own = evidence.operation_id == row.operation_id;
+        OperationView operation;
+        operation.operation_id = evidence.operation_id;
+        operation.recovery_evidence = judge(input_of(row, evidence, own ? live : std::nullopt));
+        operation.steps = std::move(evidence.steps);
+        operation.copies = std::move(evidence.copies);
+        detail.operations.push_back(std::move(operation));
+    }
+    return detail;
+}
+
+BackupView view_backup(const BackupRow& row) {
+    return BackupView{row.backup_id, row.created_at, row.completed_at,   row.cluster, row.database,
+                      row.scope,     row.trigger,    row.label,          row.origin,  row.status,
+                      row.folder,    row.size_bytes, row.destination_ids};
+}
+
+}  // namespace backstay::local_api

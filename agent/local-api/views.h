@@ -1,0 +1,17 @@
+// Rows of the state as the socket shows them.
+#pragma once
+
+#include "agent/local-api/messages.h"
+#include "agent/state/backups.h"
+#include "agent/state/evidence.h"
+#include "agent/state/jobs.h"
+#include "common/sqlite/database.h"
+
+namespace backstay::local_api {
+
+// `live` is the progress of a running job, from memory; absent: the last one stored.
+Result<JobView> view_job(sqlite::Database& database, const JobRow& row, const std::optional<Progress>& live);
+Result<JobDetail> view_detail(sqlite::Database& database, const JobRow& row, const std::optional<Progress>& live);
+BackupView view_backup(const BackupRow& row);
+
+}  // namespace backstay::local_api
