@@ -1,0 +1,168 @@
+#include "agent/daemon.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "agent/assignments.h"
+#include "agent/inventory/clusters.h"
+#include "agent/notify.h"
+#include "agent/state/state.h"
+#include "common/log.h"
+#include "common/version.h"
+
+namespace backstay {
+namespace {
+
+constexpr std::int64_t kGraceMs = 10'000;
+constexpr std::int64_t kFlushMs = 3'000;
+constexpr std::uint64_t kServerGraceMs = 1'000;
+constexpr unsigned kSocketMode = 0660;
+
+http::ServerLimits socket_limits() {
+    http::ServerLimits limits;
+    limits.connections = 200;
+    return limits;
+}
+
+// The folder of the socket may be a runtime folder that nobody made yet.
+Result<> make_socket_folder(const std::string& socket) {
+    const std::size_t slash = socket.rfind('/');
+    return slash == 0 || slash == std::string::npos ? Result<>() : make_folders(socket.substr(0, slash), 0755);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Daemon>> Daemon::create(const std::string& config_file, AgentConfig config) {
+    TRY(make_folders(config.state_dir, 0700));
+    FileLock lock = TRY(FileLock::acquire(config.state_dir + "/lock").context("another agent runs on this state"));
+    TRY(make_folders(scratch_folder(config), 0700));
+    const auto identity = TRY(load_identity(config.state_dir));
+    const std::string agent_id = identity ? identity->agent_id : TRY(local_agent_id(config.state_dir));
+    sqlite::Database database = TRY(open_state(config.state_dir));
+    std::unique_ptr<Loop> loop = TRY(Loop::create());
+    complete_clusters(config);
+    std::unique_ptr<Daemon> daemon(
+        new Daemon(config_file, std::move(config), agent_id, std::move(lock), std::move(loop), std::move(database)));
+    TRY(daemon->listen());
+    return daemon;
+}
+
+Daemon::Daemon(std::string config_file, AgentConfig config, std::string agent_id, FileLock lock,
+               std::unique_ptr<Loop> loop, sqlite::Database database)
+    : config_file_(std::move(config_file)),
+      lock_(std::move(lock)),
+      settings_(std::move(config), std::move(agent_id), clock_),
+      database_(std::move(database)),
+      loop_(std::move(loop)) {
+    worker_.emplace(settings_, worker_events());
+    courier_.emplace(courier_hooks(), clock_);
+    api_.emplace(local_api::ApiParts{*loop_, settings_, *worker_, [this] { return control_plane_view(); },
+                                     [this] { courier_->nudge(); }, Timestamp{clock_.now_ms()}});
+}
+
+Daemon::~Daemon() {
+    if (stopper_.joinable()) stopper_.join();
+}
+
+Worker::Events Daemon::worker_events() {
+    return Worker::Events{[this](const std::string& id) { loop_->post([this, id] { api_->job_changed(id); }); },
+                          [this](const std::string& id, const Progress& progress) {
+                              loop_->post([this, id, progress] { api_->progressed(id, progress); });
+                              courier_->nudge();
+                          }};
+}
+
+CourierHooks Daemon::courier_hooks() {
+    CourierHooks hooks;
+    hooks.config = [this] { return settings_.config(); };
+    hooks.held = [this] { return worker_->held(); };
+    hooks.free_slots = [this] { return worker_->free_slots(); };
+    hooks.assigned = [this](sqlite::Database& database, const control_plane::Assignment& assignment) {
+        take_assignment(assignment, settings_, *worker_, database);
+    };
+    hooks.cancel = [this](const std::string& id) { worker_->cancel(id, StopCause::cancelled); };
+    hooks.lost = [this](const std::string& id) { worker_->cancel(id, StopCause::lost); };
+    hooks.enrolled = [this](const Identity& identity) {
+        settings_.set_agent_id(identity.agent_id);
+        log::info("enrolled", {{"agent", identity.agent_id}, {"name", identity.name}});
+    };
+    return hooks;
+}
+
+local_api::ControlPlaneView Daemon::control_plane_view() const {
+    const CourierStatus status = courier_->status();
+    local_api::ControlPlaneView view;
+    view.url = settings_.config().control_plane_url;
+    view.enrolled = status.enrolled;
+    view.connected = status.connected;
+    view.last_contact_at = status.last_contact_at;
+    view.last_error = status.last_error;
+    return view;
+}
+
+Result<> Daemon::listen() {
+    const AgentConfig config = settings_.config();
+    http::Server::Options options;
+    options.limits = socket_limits();
+    options.error_body = local_api::Api::error_body;
+    server_ = TRY(http::Server::create(*loop_, std::move(options), [this](std::unique_ptr<http::Exchange> exchange) {
+        api_->handle(std::move(exchange));
+    }));
+    TRY(make_socket_folder(config.socket));
+    return server_->listen_unix(config.socket, kSocketMode, config.socket_group).context("open the socket");
+}
+
+Result<> Daemon::run() {
+    TRY(worker_->start(database_));
+    courier_->start();
+    const SignalWatch terminate(*loop_, SIGTERM, [this] { begin_stop(); });
+    const SignalWatch interrupt(*loop_, SIGINT, [this] { begin_stop(); });
+    const SignalWatch hangup(*loop_, SIGHUP, [this] { reload(); });
+    std::optional<Timer> watchdog;
+    if (const std::uint64_t interval = notify::watchdog_interval_ms(); interval > 0) {
+        watchdog.emplace(*loop_, interval, interval, [] { notify::alive(); });
+    }
+    const AgentConfig config = settings_.config();
+    log::info("agent ready", {{"version", kVersion},
+                              {"socket", config.socket},
+                              {"clusters", config.clusters.size()},
+                              {"control_plane", config.control_plane_url.empty() ? "none" : config.control_plane_url}});
+    notify::ready("serving " + config.socket);
+    loop_->run();
+    if (stopper_.joinable()) stopper_.join();
+    api_.reset();
+    server_.reset();
+    courier_.reset();
+    worker_.reset();
+    log::info("agent stopped");
+    return {};
+}
+
+// Jobs first, so that what they testify at their end is still delivered.
+void Daemon::begin_stop() {
+    if (std::exchange(stop_asked_, true)) return worker_->hurry();
+    log::info("agent stopping");
+    notify::stopping();
+    stopper_ = std::thread([this] {
+        worker_->stop(kGraceMs);
+        courier_->stop(kFlushMs);
+        loop_->post([this] { server_->stop(kServerGraceMs, [this] { loop_->stop(); }); });
+    });
+}
+
+void Daemon::reload() {
+    notify::reloading();
+    auto config = load_agent_config(config_file_);
+    if (config) {
+        complete_clusters(*config);
+        settings_.replace(std::move(*config));
+        courier_->start();
+        courier_->nudge();
+        log::info("configuration read again");
+    } else {
+        log::error("configuration not taken", {{"error", config.error().message()}});
+    }
+    notify::ready(config ? "configuration read again" : "the configuration has faults: the old one stays");
+}
+
+}  // namespace backstay

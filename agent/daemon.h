@@ -1,0 +1,54 @@
+// The daemon's composition: builds the parts, starts them, stops them in order. The order of members is the order of
+// their ends, last first.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "agent/courier/courier.h"
+#include "agent/local-api/routes.h"
+#include "agent/worker/settings.h"
+#include "agent/worker/worker.h"
+#include "common/event/loop.h"
+#include "common/files/files.h"
+#include "common/http/server.h"
+
+namespace backstay {
+
+class Daemon {
+public:
+    // Takes the lock of the state folder: a second agent on it is refused (conflict).
+    static Result<std::unique_ptr<Daemon>> create(const std::string& config_file, AgentConfig config);
+    ~Daemon();
+
+    // Runs until SIGTERM or SIGINT, then stops: running jobs get ten seconds, or until the second signal.
+    Result<> run();
+
+private:
+    Daemon(std::string config_file, AgentConfig config, std::string agent_id, FileLock lock, std::unique_ptr<Loop> loop,
+           sqlite::Database database);
+    Result<> listen();
+    void begin_stop();
+    void reload();
+    Worker::Events worker_events();
+    CourierHooks courier_hooks();
+    local_api::ControlPlaneView control_plane_view() const;
+
+    std::string config_file_;
+    FileLock lock_;
+    SystemClock clock_;
+    Settings settings_;
+    sqlite::Database database_;
+    std::unique_ptr<Loop> loop_;
+    std::optional<Worker> worker_;
+    std::optional<Courier> courier_;
+    std::optional<local_api::Api> api_;
+    std::unique_ptr<http::Server> server_;
+    std::thread stopper_;
+    bool stop_asked_ = false;
+};
+
+}  // namespace backstay
