@@ -38,7 +38,7 @@ ALLOWED = {
     "agent/courier": [*COMMON, "agent/config", "agent/state", "agent/inventory", "control-plane-client"],
     "agent/local-api": [*COMMON, "storage", *AGENT_PARTS, "agent/state", "agent/jobs", "agent/inventory",
                         "agent/worker", "control-plane-client"],
-    "agent/cli": [*COMMON, "storage", *AGENT_PARTS, "agent/jobs", "control-plane-client"],
+    "agent/cli": [*COMMON, "storage", *AGENT_PARTS, "agent/state", "agent/jobs", "agent/local-api", "control-plane-client"],
     "agent": [*COMMON, "storage", "control-plane-client", "agent"],
     # The published language, and the names of objects in a destination; never the agent.
     "control-plane/store": [*COMMON, "control-plane-client"],

@@ -1,0 +1,51 @@
+#include "agent/cli/bar.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "common/human.h"
+
+namespace backstay::cli {
+namespace {
+
+constexpr std::size_t kBarWidth = 28;
+
+std::size_t columns_of(std::FILE* out) {
+    winsize size{};
+    if (::ioctl(::fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    return 80;
+}
+
+}  // namespace
+
+Bar::Bar(std::FILE* out) : out_(out), live_(::isatty(::fileno(out)) == 1) {}
+
+Bar::~Bar() {
+    if (drawn_) fmt::print(out_, "\n");
+}
+
+std::string Bar::line(const Progress& progress, std::size_t columns) {
+    const double percent = std::clamp(progress.percent, 0.0, 100.0);
+    const auto filled = static_cast<std::size_t>(percent / 100 * static_cast<double>(kBarWidth));
+    std::string bar;
+    for (std::size_t i = 0; i < kBarWidth; ++i) bar += i < filled ? "█" : "░";
+    std::string rest = fmt::format(" {:5.1f} %  {}", percent, progress.done ? progress.status : progress.step);
+    if (progress.bytes_done > 0) rest += fmt::format("  {}", human::size(progress.bytes_done));
+    if (!progress.done && progress.rate_bytes_per_sec > 0) {
+        rest += fmt::format("  {}/s", human::size(progress.rate_bytes_per_sec));
+    }
+    const std::size_t room = columns > kBarWidth + 1 ? columns - kBarWidth - 1 : 0;
+    return bar + rest.substr(0, room);
+}
+
+void Bar::show(const Progress& progress) {
+    if (!live_) return;
+    fmt::print(out_, "\r\x1b[K{}", line(progress, columns_of(out_)));
+    std::fflush(out_);
+    drawn_ = true;
+}
+
+}  // namespace backstay::cli

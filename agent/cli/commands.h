@@ -1,0 +1,59 @@
+// The commands of `backstay`: each prints its answer and returns an exit code (docs/operations.md lists them).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/local-api/messages.h"
+
+namespace backstay::cli {
+
+enum class ExitCode : int {
+    ok = 0,
+    failed = 1,       // the job, or the call, did not succeed
+    usage = 2,        // the command line or a value in it is wrong
+    amber = 3,        // done, but not all of it: a partial backup, warnings of a check
+    unreachable = 4,  // no agent answers on the socket
+    not_found = 5,    // no such job or backup
+};
+
+struct Output {
+    bool json = false;
+    std::string socket;
+};
+
+int show_status(const Output& output);
+int show_jobs(const Output& output, std::size_t limit);
+int show_job(const Output& output, const std::string& job);
+int show_backups(const Output& output, const std::string& database, std::size_t limit);
+int show_inventory(const Output& output);
+int check(const Output& output, const std::string& database, const std::string& cluster);
+int show_limits(const Output& output);
+int change_limits(const Output& output, const local_api::LimitsView& change);
+
+// Each orders a job; with `wait` its progress is followed and its end decides the exit code.
+int order(const Output& output, const std::string& method, const std::string& target, const std::string& body,
+          bool wait);
+int watch(const Output& output, const std::string& job);
+int cancel(const Output& output, const std::string& job);
+
+struct EnrollOptions {
+    std::string config;
+    std::string url;
+    std::string token;
+    std::string token_file;
+};
+int enroll(const Output& output, const EnrollOptions& options);
+int generate_key(const Output& output, const std::string& path);
+struct DecryptOptions {
+    std::string key;
+    std::string input = "-";
+    std::string output = "-";
+};
+int decrypt(const DecryptOptions& options);
+
+// Prints the error to stderr (as JSON to stdout when asked for) and names its exit code.
+int report(const Output& output, const Error& error);
+
+}  // namespace backstay::cli

@@ -1,0 +1,141 @@
+// Commands that need no running agent.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "agent/cli/commands.h"
+#include "agent/config/config.h"
+#include "agent/state/identity.h"
+#include "common/crypto/secretstream.h"
+#include "common/files/files.h"
+#include "common/version.h"
+#include "control-plane-client/client.h"
+
+namespace backstay::cli {
+namespace {
+
+int code(ExitCode exit_code) { return static_cast<int>(exit_code); }
+
+class Descriptor {
+public:
+    explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+    ~Descriptor() {
+        if (descriptor_ > STDERR_FILENO) ::close(descriptor_);
+    }
+    Descriptor(Descriptor&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+    Descriptor& operator=(Descriptor&&) = delete;
+    int get() const { return descriptor_; }
+
+private:
+    int descriptor_;
+};
+
+class DescriptorSource final : public Source {
+public:
+    explicit DescriptorSource(int descriptor) : descriptor_(descriptor) {}
+    Result<std::size_t> read(MutableByteSpan buffer) override {
+        const ssize_t count = ::read(descriptor_, buffer.data(), buffer.size());
+        if (count < 0) return Error::from_errno(errno, "read");
+        return static_cast<std::size_t>(count);
+    }
+
+private:
+    int descriptor_;
+};
+
+class DescriptorSink final : public Sink {
+public:
+    explicit DescriptorSink(int descriptor) : descriptor_(descriptor) {}
+    Result<> write(ByteSpan bytes) override {
+        while (!bytes.empty()) {
+            const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
+            if (count < 0) return Error::from_errno(errno, "write");
+            bytes = bytes.subspan(static_cast<std::size_t>(count));
+        }
+        return {};
+    }
+
+private:
+    int descriptor_;
+};
+
+Result<Descriptor> open_input(const std::string& path) {
+    if (path == "-") return Descriptor(STDIN_FILENO);
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return Error::from_errno(errno, path);
+    return Descriptor(descriptor);
+}
+
+Result<Descriptor> open_output(const std::string& path) {
+    if (path == "-") return Descriptor(STDOUT_FILENO);
+    const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (descriptor < 0) return Error::from_errno(errno, path);
+    return Descriptor(descriptor);
+}
+
+Result<> run_decrypt(const DecryptOptions& options) {
+    const StreamKey key = TRY(StreamKey::load(options.key));
+    const Descriptor input = TRY(open_input(options.input));
+    const Descriptor output = TRY(open_output(options.output));
+    DescriptorSource encrypted(input.get());
+    DecryptingSource plain(key, encrypted);
+    DescriptorSink sink(output.get());
+    TRY(copy(plain, sink));
+    return {};
+}
+
+Result<std::string> enroll_at(const EnrollOptions& options) {
+    const AgentConfig config = TRY(load_agent_config(options.config));
+    const std::string url = options.url.empty() ? config.control_plane_url : options.url;
+    if (url.empty()) return Error(Errc::invalid, "say where the control plane is: --url, or [control_plane] url");
+    const std::string token = options.token_file.empty() ? options.token : TRY(read_secret_file(options.token_file));
+    if (token.empty()) return Error(Errc::invalid, "--token or --token-file is missing");
+    char hostname[256] = {};
+    if (::gethostname(hostname, sizeof(hostname) - 1) != 0) return Error::from_errno(errno, "gethostname");
+    control_plane::ControlPlaneClient client({url, config.control_plane_ca_file, "", {}});
+    const auto answer = TRY(client.enroll({token, hostname, std::string(kVersion), control_plane::kProtocolVersion}));
+    TRY(save_identity(config.state_dir,
+                      {answer.agent_id, answer.organization_id, answer.name, answer.credential, url}));
+    return answer.agent_id;
+}
+
+}  // namespace
+
+int enroll(const Output& output, const EnrollOptions& options) {
+    const auto id = enroll_at(options);
+    if (!id) return report(output, id.error());
+    if (output.json) {
+        fmt::print("{}\n", json::serialize(json::Value(json::Object{{"agentId", *id}})));
+    } else {
+        fmt::print("this host is agent {}; a running daemon notices it by itself\n", *id);
+    }
+    return code(ExitCode::ok);
+}
+
+int generate_key(const Output& output, const std::string& path) {
+    const auto key = StreamKey::create(path);
+    if (!key) return report(output, key.error());
+    if (output.json) {
+        fmt::print("{}\n", json::serialize(json::Value(json::Object{{"keyId", key->id()}, {"path", path}})));
+    } else {
+        fmt::print(
+            "key {} is in {}\nKeep a copy of it away from this host: without it nothing that it encrypted can be "
+            "read again.\n",
+            key->id(), path);
+    }
+    return code(ExitCode::ok);
+}
+
+int decrypt(const DecryptOptions& options) {
+    const auto done = run_decrypt(options);
+    if (done) return code(ExitCode::ok);
+    // What was written is not the whole: it must not be taken for it.
+    if (options.output != "-" && done.error().code() != Errc::conflict && done.error().reason() == "decrypt_failed") {
+        ::unlink(options.output.c_str());
+    }
+    return report({}, done.error());
+}
+
+}  // namespace backstay::cli

@@ -1,0 +1,98 @@
+#include <fmt/format.h>
+
+#include "agent/cli/agent_socket.h"
+#include "agent/cli/commands.h"
+#include "agent/cli/render.h"
+
+namespace backstay::cli {
+namespace {
+
+int code(ExitCode exit_code) { return static_cast<int>(exit_code); }
+
+// Asks, then prints the agent's own JSON, or what `render` makes of it.
+template <class Answer, class Render>
+int show(const Output& output, const std::string& target, Render render) {
+    AgentSocket agent(output.socket);
+    const auto text = agent.call("GET", target);
+    if (!text) return report(output, text.error());
+    if (output.json) {
+        fmt::print("{}", *text);
+        return code(ExitCode::ok);
+    }
+    const auto answer = json::decode_text<Answer>(*text, json::kLenient);
+    if (!answer) return report(output, answer.error());
+    fmt::print("{}", render(*answer));
+    return code(ExitCode::ok);
+}
+
+}  // namespace
+
+int report(const Output& output, const Error& error) {
+    if (output.json) {
+        const local_api::ErrorBody body{std::string(to_string(error.code())), error.message(), error.reason(),
+                                        error.hint()};
+        fmt::print("{}\n", json::encode_text(body));
+    }
+    fmt::print(stderr, "backstay: {}\n", printable(error.message()));
+    if (!error.hint().empty()) fmt::print(stderr, "  → {}\n", printable(error.hint()));
+    if (error.facts().contains(std::string(kUnreachable))) return code(ExitCode::unreachable);
+    if (error.code() == Errc::invalid) return code(ExitCode::usage);
+    if (error.code() == Errc::not_found) return code(ExitCode::not_found);
+    return code(ExitCode::failed);
+}
+
+int show_status(const Output& output) { return show<local_api::StatusAnswer>(output, "/v1/status", render_status); }
+
+int show_jobs(const Output& output, std::size_t limit) {
+    return show<local_api::JobList>(output, fmt::format("/v1/jobs?limit={}", limit),
+                                    [](const local_api::JobList& list) { return render_jobs(list.jobs); });
+}
+
+int show_job(const Output& output, const std::string& job) {
+    return show<local_api::JobDetail>(output, "/v1/jobs/" + http::percent_encode(job, false), render_job);
+}
+
+int show_backups(const Output& output, const std::string& database, std::size_t limit) {
+    return show<local_api::BackupList>(
+        output, fmt::format("/v1/backups?limit={}&database={}", limit, http::percent_encode(database, false)),
+        render_backups);
+}
+
+int show_inventory(const Output& output) {
+    Output json = output;
+    json.json = true;
+    return show<json::Object>(json, "/v1/inventory", [](const json::Object&) { return ""; });
+}
+
+int show_limits(const Output& output) { return show<local_api::LimitsView>(output, "/v1/limits", render_limits); }
+
+int change_limits(const Output& output, const local_api::LimitsView& change) {
+    json::Value body = json::encode(change);
+    auto& object = body.as_object();
+    for (auto item = object.begin(); item != object.end();) {
+        item = item->value().is_null() ? object.erase(item) : item + 1;
+    }
+    AgentSocket agent(output.socket);
+    const auto changed = agent.call("PUT", "/v1/limits", json::serialize(body));
+    if (!changed) return report(output, changed.error());
+    return show_limits(output);
+}
+
+int check(const Output& output, const std::string& database, const std::string& cluster) {
+    AgentSocket agent(output.socket);
+    std::string target = "/v1/check?database=" + http::percent_encode(database, false);
+    if (!cluster.empty()) target += "&cluster=" + http::percent_encode(cluster, false);
+    const auto text = agent.call("GET", target);
+    if (!text) return report(output, text.error());
+    const auto answer = json::decode_text<local_api::CheckAnswer>(*text, json::kLenient);
+    if (!answer) return report(output, answer.error());
+    fmt::print("{}", output.json ? *text : render_check(*answer));
+    ExitCode worst = ExitCode::ok;
+    for (const local_api::CheckLine& line : answer->checks) {
+        if (line.result == "failed") return code(ExitCode::failed);
+        if (line.result == "warning") worst = ExitCode::amber;
+    }
+    return code(worst);
+}
+
+}  // namespace backstay::cli

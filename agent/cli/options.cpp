@@ -1,0 +1,263 @@
+// CLI11's home in the agent: it costs half a minute of compile time, so that nothing else is in here.
+#include "agent/cli/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <any>
+#include <cstdlib>
+#include <deque>
+#include <functional>
+
+#include "agent/cli/commands.h"
+#include "common/http/message.h"
+#include "common/version.h"
+
+namespace backstay::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 done in part, or warnings · 4 no agent answers · 5 no such job "
+    "or "
+    "backup.\nThe socket is --socket, else $BACKSTAY_SOCKET, else /run/backstay/agent.sock.";
+
+struct Chosen {
+    Output output;
+    std::function<int()> run;
+    std::deque<std::any> values;
+};
+
+std::string default_socket() {
+    const char* named = std::getenv("BACKSTAY_SOCKET");
+    return named != nullptr && *named != '\0' ? named : "/run/backstay/agent.sock";
+}
+
+// A request's members that were given; the others stay away.
+template <class Message>
+std::string body_of(const Message& message) {
+    json::Value value = json::encode(message);
+    auto& object = value.as_object();
+    for (auto item = object.begin(); item != object.end();) {
+        item = item->value().is_null() ? object.erase(item) : item + 1;
+    }
+    return json::serialize(value);
+}
+
+// Two flags of which neither need be given: CLI11 would read an optional's absence as false.
+void add_choice(CLI::App& command, const char* yes, const char* no, std::optional<bool>& choice, const char* help) {
+    command.add_flag_callback(
+        yes, [&choice] { choice = true; }, help);
+    command.add_flag_callback(no, [&choice] { choice = false; });
+}
+
+void add_wait(CLI::App& command, bool& wait) {
+    command.add_flag("--wait,!--no-wait", wait, "follow it to its end (default), or return at once");
+}
+
+// Values of the commands live as long as the parser, at addresses that it keeps.
+template <class T>
+T& kept(Chosen& chosen) {
+    return std::any_cast<T&>(chosen.values.emplace_back(T{}));
+}
+
+void add_reading(CLI::App& app, Chosen& chosen) {
+    CLI::App* status = app.add_subcommand("status", "the agent, what runs, the last backup of each database");
+    status->callback([&] { chosen.run = [&] { return show_status(chosen.output); }; });
+
+    auto& limit = kept<std::size_t>(chosen);
+    limit = 20;
+    CLI::App* jobs = app.add_subcommand("jobs", "jobs, newest first");
+    jobs->add_option("--limit", limit, "how many")->check(CLI::Range(1, 1000));
+    jobs->callback([&] { chosen.run = [&] { return show_jobs(chosen.output, limit); }; });
+
+    auto& id = kept<std::string>(chosen);
+    CLI::App* job = app.add_subcommand("job", "one job: steps, copies, and why it is green or not");
+    job->add_option("JOB", id, "its id, or the beginning")->required();
+    job->callback([&] { chosen.run = [&] { return show_job(chosen.output, id); }; });
+
+    auto& followed = kept<std::string>(chosen);
+    CLI::App* watched = app.add_subcommand("watch", "follow a job to its end");
+    watched->add_option("JOB", followed)->required();
+    watched->callback([&] { chosen.run = [&] { return watch(chosen.output, followed); }; });
+
+    auto& database = kept<std::string>(chosen);
+    CLI::App* backups = app.add_subcommand("backups", "backups that this agent made");
+    backups->add_option("DATABASE", database, "of this database only");
+    backups->add_option("--limit", limit)->check(CLI::Range(1, 1000));
+    backups->callback([&] { chosen.run = [&] { return show_backups(chosen.output, database, limit); }; });
+
+    CLI::App* inventory =
+        app.add_subcommand("inventory", "servers, databases and Odoo instances of this host, as JSON");
+    inventory->callback([&] { chosen.run = [&] { return show_inventory(chosen.output); }; });
+
+    auto& checked = kept<std::pair<std::string, std::string>>(chosen);
+    CLI::App* checks = app.add_subcommand("check", "what would fail, before it fails");
+    checks->add_option("DATABASE", checked.first, "this one only; else every Odoo");
+    checks->add_option("--cluster", checked.second);
+    checks->callback([&] { chosen.run = [&] { return check(chosen.output, checked.first, checked.second); }; });
+}
+
+void add_backup(CLI::App& app, Chosen& chosen) {
+    auto& request = kept<local_api::BackupRequest>(chosen);
+    auto& wait = kept<bool>(chosen);
+    wait = true;
+    CLI::App* command = app.add_subcommand("backup", "back up a database, its filestore and configuration");
+    command->add_option("DATABASE", request.database)->required();
+    command->add_option("--type", request.type, "full (default) or db")->check(CLI::IsMember({"full", "db"}));
+    command->add_option("--to", request.destinations, "destination ids; else all of the configuration");
+    command->add_option("--cluster", request.cluster);
+    command->add_option("--label", request.label);
+    command->add_option("--trigger", request.trigger, "manual (default), pre_deploy, pre_upgrade …");
+    add_wait(*command, wait);
+    command->callback(
+        [&] { chosen.run = [&] { return order(chosen.output, "POST", "/v1/backups", body_of(request), wait); }; });
+}
+
+void add_restore(CLI::App& app, Chosen& chosen) {
+    auto& request = kept<local_api::RestoreRequest>(chosen);
+    auto& wait = kept<bool>(chosen);
+    auto& keep_hours = kept<std::optional<std::int64_t>>(chosen);
+    wait = true;
+    CLI::App* command = app.add_subcommand("restore", "restore a backup, beside what runs, then swapped in");
+    command->add_option("BACKUP", request.backup, "its id, or the beginning")->required();
+    command->add_option("--database", request.database, "into this one; else where it came from");
+    command->add_option("--cluster", request.cluster);
+    command->add_option("--filestore", request.filestore, "the target's folder; else found");
+    command->add_option("--scope", request.scope, "all (default), db or filestore")
+        ->check(CLI::IsMember({"all", "db", "filestore"}));
+    add_choice(*command, "--neutralize", "--no-neutralize", request.neutralize, "default: only into another database");
+    add_choice(*command, "--new-uuid", "--keep-uuid", request.new_uuid, "default: only into another database");
+    add_choice(*command, "--safety-backup", "--no-safety-backup", request.safety_backup,
+               "of the target first (default)");
+    command->add_option("--keep-hours", keep_hours, "how long the previous pair is kept (default 24)")
+        ->check(CLI::Range(0, 2160));
+    add_wait(*command, wait);
+    command->callback([&] {
+        chosen.run = [&] {
+            if (keep_hours) request.keep_previous_ms = *keep_hours * 3'600'000;
+            return order(chosen.output, "POST", "/v1/restores", body_of(request), wait);
+        };
+    });
+}
+
+void add_verify_and_copy(CLI::App& app, Chosen& chosen) {
+    auto& verify = kept<local_api::VerifyRequest>(chosen);
+    auto& wait = kept<bool>(chosen);
+    wait = true;
+    CLI::App* verifying = app.add_subcommand("verify", "read a backup back from its destinations");
+    verifying->add_option("BACKUP", verify.backup)->required();
+    verifying->add_flag_callback(
+        "--drill", [&] { verify.drill = true; }, "also restore it into a scratch database and ask questions");
+    add_wait(*verifying, wait);
+    verifying->callback(
+        [&] { chosen.run = [&] { return order(chosen.output, "POST", "/v1/verifications", body_of(verify), wait); }; });
+
+    auto& copy = kept<local_api::CopyRequest>(chosen);
+    CLI::App* copying = app.add_subcommand("copy", "bring a backup to destinations that lack it");
+    copying->add_option("BACKUP", copy.backup)->required();
+    copying->add_option("--to", copy.destinations, "destination ids; else all of the configuration");
+    add_wait(*copying, wait);
+    copying->callback(
+        [&] { chosen.run = [&] { return order(chosen.output, "POST", "/v1/copies", body_of(copy), wait); }; });
+}
+
+void add_undo_and_delete(CLI::App& app, Chosen& chosen) {
+    auto& undo = kept<local_api::UndoRequest>(chosen);
+    auto& wait = kept<bool>(chosen);
+    wait = true;
+    CLI::App* undoing = app.add_subcommand("undo", "put back what a restore replaced, while it is kept");
+    undoing->add_option("RESTORE", undo.restore, "the restore's job or its id")->required();
+    add_wait(*undoing, wait);
+    undoing->callback(
+        [&] { chosen.run = [&] { return order(chosen.output, "POST", "/v1/undos", body_of(undo), wait); }; });
+
+    auto& backup = kept<std::string>(chosen);
+    CLI::App* deleting = app.add_subcommand("delete", "remove a backup from its destinations");
+    deleting->add_option("BACKUP", backup)->required();
+    add_wait(*deleting, wait);
+    deleting->callback([&] {
+        chosen.run = [&] {
+            return order(chosen.output, "DELETE", "/v1/backups/" + http::percent_encode(backup, false), "", wait);
+        };
+    });
+
+    auto& job = kept<std::string>(chosen);
+    CLI::App* cancelling = app.add_subcommand("cancel", "stop a job that waits or runs");
+    cancelling->add_option("JOB", job)->required();
+    cancelling->callback([&] { chosen.run = [&] { return cancel(chosen.output, job); }; });
+}
+
+void add_limits(CLI::App& app, Chosen& chosen) {
+    auto& change = kept<local_api::LimitsView>(chosen);
+    CLI::App* command = app.add_subcommand("limits", "show or change what a backup may take, also while it runs");
+    auto& rate = kept<std::optional<std::uint64_t>>(chosen);
+    command->add_option("--rate", rate, "bytes a second of reading and uploading (10MB …); 0: unlimited")
+        ->transform(CLI::AsSizeValue(true));
+    command->add_option("--concurrent-jobs", change.concurrent_jobs);
+    command->add_option("--zstd-level", change.zstd_level);
+    command->add_option("--compression-threads", change.compression_threads);
+    command->add_option("--dump-jobs", change.dump_jobs);
+    command->add_option("--restore-jobs", change.restore_jobs);
+    command->add_option("--nice", change.nice);
+    command->add_option("--idle-io", change.idle_io);
+    command->callback([&, command] {
+        const bool any = command->count_all() > 1;
+        chosen.run = [&, any] {
+            change.rate_bytes_per_sec = rate;
+            return any ? change_limits(chosen.output, change) : show_limits(chosen.output);
+        };
+    });
+}
+
+void add_host(CLI::App& app, Chosen& chosen) {
+    auto& enrolment = kept<EnrollOptions>(chosen);
+    CLI::App* enrolling = app.add_subcommand("enroll", "make this host known to a control plane");
+    enrolling->add_option("--config", enrolment.config, "the agent's configuration")->required();
+    enrolling->add_option("--url", enrolment.url, "else [control_plane] url");
+    enrolling->add_option("--token", enrolment.token, "one-time token");
+    enrolling->add_option("--token-file", enrolment.token_file, "a file that holds it");
+    enrolling->callback([&] { chosen.run = [&] { return enroll(chosen.output, enrolment); }; });
+
+    auto& path = kept<std::string>(chosen);
+    CLI::App* key = app.add_subcommand("key", "keys of encrypted artifacts");
+    key->require_subcommand(1);
+    CLI::App* generate = key->add_subcommand("generate", "make a key in a new file of mode 0600");
+    generate->add_option("FILE", path)->required();
+    generate->callback([&] { chosen.run = [&] { return generate_key(chosen.output, path); }; });
+
+    auto& options = kept<DecryptOptions>(chosen);
+    CLI::App* decrypting = app.add_subcommand("decrypt", "decrypt an artifact; what it reads and writes is a stream");
+    decrypting->add_option("--key", options.key, "the key's file")->required();
+    decrypting->add_option("INPUT", options.input, "\"-\": standard input");
+    decrypting->add_option("OUTPUT", options.output, "\"-\": standard output; a file must not exist");
+    decrypting->callback([&] { chosen.run = [&] { return decrypt(options); }; });
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv) {
+    CLI::App app("Backs up and restores Odoo on PostgreSQL, through the agent of this host.", "backstay");
+    Chosen chosen;
+    chosen.output.socket = default_socket();
+    app.add_option("--socket", chosen.output.socket, "the agent's socket");
+    app.add_flag("--json", chosen.output.json, "answers for scripts");
+    app.set_version_flag("--version", fmt::format("backstay {}", kVersion));
+    app.require_subcommand(1);
+    app.fallthrough();
+    app.footer(kFooter);
+    add_reading(app, chosen);
+    add_backup(app, chosen);
+    add_restore(app, chosen);
+    add_verify_and_copy(app, chosen);
+    add_undo_and_delete(app, chosen);
+    add_limits(app, chosen);
+    add_host(app, chosen);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? static_cast<int>(ExitCode::ok) : static_cast<int>(ExitCode::usage);
+    }
+    return chosen.run();
+}
+
+}  // namespace backstay::cli

@@ -1,0 +1,189 @@
+#include "agent/cli/render.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/human.h"
+
+namespace backstay::cli {
+namespace {
+
+// Terminal columns of UTF-8 text, near enough: one for each code point.
+std::size_t width(std::string_view text) {
+    return static_cast<std::size_t>(std::count_if(
+        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+std::string took(const std::optional<Timestamp>& from, const std::optional<Timestamp>& to) {
+    return from && to ? human::duration(to->ms - from->ms) : "";
+}
+
+std::string percent(const std::optional<Progress>& progress) {
+    return progress && !progress->done ? fmt::format("{:.0f} %", progress->percent) : "";
+}
+
+void add_list(std::string& text, std::string_view title, const std::vector<std::string>& items) {
+    if (items.empty()) return;
+    text += fmt::format("{}\n", title);
+    for (const std::string& item : items) text += fmt::format("  - {}\n", printable(item));
+}
+
+std::string render_steps(const std::vector<StepRecord>& steps) {
+    Table table({"STEP", "STATUS", "TOOK", "WHAT"});
+    for (const StepRecord& step : steps) {
+        const std::string status(json::encode(step.status).as_string());
+        table.add(
+            {step.name, status, step.duration_ms ? human::duration(*step.duration_ms) : "", printable(step.summary)});
+    }
+    return table.empty() ? "" : table.text();
+}
+
+std::string render_copies(const std::vector<CopyRecord>& copies) {
+    Table table({"DESTINATION", "ARTIFACT", "STATE", "SIZE", "SHA-256"});
+    for (const CopyRecord& copy : copies) {
+        const std::string state(json::encode(copy.state).as_string());
+        table.add({copy.destination_id, copy.artifact, state, human::size(copy.size_bytes),
+                   copy.message.empty() ? copy.sha256.substr(0, 16) : printable(copy.message)});
+    }
+    return table.empty() ? "" : table.text();
+}
+
+std::string render_operation(const local_api::OperationView& operation) {
+    const RecoveryEvidence& evidence = operation.recovery_evidence;
+    std::string text;
+    for (const std::string& part : {render_steps(operation.steps), render_copies(operation.copies)}) {
+        if (!part.empty()) text += "\n" + part;
+    }
+    text += fmt::format("\nevidence: {}{}\n", evidence.status,
+                        evidence.reason.empty() || evidence.reason == "ok" ? "" : " (" + evidence.reason + ")");
+    add_list(text, "why green:", evidence.why_green);
+    add_list(text, "why not green:", evidence.why_not_green);
+    return text;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+    std::string clean(text);
+    std::replace_if(
+        clean.begin(), clean.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
+    return clean;
+}
+
+std::string when(Timestamp time) {
+    std::string text = to_rfc3339(time.ms).substr(0, 19);
+    std::replace(text.begin(), text.end(), 'T', ' ');
+    return text;
+}
+
+std::string shorten(const std::string& id) { return is_uuid(id) ? id.substr(0, 8) : id; }
+
+std::string Table::text() const {
+    std::vector<std::size_t> widths(rows_.front().size(), 0);
+    for (const auto& row : rows_) {
+        for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+    }
+    std::string text;
+    for (const auto& row : rows_) {
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            text += row[i];
+            if (i + 1 < row.size()) text.append(widths[i] - width(row[i]) + 2, ' ');
+        }
+        while (text.ends_with(' ')) text.pop_back();
+        text += '\n';
+    }
+    return text;
+}
+
+std::string render_jobs(const std::vector<local_api::JobView>& jobs) {
+    Table table({"JOB", "KIND", "DATABASE", "STATUS", "BEGAN", "TOOK", "DONE", "SIZE", "WHY"});
+    for (const local_api::JobView& job : jobs) {
+        table.add({shorten(job.job_id), job.kind, printable(job.database), job.status, when(job.created_at),
+                   took(job.started_at, job.ended_at), percent(job.progress),
+                   job.size_bytes > 0 ? human::size(job.size_bytes) : "", job.reason});
+    }
+    return table.empty() ? "no jobs\n" : table.text();
+}
+
+std::string render_status(const local_api::StatusAnswer& status) {
+    std::string text = fmt::format("agent {}, version {}, process {}, since {} UTC\n", status.agent_id, status.version,
+                                   status.pid, when(status.started_at));
+    const local_api::ControlPlaneView& control = status.control_plane;
+    if (control.url.empty()) {
+        text += "control plane: none, ordered from this host alone\n";
+    } else if (!control.enrolled) {
+        text += fmt::format("control plane: {}, not enrolled yet (backstay enroll)\n", control.url);
+    } else if (control.connected) {
+        text += fmt::format("control plane: {}, connected\n", control.url);
+    } else {
+        text += fmt::format("control plane: {}, out of reach: {}\n", control.url, printable(control.last_error));
+    }
+    if (control.unsent_reports > 0) text += fmt::format("reports waiting to be sent: {}\n", control.unsent_reports);
+    text += fmt::format("destinations: {}\n", status.destinations.empty()
+                                                  ? "none configured"
+                                                  : fmt::format("{}", fmt::join(status.destinations, ", ")));
+    if (!status.active.empty()) text += "\n" + render_jobs(status.active);
+    if (!status.last_backups.empty()) text += "\nlast backups\n" + render_backups({status.last_backups});
+    return text;
+}
+
+std::string render_job(const local_api::JobDetail& detail) {
+    const local_api::JobView& job = detail.job;
+    std::string text = fmt::format("job {}: {}{}{}, {}\n", job.job_id, job.kind, job.database.empty() ? "" : " of ",
+                                   printable(job.database), job.status);
+    text += fmt::format("asked for by {} at {} UTC\n", job.requested_by, when(job.created_at));
+    if (job.started_at && job.ended_at) text += fmt::format("took {}\n", took(job.started_at, job.ended_at));
+    if (job.folder) text += fmt::format("folder: {}\n", *job.folder);
+    if (job.size_bytes > 0) text += fmt::format("size: {}\n", human::size(job.size_bytes));
+    if (!job.error_message.empty()) text += fmt::format("error: {} ({})\n", printable(job.error_message), job.reason);
+    add_list(text, "notes:", detail.notes);
+    for (std::size_t i = 0; i < detail.operations.size(); ++i) {
+        if (i > 0) text += fmt::format("\noperation {} inside it\n", detail.operations[i].operation_id);
+        text += render_operation(detail.operations[i]);
+    }
+    return text;
+}
+
+std::string render_backups(const local_api::BackupList& list) {
+    Table table({"BACKUP", "DATABASE", "TAKEN", "TYPE", "STATUS", "SIZE", "DESTINATIONS", "LABEL"});
+    for (const local_api::BackupView& backup : list.backups) {
+        table.add({shorten(backup.backup_id), printable(backup.database), when(backup.created_at), backup.scope,
+                   backup.status, human::size(backup.size_bytes),
+                   fmt::format("{}", fmt::join(backup.destination_ids, ", ")), printable(backup.label.value_or(""))});
+    }
+    return table.empty() ? "no backups\n" : table.text();
+}
+
+std::string render_check(const local_api::CheckAnswer& answer) {
+    std::string text;
+    std::string subject;
+    for (const local_api::CheckLine& line : answer.checks) {
+        if (line.subject != subject)
+            text += fmt::format("{}{}\n", subject.empty() ? "" : "\n", printable(line.subject));
+        subject = line.subject;
+        const std::string_view mark = line.result == "ok"        ? "ok     "
+                                      : line.result == "warning" ? "WARNING"
+                                                                 : "FAILED ";
+        text += fmt::format("  {}  {:<15} {}\n", mark, line.name, printable(line.message));
+        if (!line.hint.empty()) text += fmt::format("           {:<15} → {}\n", "", printable(line.hint));
+    }
+    return text;
+}
+
+std::string render_limits(const local_api::LimitsView& limits) {
+    Table table({"LIMIT", "VALUE"});
+    const std::uint64_t rate = limits.rate_bytes_per_sec.value_or(0);
+    table.add({"rate", rate == 0 ? "unlimited" : human::size(rate) + "/s"});
+    table.add({"concurrent jobs", fmt::format("{}", limits.concurrent_jobs.value_or(0))});
+    table.add({"zstd level", fmt::format("{}", limits.zstd_level.value_or(0))});
+    table.add({"compression threads", fmt::format("{}", limits.compression_threads.value_or(0))});
+    table.add({"dump jobs", fmt::format("{}", limits.dump_jobs.value_or(0))});
+    table.add({"parallel dump from", human::size(limits.parallel_dump_bytes.value_or(0))});
+    table.add({"restore jobs", fmt::format("{}", limits.restore_jobs.value_or(0))});
+    table.add({"nice", fmt::format("{}", limits.nice.value_or(0))});
+    table.add({"idle I/O", limits.idle_io.value_or(false) ? "yes" : "no"});
+    return table.text();
+}
+
+}  // namespace backstay::cli

@@ -1,0 +1,40 @@
+// Tables for people. Columns are as wide as their widest cell; the last one is not padded.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/local-api/messages.h"
+#include "common/ids.h"
+
+namespace backstay::cli {
+
+class Table {
+public:
+    explicit Table(std::vector<std::string> head) : rows_{std::move(head)} {}
+    void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+    bool empty() const { return rows_.size() == 1; }
+    std::string text() const;
+
+private:
+    std::vector<std::vector<std::string>> rows_;
+};
+
+// "2026-01-02 12:00:05", UTC
+std::string when(Timestamp time);
+// The eight characters that tell ids apart.
+std::string shorten(const std::string& id);
+
+std::string render_status(const local_api::StatusAnswer& status);
+std::string render_jobs(const std::vector<local_api::JobView>& jobs);
+// Steps, copies and the verdict with its reasons.
+std::string render_job(const local_api::JobDetail& detail);
+std::string render_backups(const local_api::BackupList& list);
+std::string render_check(const local_api::CheckAnswer& answer);
+std::string render_limits(const local_api::LimitsView& limits);
+
+// Control characters of names that others chose never reach a terminal.
+std::string printable(std::string_view text);
+
+}  // namespace backstay::cli
