@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "agent/jobs/destinations.h"
 #include "common/domain/layout.h"
 #include "common/domain/reasons.h"
 #include "common/domain/steps.h"
 #include "common/log.h"
-#include "storage/destination.h"
-#include "storage/destination_json.h"
 
 namespace backstay::restore {
 namespace {
@@ -41,17 +40,8 @@ Result<Origins> open_origins(const std::vector<DestinationOrder>& destinations, 
                              std::stop_token stop) {
     Origins origins;
     std::optional<Error> last;
-    StorageContext context;
-    context.local_roots = host.config.local_roots;
-    context.stop = std::move(stop);
-    context.rate_limit = [&rate = host.rate_bytes_per_sec] { return rate.load(); };
     for (const DestinationOrder& order : destinations) {
-        auto destination = decode_destination(order);
-        if (!destination) {
-            last = std::move(destination).error();
-            continue;
-        }
-        auto storage = open_storage(*destination, context);
+        auto storage = open_destination(order, host, stop);
         if (!storage) {
             last = std::move(storage).error();
             continue;

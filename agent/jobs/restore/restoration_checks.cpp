@@ -47,7 +47,9 @@ Result<> Restoration::check_contents(pq::Connection& database, Testimony& testim
 Result<> Restoration::check_files(pq::Connection& database, Testimony& testimony) {
     const ManifestFilestore& filestore = *backup_->manifest.filestore;
     const auto reconciled = TRY(reconcile_filestore(database, target_->side_filestore));
-    const std::uint64_t known = filestore.missing_count;
+    // The manifest's count includes files that another module keeps elsewhere, which are no loss.
+    const std::uint64_t external = reconciled ? reconciled->external : 0;
+    const std::uint64_t known = filestore.missing_count > external ? filestore.missing_count - external : 0;
     const std::uint64_t missing = reconciled ? reconciled->missing : 0;
     testimony.facts["attachment_files"] = std::to_string(reconciled ? reconciled->names : 0);
     testimony.facts["attachment_files_missing"] = std::to_string(missing);

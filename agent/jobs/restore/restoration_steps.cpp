@@ -112,6 +112,9 @@ Result<Testimony> Restoration::restore_filestore() {
     for (const ManifestFileProblem& problem : manifest.filestore->missing_files) {
         making.known_damaged.insert(problem.store_fname);
     }
+    if (manifest.filestore->missing_count > manifest.filestore->missing_files.size()) {
+        making.unnamed_damaged = manifest.filestore->missing_count - manifest.filestore->missing_files.size();
+    }
     const ManifestArtifact* artifact = find_artifact(manifest, artifact::kFilestore);
     // Storages serve one thread at a time, so this one has its own; only from where find_backup saw it whole.
     Origins origins = TRY(open_origins(order_.destinations, host_, work_.get_token()));

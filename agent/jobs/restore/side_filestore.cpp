@@ -116,7 +116,7 @@ private:
         const std::string sha1 = digest_.hex();
         const std::string wanted = odoo::sha1_of_name(name);
         if (wanted.empty() || wanted == sha1) return {};
-        if (!making_.known_damaged.contains(name)) {
+        if (!making_.known_damaged.contains(name) && unnamed_damaged_++ >= making_.unnamed_damaged) {
             return Error(Errc::corrupted, fmt::format("{} has content of SHA-1 {}", name, sha1))
                 .with_reason(reason::kFilestoreInconsistent);
         }
@@ -130,6 +130,7 @@ private:
     std::vector<std::byte> buffer_;
     std::set<std::string> folders_;
     Digest digest_{DigestKind::sha1};
+    std::uint64_t unnamed_damaged_ = 0;
     FilesMade made_;
 };
 

@@ -23,6 +23,7 @@ struct FilesMade {
 struct FilestoreMaking {
     std::string folder;  // absent, or left by an earlier try: emptied first
     FileOwner owner;
+    std::uint64_t unnamed_damaged = 0;                  // so many more, beyond what the manifest has room to name
     std::set<std::string> known_damaged;                // store_fname, from the manifest
     std::function<void(std::uint64_t bytes)> on_bytes;  // as files are written
     std::stop_token stop;
