@@ -49,6 +49,10 @@ TEST_F(SettingsTest, OfANewInstallationAreTheDefaults) {
     EXPECT_EQ(fresh->limits.streams_per_credential, defaults->limits.streams_per_credential);
 }
 
+TEST_F(SettingsTest, InTheExampleAreThoseOfANewInstallation) {
+    EXPECT_EQ(read_file(BACKSTAY_SOURCE_DIR "/conf/control.toml").value(), settings_text("127.0.0.1:8480"));
+}
+
 TEST_F(SettingsTest, AreRefusedWithEveryFaultAtOnce) {
     const std::string text =
         fault("listen = 5\ncolour = \"red\"\n[limits]\nbody_bytes = 1\nreads = 3\n[tls]\nkey_file = 1\n");
