@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "common/files/files.h"
 #include "common/ids.h"
 #include "control-plane/store/store.h"
@@ -10,6 +12,21 @@ namespace backstay {
 namespace {
 
 constexpr std::size_t kTokenSecretBytes = 48;
+
+// Whether a folder that is there already is neither empty nor the beginning of an installation: its mode is changed.
+Result<bool> holds_others_things(const std::string& folder) {
+    std::error_code fault;
+    std::filesystem::directory_iterator entries(folder, fault);
+    if (fault == std::errc::no_such_file_or_directory) return false;
+    if (fault) return Error::from_errno(fault.value(), "look into " + folder);
+    for (const auto end = std::filesystem::directory_iterator(); entries != end; entries.increment(fault)) {
+        const std::string name = entries->path().filename().string();
+        const bool ours = name == "jwt.key" || name == "secrets.key" || name.starts_with("control.db");
+        if (!ours) return true;
+    }
+    if (fault) return Error::from_errno(fault.value(), "look into " + folder);
+    return false;
+}
 
 bool exists(const std::string& path) {
     struct stat info {};
@@ -23,6 +40,9 @@ Result<> make_installation(const std::string& state_dir, const std::string& list
     if (exists(settings_file)) {
         return Error(Errc::conflict, state_dir + " holds a control plane already")
             .with_hint("start it with `backstay-control serve --state " + state_dir + "`");
+    }
+    if (TRY(holds_others_things(state_dir))) {
+        return Error(Errc::conflict, state_dir + " holds other things").with_hint("name a folder of its own");
     }
     TRY(make_folders(state_dir, 0700).context("make the state folder"));
     if (::chmod(state_dir.c_str(), 0700) != 0) return Error::from_errno(errno, "protect " + state_dir);

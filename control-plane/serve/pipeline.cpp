@@ -30,6 +30,12 @@ std::string request_id_of(const http::Request& request) {
 
 bool is_id(std::string_view name) { return name == "id" || name.ends_with("Id") || name.ends_with("_id"); }
 
+// An encoded slash means one path to a proxy and another one here.
+bool hides_slash(std::string_view target) {
+    const std::string_view path = target.substr(0, target.find('?'));
+    return path.find("%2f") != std::string_view::npos || path.find("%2F") != std::string_view::npos;
+}
+
 // Path ids are UUIDs; either case is understood, rows have lower case.
 Result<> check_ids(std::map<std::string, std::string, std::less<>>& params) {
     for (auto& [name, value] : params) {
@@ -108,6 +114,7 @@ void Pipeline::handle(std::unique_ptr<http::Exchange> exchange) {
 
 Result<api::Call> Pipeline::prepare(Pending& pending) {
     const http::Request& request = pending.exchange->request();
+    if (hides_slash(request.target)) return api::not_found("path");
     api::RouteTable::Match match = parts_.routes.find(request.method, request.path);
     if (match.route == nullptr) {
         if (match.allowed.empty()) return api::not_found("path");

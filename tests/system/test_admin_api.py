@@ -275,6 +275,7 @@ def test_malformed_requests_are_refused_by_name(server):
         assert answer.status_code in (400, 404), path
         assert answer.json()["error"] in ("invalid_id", "not_found", "bad_request"), answer.text
     refused(call("GET", f"/api/projects/{NOBODY}", owner), 404, "not_found")
+    refused(call("GET", f"/api%2Fprojects/{server.project}", owner), 404, "not_found")
     refused(call("GET", "/api/nothing", owner), 404, "not_found")
     wrong = call("DELETE", "/api/projects", owner)
     refused(wrong, 405, "method_not_allowed")
@@ -426,6 +427,7 @@ def test_health_readiness_and_metrics_need_no_credential(server):
     assert 'backstay_http_requests_total{method="GET",route="/api/projects/{id}",status="200"}' in answer.text
     assert 'backstay_agents{state="alive"}' in answer.text
     assert server.project not in answer.text
+    assert "backstay_http_connections" in answer.text
 
 
 @pytest.mark.parametrize("parked", [True, False], ids=["parked", "arriving"])

@@ -85,6 +85,17 @@ TEST(Installation, IsMadeOnceAndPrivate) {
     EXPECT_EQ(again.error().code(), Errc::conflict);
 }
 
+TEST(Installation, IsCompletedButNeverMadeAmongOtherThings) {
+    testing::TempDir folder;
+    ASSERT_TRUE(atomic_write(folder.path() + "/jwt.key", std::string(64, 'k'), 0600));
+    EXPECT_TRUE(make_installation(folder.path(), "127.0.0.1:0"));
+    EXPECT_EQ(read_file(folder.path() + "/jwt.key").value(), std::string(64, 'k'));
+    testing::TempDir other;
+    ASSERT_TRUE(atomic_write(other.path() + "/letter.txt", "dear"));
+    EXPECT_EQ(make_installation(other.path(), "127.0.0.1:0").error().code(), Errc::conflict);
+    EXPECT_FALSE(make_installation(other.path() + "/letter.txt/x", "127.0.0.1:0"));
+}
+
 TEST(Installation, OpensItsKeysAndMakesTokensThatItAccepts) {
     testing::TempDir folder;
     ASSERT_TRUE(make_installation(folder.path() + "/s", "127.0.0.1:0"));
