@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/courier/delivery.h"
+#include "agent/courier/instance.h"
 #include "agent/inventory/inventory.h"
 #include "agent/state/outbox.h"
 #include "agent/state/state.h"
@@ -31,7 +32,7 @@ std::string essence(control_plane::Inventory inventory) {
 }  // namespace
 
 Courier::Courier(CourierHooks hooks, const Clock& clock)
-    : hooks_(std::move(hooks)), clock_(clock), instance_id_(new_uuid()) {}
+    : hooks_(std::move(hooks)), clock_(clock), instance_id_(new_instance_id(hooks_.config().state_dir)) {}
 
 Courier::~Courier() { stop(0); }
 

@@ -169,8 +169,19 @@ void restart_lease(Job& job, TimeMs now) {
     job.moved_at = now;
 }
 
+namespace {
+
+std::string_view installation_of(std::string_view instance_id) {
+    const std::size_t dot = instance_id.find('.');
+    return dot == std::string_view::npos ? std::string_view() : instance_id.substr(0, dot);
+}
+
+}  // namespace
+
 bool is_duplicate(const AgentSession& session, std::string_view instance_id, TimeMs now) {
     if (session.instance_id.empty() || session.instance_id == instance_id || session.gone) return false;
+    const std::string_view installation = installation_of(instance_id);
+    if (!installation.empty() && installation == installation_of(session.instance_id)) return false;
     return now - session.seen_at < kAliveMs;
 }
 

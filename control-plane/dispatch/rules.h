@@ -114,7 +114,9 @@ bool request_cancel(Job& job);
 // After the control plane itself was away: nobody could renew, so every lease starts anew.
 void restart_lease(Job& job, TimeMs now);
 
-// Two processes with one identity: whether a second instance is to be refused.
+// Two processes with one identity: whether a second instance is to be refused. An instance id may begin with its
+// installation and a dot; of two processes of one installation the lock of its state folder says that the older is
+// dead.
 struct AgentSession {
     std::string instance_id;  // empty: none yet
     TimeMs seen_at = 0;       // any sign of life

@@ -237,6 +237,14 @@ TEST(Identity, IsOnesAsLongAsTheFirstIsAlive) {
     EXPECT_FALSE(is_duplicate({"one", kStart, true}, "two", kStart)) << "its connection broke: it ended";
 }
 
+TEST(Identity, PassesAtOnceToTheNextProcessOfTheSameInstallation) {
+    const AgentSession first{"here.one", kStart, false};
+    EXPECT_FALSE(is_duplicate(first, "here.two", kStart));
+    EXPECT_TRUE(is_duplicate(first, "there.two", kStart));
+    EXPECT_TRUE(is_duplicate(first, "here", kStart));
+    EXPECT_TRUE(is_duplicate({".one", kStart, false}, ".two", kStart));
+}
+
 TEST(Kinds, QuickOnesNeedNoSlot) {
     EXPECT_TRUE(is_quick("delete"));
     EXPECT_TRUE(is_quick("undo"));
