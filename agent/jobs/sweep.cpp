@@ -1,6 +1,6 @@
+#include "agent/jobs/restore/sweep.h"
 #include "agent/jobs/backup/preflight.h"
 #include "agent/jobs/jobs.h"
-#include "agent/jobs/restore/sweep.h"
 
 namespace backstay {
 
