@@ -6,6 +6,9 @@ DECISION_FOLDERS="common/domain agent/evidence agent/state storage"
 # Folders that own threads: their unit tests run under ThreadSanitizer.
 THREADED_FOLDERS="common/event common/http common/sqlite common/process agent/worker agent/courier agent/daemon
   agent/artifact agent/postgres agent/jobs storage"
+# Folders that parse what others send or handle raw memory: their unit tests run under AddressSanitizer in every run.
+MEMORY_FOLDERS="common storage control-plane-client agent/config agent/artifact agent/evidence agent/odoo agent/postgres
+  agent/state agent/local-api"
 FUZZ_SECONDS=${FUZZ_SECONDS:-10} # per target
 
 run_ctest() {
@@ -59,9 +62,15 @@ test_system() {
   BACKSTAY_PRESET=${BACKSTAY_PRESET:-dev} "$PYTHON" -m pytest -q -p no:cacheprovider --durations=10 "${@:-tests/system}"
 }
 
+# test_asan [all]
 test_asan() {
-  cmd_build asan
-  run_ctest asan -L 'unit|contract'
+  if [ "${1:-}" = all ]; then
+    cmd_build asan
+    run_ctest asan -L 'unit|contract'
+  else
+    # shellcheck disable=SC2086 # a list of words
+    test_some asan $MEMORY_FOLDERS
+  fi
 }
 
 # shellcheck disable=SC2086
