@@ -108,6 +108,15 @@ INSERT INTO ir_cron (ir_actions_server_id, user_id, interval_number, numbercall,
 SELECT a.id, 1, 1, -1, 5, CASE WHEN row_number() OVER (ORDER BY a.id) = 1 THEN 'Base: Auto-vacuum internal data'
        ELSE 'Job ' || a.id END, 'days', true, '2024-03-02 01:00:00' FROM ir_act_server a WHERE a.state = 'code';
 
+CREATE TABLE ir_model_data (
+    id serial PRIMARY KEY, res_id integer, noupdate boolean DEFAULT false, name varchar NOT NULL, module varchar NOT NULL,
+    model varchar NOT NULL, CONSTRAINT ir_model_data_name_nospaces CHECK (name NOT LIKE '% %')
+);
+CREATE UNIQUE INDEX ir_model_data_module_name_uniq_index ON ir_model_data (module, name);
+INSERT INTO ir_model_data (res_id, name, module, model) SELECT id, 'autovacuum_job', 'base', 'ir.cron' FROM ir_cron
+WHERE cron_name = 'Base: Auto-vacuum internal data';
+INSERT INTO ir_model_data (res_id, name, module, model) SELECT id, lower(name), 'base', 'res.currency' FROM res_currency;
+
 CREATE TABLE ir_mail_server (
     id serial PRIMARY KEY, smtp_port integer, sequence integer, name varchar NOT NULL, from_filter varchar, smtp_host varchar,
     smtp_authentication varchar NOT NULL, smtp_user varchar, smtp_pass varchar, smtp_encryption varchar NOT NULL,

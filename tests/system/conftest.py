@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tools"))
 import odoo_data  # noqa: E402
 from control_plane import ControlPlane  # noqa: E402
 from lab import Lab  # noqa: E402
+from s3_server import S3  # noqa: E402
 
 PRESET = os.environ.get("BACKSTAY_PRESET", "dev")
 
@@ -42,6 +43,7 @@ def end(lab):
 
 def made_lab(**options):
     options.setdefault("production", odoo_data.Made("production"))
+    options.setdefault("s3", {})
     return Lab(str(new_folder()), PRESET, **options).up()
 
 
@@ -79,3 +81,12 @@ def plane():
         if (folder_of_plane / "control.log").exists():
             print(f"--- control.log\n{one.log()}")
         shutil.rmtree(folder_of_plane, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def s3():
+    path = new_folder()
+    server = S3(str(path / "s3"))
+    yield server
+    server("down")
+    shutil.rmtree(path, ignore_errors=True)

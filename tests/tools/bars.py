@@ -11,15 +11,16 @@ class Bar:
 
     def __init__(self, out=sys.stdout):
         self.out, self.live = out, out.isatty()
-        self.step, self.began, self.last = None, time.monotonic(), None
+        self.step, self.began, self.last = None, {}, None
 
     def __call__(self, payload):
-        step = payload.get("step") or ""
-        if self.last and step != self.step:
-            self._finish()
-        if step != self.step:
-            self.step, self.began = step, time.monotonic()
-        self.last = payload
+        step = payload.get("step") or "waiting"
+        # Steps that run side by side take turns in the stream; each gets one line.
+        if step not in self.began:
+            if self.last:
+                self._finish()
+            self.began[step] = time.monotonic()
+        self.step, self.last = step, payload
         if self.live:
             self.out.write("\r\x1b[K" + self._line())
             self.out.flush()
@@ -39,7 +40,7 @@ class Bar:
         done, total = payload.get("bytesDone") or 0, payload.get("bytesTotal") or 0
         sizes = f"{size(done)} of {size(total)}" if total else size(done) if done else ""
         return (f"  {'█' * filled}{'░' * (WIDTH - filled)} {percent:5.1f} %  {index:2}/{count:<2} {self.step:<20} "
-                f"{time.monotonic() - self.began:5.1f} s  {sizes}")
+                f"{time.monotonic() - self.began[self.step]:5.1f} s  {sizes}")
 
 
 def size(count):

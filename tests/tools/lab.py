@@ -25,12 +25,14 @@ FOREIGN = ("PG", "AWS_", "NOTIFY_SOCKET", "http_proxy", "https_proxy", "HTTP_PRO
 class Lab:
     """Lab(folder).up(); then `env` holds what lab.env says. Lab.found(folder) finds one that is up."""
 
-    def __init__(self, folder, preset="dev", production=None, control_store=None, agent=True, wal=False, limits=None):
+    def __init__(self, folder, preset="dev", production=None, control_store=None, agent=True, wal=False, limits=None, s3=None):
         self.folder = os.path.abspath(folder)
         self.bin = os.path.join(ROOT, "build", preset, "bin")
         self.production = production
         self.control_store, self.with_agent, self.wal = control_store, agent, wal
         self.limits = limits or {}
+        # S3_ENDPOINT, S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY: an S3 destination too; {}: none, whatever the environment says.
+        self.s3 = os.environ if s3 is None else s3
         self.env, self.running = {}, {}
         self.pg = None
 
@@ -192,9 +194,9 @@ class Lab:
         env["DESTINATION_ID"] = control.made(
             "destination", "create", "--org", ORG, "--name", "local", "--type", "local", "--default", "--skip-test",
             "--config", json.dumps({"path": self.path("backups"), "minFreeBytes": 1 << 20}))["id"]
-        if os.environ.get("S3_ENDPOINT"):
+        if self.s3.get("S3_ENDPOINT"):
             env["S3_DESTINATION_ID"] = control.made(
-                "destination", "create", "--org", ORG, "--name", "s3", "--type", "s3_compatible", "--config", json.dumps(s3_config()))["id"]
+                "destination", "create", "--org", ORG, "--name", "s3", "--type", "s3_compatible", "--config", json.dumps(s3_config(self.s3)))["id"]
         env["TOKEN"] = control.token(ORG, "owner")
         env["VIEWER_TOKEN"] = control.token(ORG, "viewer")
         env["OTHER_ORG_TOKEN"] = control.token(OTHER_ORG, "owner")
@@ -334,13 +336,12 @@ def enterable(folder):
     return True
 
 
-def s3_config():
-    """The bucket that the caller's environment names, with a prefix of this lab alone."""
-    given = os.environ
+def s3_config(given):
+    """The bucket that S3_* variables name, with a prefix of this lab alone."""
     config = {"endpoint": given["S3_ENDPOINT"], "bucket": given["S3_BUCKET"], "accessKeyId": given["S3_ACCESS_KEY"],
               "secretAccessKey": given["S3_SECRET_KEY"], "region": given.get("S3_REGION", "us-east-1"), "pathStyle": True,
               "prefix": f"lab-{uuid.uuid4().hex[:12]}"}
-    if given.get("S3_CA"):
+    if given.get("S3_CA") and given["S3_ENDPOINT"].startswith("https:"):
         with open(given["S3_CA"]) as file:
             config["caPem"] = file.read()
     return config
