@@ -23,6 +23,7 @@ public:
         core_.error_body = std::move(options.error_body);
         core_.read_buffer.resize(kReadBufferBytes);
         core_.on_gone = [this] { finish_if_empty(); };
+        core_.wake = [this] { resume_.emplace(loop_, 0, 0, [this] { resume(); }); };
     }
 
     ~SocketServer() override {
@@ -84,6 +85,18 @@ private:
         if (core_.connections.empty()) sweep_.reset();
     }
 
+    void resume() {
+        resume_.reset();
+        // Those that enter meanwhile wait for the next turn, so that no peer can keep the loop to itself.
+        std::size_t count = core_.resumable.size();
+        while (count-- > 0 && !core_.resumable.empty()) {
+            Connection* connection = core_.resumable.front();
+            core_.resumable.erase(core_.resumable.begin());
+            connection->read_on();
+        }
+        if (!core_.resumable.empty() && !resume_) core_.wake();
+    }
+
     void close_all() {
         while (!core_.connections.empty()) core_.connections.back()->close();
     }
@@ -100,6 +113,7 @@ private:
     std::optional<TlsFiles> tls_files_;
     std::vector<std::unique_ptr<Listener>> listeners_;
     std::optional<Timer> sweep_;
+    std::optional<Timer> resume_;
     std::optional<Timer> grace_;
     std::function<void()> done_;
 };

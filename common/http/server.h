@@ -44,7 +44,7 @@ public:
     // Unsent bytes; a feeder of much data waits for on_drain when this grows.
     virtual std::size_t buffered() const = 0;
     virtual void on_drain(std::function<void()> callback) = 0;
-    // Called once when the peer closes or is cut; not after end().
+    // Called once, from the loop, when the peer closes or is cut; not after end(), nor when write() answered false.
     virtual void on_closed(std::function<void()> callback) = 0;
     // Completes the answer; the connection may be used again.
     virtual void end() = 0;
@@ -55,6 +55,7 @@ class Exchange {
 public:
     virtual ~Exchange() = default;
     virtual const Request& request() const = 0;
+    // Never calls the handler: the next request of the connection comes from the loop.
     virtual void respond(Response response) = 0;
     // Sends status and headers now; the body follows chunked. HEAD and HTTP/1.0 are handled by the server.
     virtual std::unique_ptr<ResponseStream> open_stream(Response head) = 0;

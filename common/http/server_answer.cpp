@@ -6,6 +6,7 @@
 #include <array>
 #include <ctime>
 #include <iterator>
+#include <utility>
 
 #include "common/http/server_connection.h"
 #include "common/http/server_exchange.h"
@@ -119,30 +120,31 @@ void Connection::begin_stream(Response head, PendingStream& stream) {
 
 bool Connection::write_stream(std::string_view bytes) {
     if (bytes.empty()) return true;
+    // What goes wrong in here is told by the answer, not by on_closed as well: the feeder may be walking its streams.
+    PendingStream* stream = std::exchange(stream_, nullptr);
     if (head_only_) {
-        stream_->detach();
+        stream->detach();
         answered();
         return false;
     }
-    if (framing_ == Framing::length) {
-        if (bytes.size() > stream_left_) {
-            close();  // more than promised would be read as the next answer
-            return false;
+    // More than promised would be read as the next answer.
+    const bool too_much = framing_ == Framing::length && bytes.size() > stream_left_;
+    if (!too_much) {
+        stream_left_ -= framing_ == Framing::length ? bytes.size() : 0;
+        if (framing_ == Framing::chunked) fmt::format_to(std::back_inserter(output_), "{:x}\r\n", bytes.size());
+        output_.append(bytes);
+        if (framing_ == Framing::chunked) output_ += "\r\n";
+        // Not gathered like answers: what buffered() tells must be what the system has not taken, or a feeder would
+        // wait for a drain that never comes.
+        flush();
+        if (state_ != State::closed && unsent() <= core_->limits.stream_buffer_bytes) {
+            stream_ = stream;
+            return true;
         }
-        stream_left_ -= bytes.size();
     }
-    if (framing_ == Framing::chunked) fmt::format_to(std::back_inserter(output_), "{:x}\r\n", bytes.size());
-    output_.append(bytes);
-    if (framing_ == Framing::chunked) output_ += "\r\n";
-    // Not gathered like answers: what buffered() tells must be what the system has not taken, or a feeder would wait
-    // for a drain that never comes.
-    flush();
-    if (state_ == State::closed) return false;
-    if (unsent() > core_->limits.stream_buffer_bytes) {
-        close();
-        return false;
-    }
-    return true;
+    stream->detach();
+    close();
+    return false;
 }
 
 void Connection::end_stream() {

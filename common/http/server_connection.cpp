@@ -137,7 +137,12 @@ void Connection::answered() {
         state_ = State::reading;
         deadline_ms_ = steady_ms() + static_cast<std::int64_t>(core_->limits.idle_ms);
     }
-    if (!working_) take_input({});
+    if (working_) return;
+    settle();
+    // Later, not here: whoever answers is in the middle of something, and must not be called for the next request.
+    if (state_ != State::reading || pending_.empty()) return;
+    core_->resumable.push_back(this);
+    if (core_->resumable.size() == 1) core_->wake();
 }
 
 // After anything happened: sends what was gathered, reads or pauses, and ends what has nothing left to do.
@@ -249,6 +254,7 @@ void Connection::leave() {
     if (core_ == nullptr) return;
     ServerCore* core = std::exchange(core_, nullptr);
     state_ = State::closed;
+    std::erase(core->resumable, this);
     core->connections[index_] = core->connections.back();
     core->connections[index_]->index_ = index_;
     core->connections.pop_back();

@@ -31,7 +31,9 @@ struct ServerCore {
     std::vector<Connection*> connections;
     std::vector<char> read_buffer;
     bool stopping = false;
-    std::function<void()> on_gone;  // called after each connection that leaves
+    std::function<void()> on_gone;       // called after each connection that leaves
+    std::vector<Connection*> resumable;  // have input for which an answer made room
+    std::function<void()> wake;          // called when the first of them enters: read_on() of each is due soon
 };
 
 class Connection final : public Transport::Events {
@@ -41,6 +43,8 @@ public:
 
     // The sweep: ends what has taken too long.
     void check_deadlines(std::int64_t now_ms);
+    // Takes the input that waited while an answer was due.
+    void read_on() { take_input({}); }
     // Begins to end: idle connections at once, others after their answer.
     void wind_down();
     // Ends now; whoever waits for this peer is told.

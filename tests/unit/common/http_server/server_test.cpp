@@ -105,6 +105,37 @@ TEST(Server, AnswersPipelinedRequestsInOrderWhenAnswersComeLater) {
     }
 }
 
+TEST(Server, NeverCallsTheHandlerFromInsideAnAnswer) {
+    std::unique_ptr<Exchange> parked;
+    bool answering = false;
+    int handed = 0;
+    TestServer server([&](std::unique_ptr<Exchange> exchange) {
+        EXPECT_FALSE(answering);
+        ++handed;
+        parked = std::move(exchange);
+    });
+    RawClient client(server.port());
+    constexpr int kRequests = 20;
+    std::string all;
+    for (int i = 0; i < kRequests; ++i) all += get("/" + std::to_string(i));
+    client.send(all);
+    for (int i = 0; i < kRequests; ++i) {
+        bool answered = false;
+        for (const std::int64_t until = steady_ms() + 5000; !answered && steady_ms() < until;) {
+            server.run([&] {
+                if (parked == nullptr) return;
+                const auto exchange = std::move(parked);
+                answering = true;
+                exchange->respond({200, {}, exchange->request().path});
+                answering = false;
+                answered = true;
+            });
+        }
+        EXPECT_EQ(client.read_answer().value_or(RawAnswer{}).body, "/" + std::to_string(i));
+    }
+    EXPECT_EQ(handed, kRequests);
+}
+
 TEST(Server, AnswersAPeerThatHalfClosed) {
     TestServer server(echo);
     RawClient client(server.port());
