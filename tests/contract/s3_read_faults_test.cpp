@@ -148,6 +148,29 @@ TEST_F(S3Reads, CallsAreRepeatedWhateverTheyAre) {
     expect_nothing();
 }
 
+TEST_F(S3Reads, LeftoversAreFoundOnEveryPage) {
+    const auto page = [](const std::string& key, const std::string& more) {
+        return Fault{Kind::answer,
+                     Fault::raw(200, "<ListMultipartUploadsResult><Upload><Key>" + key +
+                                         "</Key><UploadId>u</UploadId><Initiated>2020-01-01T00:00:00Z"
+                                         "</Initiated></Upload>" +
+                                         more + "</ListMultipartUploadsResult>"),
+                     0};
+    };
+    const std::string next =
+        "<IsTruncated>true</IsTruncated><NextKeyMarker>a</NextKeyMarker>"
+        "<NextUploadIdMarker>u</NextUploadIdMarker>";
+    auto swept = harmed([&](const ProxiedRequest& request) {
+                           if (request.is_abort()) return Fault::status(404, "NoSuchUpload");
+                           const bool second = request.target.find("key-marker=a") != std::string::npos;
+                           return second ? page("b", "") : page("a", next);
+                       }).sweep_leftovers(SystemClock().now_ms());
+    EXPECT_EQ(std::move(swept).value_or(0), 2U);
+    EXPECT_FALSE(harmed(always(read, page("a", next))).sweep_leftovers(0)) << "a listing that does not move on";
+    const std::string nowhere = "<IsTruncated>true</IsTruncated>";
+    EXPECT_FALSE(harmed(always(read, page("a", nowhere))).sweep_leftovers(0));
+}
+
 TEST_F(S3Reads, ManyAreRemovedOneByOneWhereTheServerKnowsNoBatches) {
     const auto batch = [](const ProxiedRequest& request) { return request.target.ends_with("?delete="); };
     for (const char* key : {"b", "c"}) ASSERT_TRUE(put(*direct_, 10, key));

@@ -107,6 +107,22 @@ TEST_F(S3Faults, AnUploadThatSomebodyAbortedIsNoSuccess) {
     expect_nothing();
 }
 
+TEST_F(S3Faults, AnObjectThatCameOutShorterIsNotKept) {
+    bool completed = false;
+    Storage& storage = harmed([&completed](const ProxiedRequest& request) {
+        completed = completed || request.is_complete();
+        if (request.method != "HEAD" || !completed) return Fault{};
+        return Fault{Kind::answer,
+                     "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nLast-Modified: Fri, 24 May 2013 00:00:00 GMT\r\n"
+                     "Connection: close\r\n\r\n",
+                     0};
+    });
+    const auto stored = put(storage, kThreeParts);
+    ASSERT_FALSE(stored);
+    expect_error(stored.error(), Errc::corrupted, reason::kRemoteCorrupt);
+    expect_nothing();
+}
+
 TEST_F(S3Faults, ASmallObjectIsSentAgainToo) {
     int number = 0;
     for (const Fault& fault : {Fault::status(503, "SlowDown"), Fault{Kind::tear_body, "", 0},
