@@ -53,6 +53,26 @@ struct DecryptOptions {
 };
 int decrypt(const DecryptOptions& options);
 
+inline constexpr const char* kDefaultConfig = "/etc/backstay/agent.toml";
+
+// A restore with no agent running: the command itself does it.
+struct AloneOptions {
+    std::string from;  // a folder, a file of JSON, or a destination of the configuration
+    std::string config = kDefaultConfig;
+    std::string backup;  // its id, the beginning, "latest"; "" lists what is there
+    std::string key;     // the encryption key's file
+    std::optional<std::string> database;
+    std::optional<std::string> cluster;
+    std::optional<std::string> filestore;
+    std::optional<std::string> scope;
+    std::optional<bool> neutralize;
+    std::optional<bool> new_uuid;
+    std::optional<std::int64_t> keep_previous_ms;
+};
+int restore_alone(const Output& output, const AloneOptions& options);
+// Puts back what a restore of that kind replaced.
+int undo_alone(const Output& output, const AloneOptions& options, const std::string& restore);
+
 // Prints the error to stderr (as JSON to stdout when asked for) and names its exit code.
 int report(const Output& output, const Error& error);
 

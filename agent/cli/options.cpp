@@ -113,13 +113,34 @@ void add_backup(CLI::App& app, Chosen& chosen) {
         [&] { chosen.run = [&] { return order(chosen.output, "POST", "/v1/backups", body_of(request), wait); }; });
 }
 
+void add_alone(CLI::App& command, AloneOptions& alone) {
+    command.add_option("--from", alone.from,
+                       "with no agent running, from this destination: a folder, a file of JSON, or one of --config");
+    command.add_option("--config", alone.config, "of the agent, for work without it");
+    command.add_option("--key", alone.key, "the encryption key's file, for work without an agent");
+}
+
+AloneOptions alone_of(AloneOptions alone, const local_api::RestoreRequest& request) {
+    alone.backup = request.backup;
+    alone.database = request.database;
+    alone.cluster = request.cluster;
+    alone.filestore = request.filestore;
+    alone.scope = request.scope;
+    alone.neutralize = request.neutralize;
+    alone.new_uuid = request.new_uuid;
+    alone.keep_previous_ms = request.keep_previous_ms;
+    return alone;
+}
+
 void add_restore(CLI::App& app, Chosen& chosen) {
     auto& request = kept<local_api::RestoreRequest>(chosen);
     auto& wait = kept<bool>(chosen);
     auto& keep_hours = kept<std::optional<std::int64_t>>(chosen);
     wait = true;
+    auto& alone = kept<AloneOptions>(chosen);
     CLI::App* command = app.add_subcommand("restore", "restore a backup, beside what runs, then swapped in");
-    command->add_option("BACKUP", request.backup, "its id, or the beginning")->required();
+    command->add_option("BACKUP", request.backup, "its id, or the beginning; with --from also latest, or none to list");
+    add_alone(*command, alone);
     command->add_option("--database", request.database, "into this one; else where it came from");
     command->add_option("--cluster", request.cluster);
     command->add_option("--filestore", request.filestore, "the target's folder; else found");
@@ -135,6 +156,8 @@ void add_restore(CLI::App& app, Chosen& chosen) {
     command->callback([&] {
         chosen.run = [&] {
             if (keep_hours) request.keep_previous_ms = *keep_hours * 3'600'000;
+            if (!alone.from.empty()) return restore_alone(chosen.output, alone_of(alone, request));
+            if (request.backup.empty()) return report(chosen.output, Error(Errc::invalid, "BACKUP is required"));
             return order(chosen.output, "POST", "/v1/restores", body_of(request), wait);
         };
     });
@@ -167,9 +190,17 @@ void add_undo_and_delete(CLI::App& app, Chosen& chosen) {
     wait = true;
     CLI::App* undoing = app.add_subcommand("undo", "put back what a restore replaced, while it is kept");
     undoing->add_option("RESTORE", undo.restore, "the restore's job or its id")->required();
+    auto& undo_here = kept<bool>(chosen);
+    auto& undo_options = kept<AloneOptions>(chosen);
+    undoing->add_flag("--alone", undo_here, "the restore was one with --from: no agent is asked");
+    undoing->add_option("--config", undo_options.config, "of the agent, for work without it");
     add_wait(*undoing, wait);
-    undoing->callback(
-        [&] { chosen.run = [&] { return order(chosen.output, "POST", "/v1/undos", body_of(undo), wait); }; });
+    undoing->callback([&] {
+        chosen.run = [&] {
+            if (undo_here) return undo_alone(chosen.output, undo_options, undo.restore);
+            return order(chosen.output, "POST", "/v1/undos", body_of(undo), wait);
+        };
+    });
 
     auto& backup = kept<std::string>(chosen);
     CLI::App* deleting = app.add_subcommand("delete", "remove a backup from its destinations");

@@ -90,3 +90,21 @@ def test_the_check_of_the_document_finds_one_changed_byte(source):
     assert code == 1
     assert "filestore.tar.zst: DAMAGED" in output
     assert pg.psql("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'never'") == "0"
+
+
+def test_the_documents_commands_decrypt_first(source):
+    pg, folder = source
+    key = folder / "key"
+    subprocess.run([BIN / "backstay", "key", "generate", key], check=True, stdout=subprocess.DEVNULL)
+    backup = back_up(pg, folder, "encrypted", "--key", key)
+    assert (backup / "database.dump.zst.enc").exists()
+    code, output = run(pg, f"BACKUP={backup}\nKEY_FILE={key}\n" + blocks("encrypted"))
+    assert code == 0, output
+    # The digests of the manifest are those of the encrypted files, which lie beside.
+    names = settings(BACKUP=backup, DATABASE="by_hand_decrypted", OWNER=odoo_data.OWNER, FILESTORE=folder / "decrypted",
+                     WORK=folder / "work")
+    code, output = run(pg, names + blocks().replace("for file in *.zst; do", "for file in *.enc; do"))
+    assert code == 0, output
+    result = odoo_compare.compare(pg, "source", "by_hand_decrypted", str(folder / "source"), str(folder / "decrypted"),
+                                  neutralized=False)
+    assert result.equal, result.wrong

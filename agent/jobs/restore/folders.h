@@ -25,6 +25,9 @@ Result<> remove_folder(const std::string& path);
 // Everything written to the file system that holds `path` is on disk when it returns.
 Result<> sync_file_system(const std::string& path);
 
+// This process may chown: it is root, or its service unit gives it CAP_CHOWN.
+bool may_give_files_away();
+
 std::string parent_of(const std::string& path);
 
 }  // namespace backstay::restore

@@ -87,7 +87,8 @@ Result<Testimony> Restoration::restore_database() {
         *target_, backup_->manifest, target_->side_database, host_.config.limits.restore_jobs, steps_.stop_token(),
         grown};
     const std::int64_t begun = steady_ms();
-    const DatabaseMade made = TRY(make_database(making, *dump_, *pg_restore_, *cluster_));
+    const DatabaseMade made =
+        TRY(make_database(making, *dump_, *pg_restore_, *cluster_).reason(reason::kRestoreFailed));
     outcome_.notes.insert(outcome_.notes.end(), made.notes.begin(), made.notes.end());
     // The unpacked dump may be as large as the database.
     TRY(remove_folder(target_->scratch));
@@ -162,7 +163,7 @@ Result<Testimony> Restoration::neutralize_copy() {
     // odoo.conf need not name the addons that come with Odoo.
     options.addons_paths.emplace_back(kDebianAddons);
     auto database = TRY(connect_side());
-    return neutralize(database, options);
+    return neutralize(database, options).reason(reason::kNeutralizeFailed);
 }
 
 Result<Testimony> Restoration::renew_uuid() {

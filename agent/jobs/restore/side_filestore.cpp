@@ -53,7 +53,7 @@ std::string store_name(std::string path) {
 class FilestoreWriter {
 public:
     FilestoreWriter(const FilestoreMaking& making, int root)
-        : making_(making), root_(root), give_away_(geteuid() == 0), buffer_(256 * 1024) {}
+        : making_(making), root_(root), give_away_(may_give_files_away()), buffer_(256 * 1024) {}
 
     Result<> take(const TarMember& member, Source& content) {
         if (making_.stop.stop_requested()) return Error(Errc::cancelled, "stopped").with_reason(reason::kCancelled);
@@ -151,7 +151,7 @@ Result<std::uint64_t> keep_from_folder(int from, int into, const std::string& na
         if (!target) {
             struct stat status {};
             fstat(source.fd, &status);
-            if (mkdirat(into, name.c_str(), 0755) == 0 && geteuid() == 0 &&
+            if (mkdirat(into, name.c_str(), 0755) == 0 && may_give_files_away() &&
                 fchownat(into, name.c_str(), status.st_uid, status.st_gid, 0) != 0) {
                 return failed(errno, "give away folder " + name);
             }
@@ -175,7 +175,7 @@ Result<FilesMade> make_filestore(Source& archive, const FilestoreMaking& making)
     if (mkdir(making.folder.c_str(), 0755) != 0) return failed(errno, "make folder " + making.folder);
     const Descriptor root(open(making.folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (root.fd < 0) return failed(errno, "open folder " + making.folder);
-    if (geteuid() == 0 && fchown(root.fd, making.owner.uid, making.owner.gid) != 0) {
+    if (may_give_files_away() && fchown(root.fd, making.owner.uid, making.owner.gid) != 0) {
         return failed(errno, "give away folder " + making.folder);
     }
     FilestoreWriter writer(making, root.fd);
