@@ -1,12 +1,12 @@
 #include "agent/worker/worker.h"
 
 #include <fmt/format.h>
-#include <malloc.h>
 
 #include <algorithm>
 
 #include "agent/state/jobs.h"
 #include "agent/state/state.h"
+#include "agent/worker/memory.h"
 #include "agent/worker/recovery.h"
 #include "common/domain/reasons.h"
 #include "common/log.h"
@@ -203,8 +203,6 @@ void Worker::join_all(Jobs jobs) {
         job->thread.join();
         events_.changed(job->request.row.job_id);
     }
-    // What a job used goes back to the system: an idle agent is small.
-    if (!jobs.empty()) ::malloc_trim(0);
 }
 
 void Worker::end_waiting(sqlite::Database& database, const JobRequest& request, StopCause cause) {
@@ -248,6 +246,7 @@ void Worker::supervise(const std::vector<JobRow>& left) {
         return;
     }
     recover(*database, left);
+    give_memory_back();
     std::unique_lock lock(mutex_);
     ready_ = true;
     poked_ = true;
@@ -269,16 +268,19 @@ void Worker::supervise(const std::vector<JobRow>& left) {
         const auto waiting = std::exchange(ended_waiting_, {});
         enforce_deadlines_locked();
         start_ready_locked();
-        const bool finished = quit_ && running_.empty();
+        const bool over_all = running_.empty();
+        const bool finished = quit_ && over_all;
         lock.unlock();
         wake_.notify_all();
         for (const auto& [request, cause] : waiting) end_waiting(*database, request, cause);
         board_.tick();
         // A restore that is over may keep a pair from now on.
         const bool chores = !over.empty() || (next_chore_ms_ && steady_ms() >= *next_chore_ms_);
+        const bool last_one = !over.empty() && over_all;
         join_all(std::move(over));
         if (finished) return;
         if (chores) do_chores(*database);
+        if (last_one) give_memory_back();
         lock.lock();
     }
 }
