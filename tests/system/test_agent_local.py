@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -40,9 +41,8 @@ def begin_slow_backup(agent):
 
     def at_work():
         detail = agent.json("job", job)
-        return detail["job"]["state"] == "running" and any(
-            step["name"] == "filestore_archive" and step["status"] == "running"
-            for step in detail["operations"][0]["steps"])
+        return any(step["name"] == "filestore_archive" and step["status"] == "running"
+                   for operation in detail["operations"] for step in operation["steps"])
 
     assert processes.wait_until(at_work, 20), agent.json("job", job)
     return job
@@ -219,7 +219,7 @@ def test_check_says_what_would_fail(make_agent):
     assert {line["result"] for line in answer["checks"]} == {"ok", "warning"}
     agent.pg.psql("postgres", "ALTER ROLE backstay NOSUPERUSER")
     os.rename(agent.filestore, agent.filestore + ".gone")
-    os.rmdir(agent.store)
+    shutil.rmtree(agent.store)
     with open(agent.store, "w"):
         pass
     failed = {(line["subject"], line["name"]) for line in agent.json("check", check=1)["checks"] if line["result"] == "failed"}
