@@ -26,6 +26,10 @@ Restoration::~Restoration() { work_.request_stop(); }
 
 bool Restoration::managed() const { return target_ && manages_service(target_->odoo); }
 
+bool Restoration::neutral_into_production() const {
+    return backup_ && backup_->manifest.is_neutralized && order_.target.type == "production";
+}
+
 Note Restoration::note_writer() {
     return [this](const std::string& key, const std::string& value) { return steps_.note(key, value); };
 }
@@ -64,7 +68,10 @@ RestoreShape Restoration::shape() const {
 
 Result<RestoreOutcome> Restoration::run() {
     look();
-    TRY(steps_.plan(plan_restore(shape())));
+    OperationPlan plan = plan_restore(shape());
+    // Never left: what such a restore proves is not production (contract/semantics.md 8.3).
+    if (neutral_into_production()) plan.required_proofs.emplace_back(kSourceNeutralized);
+    TRY(steps_.plan(plan));
     auto prepared = prepare();
     if (!prepared) return undo_all(std::move(prepared).error());
     auto changed = change_over();

@@ -19,6 +19,8 @@
 
 namespace backstay::restore {
 
+inline constexpr std::string_view kSourceNeutralized = "source_neutralized";
+
 class Restoration {
 public:
     Restoration(const RestoreOrder& order, const JobHost& host, Steps& steps, const SafetyBackupRunner& safety_backup);
@@ -60,6 +62,7 @@ private:
         return target_ && target_->wants_filestore && (!backup_ || backup_->manifest.filestore.has_value());
     }
     bool managed() const;
+    bool neutral_into_production() const;
 
     const RestoreOrder& order_;
     const JobHost& host_;

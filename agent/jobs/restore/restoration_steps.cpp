@@ -22,9 +22,9 @@ Result<Testimony> Restoration::validate() {
         pg_restore_ = TRY(find_tool(target_->cluster, "pg_restore", target_->server_version_num));
         testimony.facts["pg_restore"] = pg_restore_->version;
     }
-    if (manifest.is_neutralized && order_.target.type == "production") {
-        outcome_.notes.push_back("validate_target: source_neutralized: the backup is of a neutralized copy");
-        testimony.facts["source_neutralized"] = "true";
+    if (neutral_into_production()) {
+        testimony.facts[fmt::format("missing {}", kSourceNeutralized)] =
+            "the backup is of a neutralized copy: crons, mail and payments are off";
     }
     return testimony;
 }

@@ -214,6 +214,23 @@ TEST_F(Restore, StopsAndStartsTheServiceAndGoesBackWhenItIsNotHealthy) {
     EXPECT_EQ(sample_->leftovers("served"), "");
 }
 
+TEST_F(Restore, IsNotGreenWhenProductionGetsANeutralizedCopy) {
+    const std::string other = sample_->folder.path() + "/neutral-store";
+    testing::shell(fmt::format("cp -r {} {}", sample_->destination_folder(), other));
+    Manifest manifest = sample_->manifests.at(backup_);
+    manifest.is_neutralized = true;
+    std::ofstream(other + "/" + backup_ + "/manifest.json") << write_manifest(manifest);
+    RestoreOrder order = sample_->order(backup_, "live");
+    order.destinations = {sample_->destination(other)};
+    order.target.type = "production";
+    RestoreRun run(*sample_, order);
+    ASSERT_TRUE(run.outcome) << run.complaint();
+    const RecoveryEvidence verdict = run.journal.verdict();
+    EXPECT_EQ(verdict.status, "amber");
+    ASSERT_EQ(verdict.why_not_green.size(), 1U) << run.complaint();
+    EXPECT_TRUE(verdict.why_not_green[0].starts_with("source_neutralized: ")) << verdict.why_not_green[0];
+}
+
 TEST_F(Restore, EndsSessionsThatAreOpenOnTheTarget) {
     make_target("busy");
     auto session = sample_->postgres.connect("busy", "odoo_staging");
