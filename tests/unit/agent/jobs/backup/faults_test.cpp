@@ -94,17 +94,20 @@ TEST_F(BackupFaults, ARoleThatMayNotReadATableFailsTheDump) {
 }
 
 TEST_F(BackupFaults, AServerThatCrashesUnderTheDumpFailsIt) {
-    replace_tool("pg_dump", "$REAL \"$@\" | head -c 10000; touch " + folder_.path() + "/begun; sleep 30");
-    std::thread crashing([this] {
-        while (!std::filesystem::exists(folder_.path() + "/begun")) std::this_thread::yield();
+    const std::string begun = folder_.path() + "/begun";
+    replace_tool("pg_dump", "$REAL \"$@\" | head -c 10000; touch " + begun + "; while [ -e " + begun +
+                                " ]; do sleep 0.05; done; echo 'server closed the connection' >&2; exit 1");
+    std::thread crashing([&] {
+        while (!std::filesystem::exists(begun)) std::this_thread::yield();
         server_->crash();
-        shell("pkill -9 -P $(pgrep -f '" + folder_.path() + "/bin/pg_dump' | head -1) || true");
+        std::filesystem::remove(begun);
     });
     const auto outcome = back_up();
     crashing.join();
     server_->start();
     ASSERT_FALSE(outcome);
     EXPECT_EQ(verdict().status, "red");
+    EXPECT_EQ(verdict().reason, reason::kDbDumpFailed);
     EXPECT_THAT(verdict().blocking_steps, Contains("db_dump"));
     EXPECT_THAT(files_in("one"), IsEmpty());
 }
