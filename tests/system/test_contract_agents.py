@@ -4,6 +4,7 @@ import threading
 import time
 import uuid
 
+import processes
 import pytest
 import requests
 from fake_agent import FakeAgent, Refusal, stamp
@@ -144,6 +145,23 @@ def test_a_control_plane_restarted_in_the_middle_forgets_nothing(plane):
     assert row["status"] == "running" and "remote_upload" in row["recoveryEvidence"]["missingSteps"]
     agent.do_backup(assignment)
     assert plane.owner.get(f"/backups/{backup}")["status"] == "completed"
+
+
+def test_a_follower_outlives_a_restart_of_the_control_plane(plane):
+    backup = plane.order()
+    assignment = plane.agent.take(kind="backup")
+    seen, last = [], []
+    follower = threading.Thread(
+        target=lambda: last.append(plane.viewer.follow(f"/backups/{backup}/progress", seen.append, seconds=60)))
+    follower.start()
+    plane.agent.progress(assignment, 20)
+    assert processes.wait_until(lambda: seen, 15)
+    plane.stop()  # as a package upgrade does: streams end, followers come back with Last-Event-ID
+    plane.start()
+    plane.agent.do_backup(assignment)
+    follower.join(30)
+    assert last and last[0]["done"] and last[0]["status"] == "completed"
+    assert [payload["percent"] for payload in seen] == sorted(payload["percent"] for payload in seen)
 
 
 def test_a_job_the_agent_began_by_itself_appears_in_the_history(plane):

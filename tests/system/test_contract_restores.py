@@ -5,6 +5,7 @@ import uuid
 import pytest
 import seeds
 from contract import refused
+from fake_agent import FakeAgent
 
 
 @pytest.fixture(scope="module")
@@ -184,3 +185,15 @@ def test_backups_that_cannot_be_restored(plane, backup):
     only_database = plane.made_backup(type="db")
     refused(lambda: restore(plane, only_database, scope="filestore"), 422, "scope_not_in_backup", "scope")
     refused(lambda: list(plane.owner.events(f"/backups/{only_database['id']}/restore/progress")), 404, "no_restore")
+
+
+def test_an_agent_that_is_away_is_asked_for_no_restore(plane):
+    silent = FakeAgent.enrolled(plane.url, plane.control.enroll_token("acme", "silent"))
+    target = plane._environment("silent", "development", "shop_silent", agent=silent)
+    shared = plane.made_backup(destinationIds=[plane.shared])
+    ask = {"targetType": "other", "targetEnvironmentId": target}
+    refused(lambda: restore(plane, shared, **ask), 503, "agent_offline")
+    silent.heartbeat()
+    answer = restore(plane, shared, **ask)
+    plane.owner.post(f"/restores/{answer['restoreLogId']}/cancel")
+    assert silent.poll()["assignments"] == []
