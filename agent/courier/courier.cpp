@@ -38,6 +38,12 @@ Courier::~Courier() { stop(0); }
 
 void Courier::start() {
     if (hooks_.config().control_plane_url.empty() || sender_.joinable()) return;
+    {
+        // Known before the first job: one begun on the socket is declared only by an enrolled agent.
+        const bool enrolled = contact().has_value();
+        const std::lock_guard lock(mutex_);
+        status_.enrolled = enrolled;
+    }
     sender_ = std::thread([this] { send(); });
     poller_ = std::thread([this] { poll(); });
 }

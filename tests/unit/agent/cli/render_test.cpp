@@ -1,0 +1,74 @@
+#include "agent/cli/render.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agent/cli/bar.h"
+
+namespace backstay::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(Render, AlignsColumnsByWhatIsSeenNotByBytes) {
+    Table table({"NAME", "SIZE"});
+    table.add({"été", "1"});
+    table.add({"longer", "22"});
+    EXPECT_EQ(table.text(), "NAME    SIZE\nété     1\nlonger  22\n");
+}
+
+TEST(Render, KeepsControlCharactersAwayFromTheTerminal) {
+    EXPECT_EQ(printable("a\x1b[2Jb\nc"), "a [2Jb c");
+    local_api::JobView job;
+    job.database = "evil\x1b]0;title\a";
+    EXPECT_THAT(render_jobs({job}), Not(HasSubstr("\x1b")));
+}
+
+TEST(Render, ShowsTheVerdictWithItsReasons) {
+    local_api::JobDetail detail;
+    detail.job.job_id = "11111111-1111-4111-8111-111111111111";
+    detail.job.kind = "backup";
+    detail.job.database = "shop";
+    detail.job.status = "partial";
+    local_api::OperationView operation;
+    operation.recovery_evidence.status = "amber";
+    operation.recovery_evidence.reason = "remote_copy_partial";
+    operation.recovery_evidence.why_not_green = {"bucket: out of reach"};
+    StepRecord step;
+    step.name = "db_dump";
+    step.status = StepStatus::completed;
+    step.duration_ms = 61'000;
+    step.summary = "1.2 GB";
+    operation.steps = {step};
+    detail.operations = {operation};
+    const std::string text = render_job(detail);
+    EXPECT_THAT(text, HasSubstr("backup of shop, partial"));
+    EXPECT_THAT(text, HasSubstr("db_dump  completed  1 min 1 s  1.2 GB"));
+    EXPECT_THAT(text, HasSubstr("evidence: amber (remote_copy_partial)"));
+    EXPECT_THAT(text, HasSubstr("  - bucket: out of reach"));
+}
+
+TEST(Render, SaysWhatACheckFoundAndWhatToDo) {
+    const std::string text = render_check({{{"database shop", "pg_dump", "ok", "15.18", ""},
+                                            {"database shop", "filestore", "failed", "not readable", "chgrp"}}});
+    EXPECT_THAT(text, HasSubstr("database shop\n  ok       pg_dump"));
+    EXPECT_THAT(text, HasSubstr("FAILED   filestore"));
+    EXPECT_THAT(text, HasSubstr("→ chgrp"));
+}
+
+TEST(Render, DrawsABarThatFitsTheTerminal) {
+    Progress progress;
+    progress.percent = 50;
+    progress.step = "db_dump";
+    progress.bytes_done = 1'500'000;
+    progress.rate_bytes_per_sec = 2'000'000;
+    EXPECT_THAT(Bar::line(progress, 80), HasSubstr("█░"));
+    EXPECT_THAT(Bar::line(progress, 80), HasSubstr("50.0 %  db_dump  1.5 MB  2.0 MB/s"));
+    EXPECT_THAT(Bar::line(progress, 40), Not(HasSubstr("MB/s")));
+    progress.percent = 250;
+    EXPECT_THAT(Bar::line(progress, 80), HasSubstr("100.0 %"));
+}
+
+}  // namespace
+}  // namespace backstay::cli
