@@ -66,10 +66,11 @@ std::set<std::string> destinations_holding_all(const OperationPlan& plan, const 
         }
     }
     std::set<std::string> out;
-    for (const auto& [id, names] : held) {
+    for (const auto& item : held) {
+        const std::set<std::string>& names = item.second;
         if (std::all_of(plan.artifacts.begin(), plan.artifacts.end(),
-                        [&](const std::string& name) { return names.contains(name); })) {
-            out.insert(id);
+                        [&names](const std::string& name) { return names.contains(name); })) {
+            out.insert(item.first);
         }
     }
     return out;
