@@ -72,34 +72,41 @@ void check_filestore(const odoo::Location& location, CheckList& list) {
     list.ok("filestore", location.filestore);
 }
 
-Result<std::uint64_t> check_odoo(const AgentConfig& config, const ClusterConfig& cluster, const std::string& database,
-                                 pq::Connection& connection, CheckList& list) {
-    const auto size = TRY(connection.query("SELECT pg_database_size(current_database())"));
-    const auto instance = TRY(odoo::read_instance(connection));
-    if (instance) {
-        list.ok("odoo", fmt::format("Odoo {}, {} modules{}", instance->series, instance->modules.size(),
-                                    instance->neutralized ? ", neutralized" : ""));
-        if (!instance->modules_in_transition.empty()) {
-            list.warn("modules",
-                      fmt::format("{} modules wait to be installed, upgraded or removed",
-                                  instance->modules_in_transition.size()),
-                      "a backup taken now restores into that half-way state");
-        }
-        const auto location = odoo::locate(config, cluster.name, database, std::nullopt, std::nullopt);
-        if (!location) {
-            list.fail("odoo.conf", location.error());
-        } else {
-            check_filestore(*location, list);
-            if (location->conf) {
-                list.ok("odoo.conf", location->conf->path);
-            } else {
-                list.warn("odoo.conf", "none was found: backups hold no configuration",
-                          "name it with odoo_conf in an [[odoo]] of the agent's configuration");
-            }
-        }
-    } else {
-        list.warn("odoo", "no Odoo lives in this database: only the database is backed up (--type db)");
+// What may not be read may still be an Odoo: its files are looked at all the same.
+bool may_be_odoo(pq::Connection& connection, CheckList& list) {
+    const auto read = odoo::read_instance(connection);
+    if (!read) {
+        list.fail("odoo", read.error());
+        return true;
     }
+    const std::optional<odoo::Instance>& instance = *read;
+    if (!instance) {
+        list.warn("odoo", "no Odoo lives in this database: only the database is backed up (--type db)");
+        return false;
+    }
+    list.ok("odoo", fmt::format("Odoo {}, {} modules{}", instance->series, instance->modules.size(),
+                                instance->neutralized ? ", neutralized" : ""));
+    if (!instance->modules_in_transition.empty()) {
+        list.warn(
+            "modules",
+            fmt::format("{} modules wait to be installed, upgraded or removed", instance->modules_in_transition.size()),
+            "a backup taken now restores into that half-way state");
+    }
+    return true;
+}
+
+void check_files(const AgentConfig& config, const ClusterConfig& cluster, const std::string& database,
+                 CheckList& list) {
+    const auto location = odoo::locate(config, cluster.name, database, std::nullopt, std::nullopt);
+    if (!location) return list.fail("odoo.conf", location.error());
+    check_filestore(*location, list);
+    if (location->conf) return list.ok("odoo.conf", location->conf->path);
+    list.warn("odoo.conf", "none was found: backups hold no configuration",
+              "name it with odoo_conf in an [[odoo]] of the agent's configuration");
+}
+
+Result<std::uint64_t> size_of(pq::Connection& connection) {
+    const auto size = TRY(connection.query("SELECT pg_database_size(current_database())"));
     return static_cast<std::uint64_t>(TRY(size.integer(0, 0)));
 }
 
@@ -130,8 +137,9 @@ void check_database(const AgentConfig& config, const ClusterConfig& cluster, con
                                       cluster.host, cluster.port, cluster.user));
     check_tools(cluster, connection->server_version_num(), list);
     if (const auto rights = check_rights(*connection, list); !rights) list.fail("rights", rights.error());
-    const auto size = check_odoo(config, cluster, database, *connection, list);
-    if (!size) return list.fail("odoo", size.error());
+    if (may_be_odoo(*connection, list)) check_files(config, cluster, database, list);
+    const auto size = size_of(*connection);
+    if (!size) return list.fail("size", size.error());
     check_scratch(config, *size, list);
 }
 
