@@ -16,6 +16,6 @@ cmd_down() { exec "$PYTHON" "$ROOT/tests/tools/labs.py" down "$@"; }
 cmd_demo() {
   cmd_setup
   say "demo: building (a few minutes the first time)"
-  cmd_build release backstay-agent backstay backstay-control >&2
+  cmd_build dev backstay-agent backstay backstay-control >&2
   exec "$PYTHON" "$ROOT/tests/tools/demo.py" "$@"
 }

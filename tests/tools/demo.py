@@ -101,7 +101,7 @@ class Demo:
 
 def main():
     parse = argparse.ArgumentParser(prog="./dev demo")
-    parse.add_argument("--preset", default="release", help="which build to run")
+    parse.add_argument("--preset", default="dev", help="which build to run")
     parse.add_argument("--keep", action="store_true", help="leave the lab running and say where")
     given = parse.parse_args()
     folder = tempfile.mkdtemp(prefix="backstay-demo-", dir="/tmp")
