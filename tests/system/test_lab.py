@@ -63,3 +63,9 @@ def test_a_lab_without_agent_has_it_enrolled(make_lab):
     assert lab.api().get(f"/agents/{lab.env['AGENT_ID']}")["status"] == "never_seen"
     lab.start_agent()
     assert lab.api().get(f"/agents/{lab.env['AGENT_ID']}")["status"] == "online"
+
+
+def test_a_lab_keeps_its_control_plane_where_it_is_told(make_lab, folder):
+    lab = make_lab(agent=False, control_store=f"sqlite:{folder}/elsewhere.db")
+    assert os.path.exists(folder / "elsewhere.db")
+    assert lab.api().get(f"/environments/{lab.env['ENV_PRODUCTION_ID']}/backups")["total"] == 0

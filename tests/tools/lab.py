@@ -44,6 +44,8 @@ class Lab:
         for program in ("backstay-control", "backstay-agent", "backstay"):
             if not os.access(os.path.join(self.bin, program), os.X_OK):
                 raise SystemExit(f"{program} is not built in {self.bin}: ./dev build")
+        if self.wal and "wal-push" not in self.backstay("--help", socket=False).stdout:
+            raise SystemExit("--wal: the programs of this build archive no WAL (there is no `backstay wal-push`)")
         self._make_room()
         try:
             self._start_postgres()
@@ -164,7 +166,19 @@ class Lab:
     def _start_control(self):
         self.control = Control(os.path.join(self.bin, "backstay-control"), self.path("control"), self.clean_env())
         self.control.run("init", "--listen", "127.0.0.1:0")
+        self._use_store()
         self.start_control()
+
+    def _use_store(self):
+        """Another SQLite file is named in the settings, so that the administrator's commands find it too."""
+        if not (self.control_store or "").startswith("sqlite:"):
+            return
+        settings = self.path("control", "control.toml")
+        with open(settings) as file:
+            lines = file.read().splitlines()
+        path = os.path.abspath(self.control_store.removeprefix("sqlite:"))
+        with open(settings, "w") as file:
+            file.writelines((f'store = "{path}"' if line.startswith("store = ") else line) + "\n" for line in lines)
 
     def start_control(self, listen="127.0.0.1:0"):
         listening = self.path("control", "listen")
