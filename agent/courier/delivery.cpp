@@ -65,15 +65,15 @@ Result<bool> Delivery::deliver_batch(control_plane::ControlPlaneClient& client) 
 
 Result<bool> Delivery::take(const control_plane::ReportAck& ack) {
     Outbox outbox(database_);
-    const auto before = TRY(outbox.size());
-    if (ack.refused) {
-        log::warning("reports refused", {{"job", ack.job_id}, {"fence", ack.fence}, {"why", ack.message}});
-        TRY(outbox.drop(ack.job_id, ack.fence));
-        refused_(ack.job_id, ack.fence);
-    } else {
-        TRY(outbox.acknowledge(ack.job_id, ack.fence, ack.seq));
+    if (!ack.refused) {
+        // Counted by what was removed, not by the size: workers add to the outbox meanwhile.
+        const std::int64_t left = TRY(outbox.acknowledge(ack.job_id, ack.fence, ack.seq));
+        return left > 0;
     }
-    return TRY(outbox.size()) < before;
+    log::warning("reports refused", {{"job", ack.job_id}, {"fence", ack.fence}, {"why", ack.message}});
+    const std::int64_t dropped = TRY(outbox.drop(ack.job_id, ack.fence));
+    refused_(ack.job_id, ack.fence);
+    return dropped > 0;
 }
 
 }  // namespace backstay

@@ -42,14 +42,12 @@ Result<std::vector<Report>> Outbox::oldest(std::size_t limit) {
     return reports;
 }
 
-Result<> Outbox::acknowledge(const std::string& job_id, std::int64_t fence, std::int64_t seq) {
-    TRY(database_.run("DELETE FROM outbox WHERE job_id = $1 AND fence = $2 AND seq <= $3", {job_id, fence, seq}));
-    return {};
+Result<std::int64_t> Outbox::acknowledge(const std::string& job_id, std::int64_t fence, std::int64_t seq) {
+    return database_.run("DELETE FROM outbox WHERE job_id = $1 AND fence = $2 AND seq <= $3", {job_id, fence, seq});
 }
 
-Result<> Outbox::drop(const std::string& job_id, std::int64_t fence) {
-    TRY(database_.run("DELETE FROM outbox WHERE job_id = $1 AND fence <= $2", {job_id, fence}));
-    return {};
+Result<std::int64_t> Outbox::drop(const std::string& job_id, std::int64_t fence) {
+    return database_.run("DELETE FROM outbox WHERE job_id = $1 AND fence <= $2", {job_id, fence});
 }
 
 Result<std::int64_t> Outbox::size() {

@@ -20,9 +20,10 @@ public:
     static Result<> add(sqlite::Transaction& transaction, const std::string& job_id, control_plane::Report report);
 
     Result<std::vector<control_plane::Report>> oldest(std::size_t limit);
-    Result<> acknowledge(const std::string& job_id, std::int64_t fence, std::int64_t seq);
+    // Both answer how many reports left.
+    Result<std::int64_t> acknowledge(const std::string& job_id, std::int64_t fence, std::int64_t seq);
     // Everything of that job up to that fence.
-    Result<> drop(const std::string& job_id, std::int64_t fence);
+    Result<std::int64_t> drop(const std::string& job_id, std::int64_t fence);
     Result<std::int64_t> size();
 
 private:
