@@ -11,7 +11,7 @@ from api import TERMINAL, until_terminal
 from lab import PRODUCTION, STAGING
 from processes import wait_until
 
-MOMENTS = 8
+MOMENTS = 6
 
 
 @pytest.fixture(scope="module")
