@@ -77,7 +77,8 @@ std::string when(Timestamp time) {
     return text;
 }
 
-std::string shorten(const std::string& id) { return is_uuid(id) ? id.substr(0, 8) : id; }
+// Our ids begin with the time: their first eight characters are the same for a minute.
+std::string shorten(const std::string& id) { return is_uuid(id) ? id.substr(0, 18) : id; }
 
 std::string Table::text() const {
     std::vector<std::size_t> widths(rows_.front().size(), 0);

@@ -161,10 +161,10 @@ TEST_F(S3Reads, LeftoversAreFoundOnEveryPage) {
         "<IsTruncated>true</IsTruncated><NextKeyMarker>a</NextKeyMarker>"
         "<NextUploadIdMarker>u</NextUploadIdMarker>";
     auto swept = harmed([&](const ProxiedRequest& request) {
-                           if (request.is_abort()) return Fault::status(404, "NoSuchUpload");
-                           const bool second = request.target.find("key-marker=a") != std::string::npos;
-                           return second ? page("b", "") : page("a", next);
-                       }).sweep_leftovers(SystemClock().now_ms());
+                     if (request.is_abort()) return Fault::status(404, "NoSuchUpload");
+                     const bool second = request.target.find("key-marker=a") != std::string::npos;
+                     return second ? page("b", "") : page("a", next);
+                 }).sweep_leftovers(SystemClock().now_ms());
     EXPECT_EQ(std::move(swept).value_or(0), 2U);
     EXPECT_FALSE(harmed(always(read, page("a", next))).sweep_leftovers(0)) << "a listing that does not move on";
     const std::string nowhere = "<IsTruncated>true</IsTruncated>";
