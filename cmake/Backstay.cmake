@@ -40,7 +40,8 @@ function(backstay_test name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE backstay_flags fmt::fmt ${arg_DEPS} GTest::gmock GTest::gtest GTest::gtest_main)
   target_precompile_headers(${name} REUSE_FROM backstay_pch)
-  add_test(NAME ${name} COMMAND ${name})
+  # Tests name files of the tree from its root: __FILE__ may be relative to anywhere (ccache's base_dir).
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS "unit;${arg_LABELS}")
 endfunction()
 

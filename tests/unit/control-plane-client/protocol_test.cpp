@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -13,7 +12,7 @@ namespace {
 constexpr TimeMs kNoon = 1'767'355'200'123;  // 2026-01-02T12:00:00.123Z
 
 std::string golden(const std::string& name) {
-    std::ifstream file(std::filesystem::path(__FILE__).parent_path() / "golden" / (name + ".json"));
+    std::ifstream file("tests/unit/control-plane-client/golden/" + name + ".json");
     std::ostringstream text;
     text << file.rdbuf();
     return text.str();

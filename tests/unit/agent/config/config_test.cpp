@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 
 #include "common/files/files.h"
@@ -44,8 +43,7 @@ TEST_F(Config, AcceptsAnEmptyFileWithTheDefaults) {
 }
 
 TEST_F(Config, ReadsTheSampleWhichShowsTheDefaults) {
-    const auto root = std::filesystem::path(__FILE__).parent_path() / "../../../..";
-    const auto config = load_agent_config((root / "conf/agent.toml").string());
+    const auto config = load_agent_config("conf/agent.toml");
     ASSERT_TRUE(config) << config.error().message();
     const AgentConfig defaults;
     EXPECT_EQ(config->state_dir, defaults.state_dir);
