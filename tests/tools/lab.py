@@ -81,7 +81,7 @@ class Lab:
         return lab
 
     def down(self):
-        for name in list(self.running):
+        for name in reversed(list(self.running)):
             self.end(name)
         if self.pg:
             self.pg.stop()
