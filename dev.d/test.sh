@@ -25,6 +25,7 @@ clean_environment() {
       http_proxy | https_proxy | all_proxy | HTTP_PROXY | HTTPS_PROXY | ALL_PROXY) unset "$name" ;;
     esac
   done
+  export LSAN_OPTIONS=suppressions=$ROOT/tests/tools/lsan.supp:print_suppressions=0
   export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
 }
 
@@ -61,8 +62,12 @@ test_system() {
   BACKSTAY_PRESET=${BACKSTAY_PRESET:-dev} "$PYTHON" -m pytest -q -p no:cacheprovider --durations=10 "${@:-tests/system}"
 }
 
+# Tests that measure memory would measure the sanitizer's.
+WITHOUT_FIGURES='-S3Memory.*'
+
 # test_asan [all]
 test_asan() {
+  export GTEST_FILTER=$WITHOUT_FIGURES
   if [ "${1:-}" = all ]; then
     cmd_build asan
     run_ctest asan -L 'unit|contract'
@@ -72,8 +77,11 @@ test_asan() {
   fi
 }
 
-# shellcheck disable=SC2086
-test_tsan() { test_some tsan $THREADED_FOLDERS; }
+test_tsan() {
+  export GTEST_FILTER=$WITHOUT_FIGURES
+  # shellcheck disable=SC2086 # a list of words
+  test_some tsan $THREADED_FOLDERS
+}
 
 test_coverage() {
   local filters=() folder
