@@ -47,7 +47,15 @@ Result<http::Response> create_key(Call& call, sqlite::Transaction& tx) {
     wanted.name = body.name;
     wanted.read_only = body.mode == "ro";
     wanted.project_id = body.project_id;
-    wanted.permissions = TRY(permissions_of(body));
+    // Nobody hands out more than they have, by rights or by project.
+    if (call.principal.project_id) {
+        if (wanted.project_id && *wanted.project_id != *call.principal.project_id) {
+            return api::rule_broken("project_not_found", "projectId", "the organization has no such project");
+        }
+        wanted.project_id = call.principal.project_id;
+    }
+    const auto asked = TRY(permissions_of(body));
+    wanted.permissions = asked ? asked->meet(call.principal.permissions) : call.principal.permissions;
     if (body.expires_at) wanted.expires_at = body.expires_at->ms;
     const auto made = TRY(registry::create_key(tx, actor_of(call), call.organization_id, wanted));
     json::Object answer = registry::view(made.row);

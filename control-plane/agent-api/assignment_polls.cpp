@@ -116,6 +116,11 @@ void AssignmentPolls::abandoned(std::uint64_t key) {
     const std::string agent = found->second->agent_id;
     const std::string instance = found->second->request.instance_id;
     polls_.erase(found);
+    // A hang-up of an old connection says nothing about a process that polls on a newer one.
+    const bool polls_on = std::any_of(polls_.begin(), polls_.end(), [&](const auto& item) {
+        return item.second->agent_id == agent && item.second->request.instance_id == instance;
+    });
+    if (polls_on) return;
     const bool taken = threads_.submit(Lane::write, [agent, instance](sqlite::Database& db) {
         const auto noted = dispatch::note_gone(db, agent, instance);
         if (!noted) log::warning("session not noted", {{"agent", agent}, {"error", noted.error().message()}});

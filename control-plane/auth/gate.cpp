@@ -130,7 +130,9 @@ Result<Admission> Gate::admit_key(const Credential& credential, std::string_view
     principal.kind = Principal::Kind::api_key;
     principal.id = key->id;
     principal.name = "api-key:" + key->prefix;
-    principal.role = key->mode == "rw" ? Role::admin : Role::viewer;
+    // A key for one project has a developer's rights: restores into production are not among them (semantics 1.3).
+    const Role writes = key->project_id ? Role::developer : Role::admin;
+    principal.role = key->mode == "rw" ? writes : Role::viewer;
     principal.permissions = Permissions::parse(key->permissions).value_or(Permissions());
     principal.read_only = key->mode == "ro";
     principal.project_id = std::move(key->project_id);

@@ -219,6 +219,7 @@ Result<> sweep_jobs(sqlite::Database& db, TimeMs now, Stir& stir) {
         const SweepResult result = sweep(job, now, session.heard_at);
         if (result.what == Sweep::nothing) continue;
         TRY(update_job(db, job));
+        if (result.what == Sweep::wait) continue;
         log::warning("job swept", {{"job", job.id}, {"kind", job.kind}, {"reason", result.reason}});
         if (result.what == Sweep::requeue) {
             stir.agents.insert(job.agent_id);

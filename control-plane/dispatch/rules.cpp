@@ -31,6 +31,25 @@ SweepResult fail(Job& job, std::string_view reason, std::string message) {
     return {Sweep::fail, std::string(reason), std::move(message)};
 }
 
+// A restore that is out belongs to its holder: nobody else may make it, and what it did must become known, however long
+// the network was away. It ends here when its agent stays away for a day, or is back and does not know of it any more.
+SweepResult wait_for_holder(Job& job, TimeMs now, TimeMs agent_heard_at) {
+    if (job.lost_at && agent_heard_at > *job.lost_at) {
+        job.lost_at.reset();  // it is back: one more lease to name the job or to deliver its end
+        job.lease_until = now + kLeaseMs;
+        job.moved_at = now;
+        return {Sweep::wait, "", ""};
+    }
+    const bool denies_it = agent_heard_at > *job.lease_until - kLeaseMs;
+    if (denies_it) return fail(job, reason::kAgentOffline, "the agent does not know of this job any more");
+    if (!job.lost_at) {
+        job.lost_at = now;
+        return {Sweep::wait, "", ""};
+    }
+    if (now - *job.lost_at < kUnclaimedMs) return {};
+    return fail(job, reason::kAgentOffline, "the agent stayed away for 24 hours");
+}
+
 SweepResult end_lease(Job& job, TimeMs now) {
     if (job.cancel_requested) {
         finish(job, "cancelled", reason::kCancelled, "the agent went away while it was asked to stop");
@@ -92,6 +111,8 @@ bool renew(Job& job, std::int64_t fence, TimeMs now) {
         job.started_at = now;
         job.moved_at = now;
     }
+    if (job.lost_at) job.moved_at = now;  // what it did meanwhile could not be told
+    job.lost_at.reset();
     job.lease_until = now + kLeaseMs;
     return true;
 }
@@ -117,7 +138,11 @@ SweepResult sweep(Job& job, TimeMs now, TimeMs agent_heard_at) {
         const bool silent = now - std::max(job.moved_at.value_or(job.created_at), agent_heard_at) >= kUnclaimedMs;
         return silent ? fail(job, reason::kAgentOffline, "the agent stayed away for 24 hours") : SweepResult{};
     }
-    if (job.lease_until && now >= *job.lease_until) return end_lease(job, now);
+    if (job.lease_until && now >= *job.lease_until) {
+        const bool irreversible = job.kind == "restore" || job.kind == "undo";
+        if (irreversible && job.state == JobState::accepted) return wait_for_holder(job, now, agent_heard_at);
+        return end_lease(job, now);
+    }
     if (job.started_at && now - *job.started_at >= job.timeout_ms) {
         return fail(job, reason::kTimeout,
                     "it took longer than " + std::to_string(job.timeout_ms / kMinute) + " minutes");

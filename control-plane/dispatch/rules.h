@@ -85,6 +85,7 @@ void accept(Job& job, TimeMs now);
 // What time does to a job.
 enum class Sweep {
     nothing,
+    wait,     // only remembered in the job
     requeue,  // the lease ended; requeue() was applied
     cancel,   // the lease ended and somebody had asked to stop
     fail,     // `reason` and `message` say why

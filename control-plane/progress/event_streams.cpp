@@ -92,8 +92,8 @@ Result<EventStreams::News> EventStreams::read_news(sqlite::Database& db, const s
     news.kind = head->kind;
     news.ended = head->ended;
     // A counter ahead of ours belongs to something else; a finished operation always sends its final event.
-    const bool whole = after <= 0 || after > head->event_id || (head->ended && after == head->event_id);
-    news.events = TRY(operations::events_after(db, operation, whole ? head->event_id - 1 : after));
+    news.whole = after <= 0 || after > head->event_id || (head->ended && after == head->event_id);
+    news.events = TRY(operations::events_after(db, operation, news.whole ? head->event_id - 1 : after));
     return news;
 }
 
@@ -107,7 +107,7 @@ void EventStreams::start(std::uint64_t key, const std::string& operation, Result
     auto stream = std::make_unique<Stream>();
     stream->credential = waiting->credential;
     stream->operation = operation;
-    stream->sent = 0;
+    stream->sent = news->whole ? 0 : waiting->after;
     stream->out = waiting->exchange->open_stream(stream_head());
     if (!stream->out->write("retry: 3000\n\n")) return;
     stream->out->on_closed([this, key] { streams_.erase(key); });
@@ -134,12 +134,12 @@ void EventStreams::pump(const std::string& operation) {
         entry->second = true;
         return;
     }
-    std::int64_t oldest = 0;
+    std::optional<std::int64_t> oldest;
     for (const auto& [key, stream] : streams_) {
-        if (stream->operation != operation) continue;
-        oldest = oldest == 0 ? stream->sent : std::min(oldest, stream->sent);
+        if (stream->operation == operation) oldest = std::min(oldest.value_or(stream->sent), stream->sent);
     }
-    const bool taken = threads_.submit(Lane::read, [this, operation, oldest](sqlite::Database& db) {
+    const bool taken = threads_.submit(Lane::read, [this, operation,
+                                                    oldest = oldest.value_or(0)](sqlite::Database& db) {
         auto news = read_news(db, operation, oldest);
         return store::DatabaseThreads::Done([this, operation, news = std::move(news)] { deliver(operation, news); });
     });

@@ -41,6 +41,7 @@ private:
     struct Stream;
     struct News {
         bool ended = false;
+        bool whole = false;  // told from the head on, whatever the reader had seen
         std::string kind;
         std::vector<operations::ProgressEvent> events;
     };

@@ -252,6 +252,21 @@ def test_a_revoked_key_ends_at_once(server):
     refused(server.call("DELETE", f"/api/api-keys/{made['id']}", server.owner), 404, "not_found")
 
 
+def test_nobody_makes_a_key_that_may_do_more_than_they(server):
+    """A token narrowed by permissions or to a project hands on no more than it has."""
+    claims = {"sub": "u", "org": server.org, "role": "owner", "aud": "backstay", "exp": int(time.time()) + 60}
+    narrow = jwt(server.secret(), {**claims, "perms": ["manage:keys", "view:backups"]})
+    made = server.call("POST", "/api/api-keys", narrow, {"name": "wide", "mode": "rw"})
+    assert made.status_code == 201
+    refused(server.call("POST", "/api/projects", made.json()["key"], {"name": "x"}), 403, "forbidden")
+    second = server.call("POST", "/api/projects", server.owner, {"name": f"P {uuid.uuid4()}"}).json()["id"]
+    inside = jwt(server.secret(), {**claims, "project": server.project})
+    made = server.call("POST", "/api/api-keys", inside, {"name": "inside", "mode": "rw"}).json()
+    assert made["projectId"] == server.project
+    refused(server.call("POST", "/api/api-keys", inside, {"name": "other", "mode": "ro", "projectId": second}), 422,
+            "project_not_found")
+
+
 def test_an_organization_belongs_to_who_made_it(server):
     slug = f"new-{uuid.uuid4().hex[:8]}"
     refused(server.call("POST", "/api/organizations", server.viewer, {"slug": slug, "name": "New"}), 403, "forbidden")

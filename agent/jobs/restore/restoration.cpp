@@ -135,8 +135,9 @@ Result<> Restoration::change_over() {
         outcome_.notes.push_back("stop_instance: this host's configuration does not let the agent manage Odoo");
     }
     TRY(steps_.run(step::kSwapIn, [&]() -> Result<Testimony> {
-        TRY(swap_in(swap_, *cluster_, note_writer()));
+        // Even a swap that failed, and could not put itself back, is undone: on a connection that no cancel stops.
         swapped_ = true;
+        TRY(swap_in(swap_, *cluster_, note_writer()));
         Testimony testimony;
         testimony.summary =
             fmt::format("{} holds the restored pair{}", target_->database,

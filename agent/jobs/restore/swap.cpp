@@ -165,7 +165,8 @@ Result<> swap_in(SwapRecord& record, pq::Connection& cluster, const Note& note) 
 }
 
 Result<> put_back(SwapRecord& record, pq::Connection& cluster, const Note& note) {
-    TRY(keep(record, SwapState::reverting, note));
+    // A journal that cannot be written (a full disk) must not keep the running pair from coming back.
+    const auto noted = keep(record, SwapState::reverting, note);
     // One part may be impossible (a folder gone): the other is put back all the same.
     auto databases = put_databases_back(record, cluster);
     auto folders = put_folders_back(record);
@@ -175,6 +176,7 @@ Result<> put_back(SwapRecord& record, pq::Connection& cluster, const Note& note)
         return error;
     }
     TRY(folders);
+    TRY(noted);
     return keep(record, SwapState::reverted, note);
 }
 

@@ -135,13 +135,14 @@ Result<> undo_restore(const std::string& restore_id, const Facts& notes, const J
 
 std::optional<TimeMs> previous_kept_until(const Facts& notes) {
     const auto record = kept_pair(notes);
-    if (!record || record->keep_until.ms == 0) return std::nullopt;
+    // While a swap or the way back hangs in the middle, what looks like the old pair may be the only good one.
+    if (!record || record->keep_until.ms == 0 || record->state != restore::SwapState::swapped) return std::nullopt;
     return record->keep_until.ms;
 }
 
 Result<> drop_previous(const Facts& notes, const JobHost& host) {
     const auto record = kept_pair(notes);
-    if (!record) return {};
+    if (!record || record->state != restore::SwapState::swapped) return {};
     const ClusterConfig config = TRY(find_cluster(host.config, record->cluster));
     auto cluster = TRY(restore::connect_to_cluster(config, {}));
     return restore::drop_replaced(*record, cluster);

@@ -129,6 +129,7 @@ TEST_F(GateTest, LimitsAKeyToItsProjectAndItsMode) {
     const auto writer = member(of(key(wanted)));
     EXPECT_TRUE(writer->principal.may(Permission::manage_backups));
     EXPECT_FALSE(writer->principal.may(Permission::manage_storage));
+    EXPECT_FALSE(writer->principal.may_restore_production()) << "that is beyond a developer";
 }
 
 TEST_F(GateTest, AdmitsAgentsByTheirOwnCredentialOnly) {

@@ -104,12 +104,34 @@ TEST(Lease, StartsAnewAfterTheControlPlaneWasAway) {
     EXPECT_FALSE(waiting.lease_until.has_value());
 }
 
-TEST(Lease, OfARestoreThatEndedIsNeverOfferedAgain) {
+TEST(Lease, OfARestoreWaitsForItsHolderAndItsResult) {
     Job job = running("restore");
-    const SweepResult result = sweep(job, kStart + kLeaseMs, kStart);
+    EXPECT_EQ(sweep(job, kStart + kLeaseMs, kStart).what, Sweep::wait);
+    EXPECT_EQ(sweep(job, kStart + kHour, kStart).what, Sweep::nothing);
+    EXPECT_FALSE(may_hand_out(job, kStart + kHour, kStart)) << "nobody else may make it";
+    EXPECT_TRUE(renew(job, 1, kStart + kHour)) << "its reports are taken again";
+    EXPECT_EQ(sweep(job, kStart + kHour + 1, kStart + kHour).what, Sweep::nothing);
+    EXPECT_EQ(job.state, JobState::accepted);
+}
+
+TEST(Lease, OfARestoreEndsWhenItsAgentStaysAwayForADay) {
+    Job job = running("restore");
+    const TimeMs lost = kStart + kLeaseMs;
+    ASSERT_EQ(sweep(job, lost, kStart).what, Sweep::wait);
+    EXPECT_EQ(sweep(job, lost + kUnclaimedMs - 1, kStart).what, Sweep::nothing);
+    const SweepResult result = sweep(job, lost + kUnclaimedMs, kStart);
     EXPECT_EQ(result.what, Sweep::fail);
     EXPECT_EQ(result.reason, "agent_offline");
     EXPECT_EQ(job.state, JobState::finished);
+}
+
+TEST(Lease, OfARestoreEndsWhenItsAgentIsBackWithoutIt) {
+    Job job = running("undo");
+    ASSERT_EQ(sweep(job, kStart + kLeaseMs, kStart).what, Sweep::wait);
+    const TimeMs back = kStart + kHour;
+    EXPECT_EQ(sweep(job, back + 1, back).what, Sweep::wait) << "one more lease, for what it still has to report";
+    EXPECT_EQ(sweep(job, back + kLeaseMs, back + kMinute).what, Sweep::nothing);
+    EXPECT_EQ(sweep(job, back + 1 + kLeaseMs, back + kMinute).what, Sweep::fail);
 }
 
 TEST(Retry, ComesAfterOneFiveAndFifteenMinutesAndThenNotAgain) {
