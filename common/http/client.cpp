@@ -33,6 +33,7 @@ struct Client::Impl {
     }
 
     Result<ClientResponse> run(const ClientRequest& request, const Transfer::OnBytes* on_bytes);
+    Result<ClientResponse> run_once(const ClientRequest& request, const Transfer::OnBytes* on_bytes, bool& stale);
 
     // Moves bytes until curl has a verdict, or until the transfer is to end (then the code means nothing).
     CURLcode drive(Transfer& transfer, const std::stop_token& stop);
@@ -63,7 +64,17 @@ CURLcode Client::Impl::drive(Transfer& transfer, const std::stop_token& stop) {
     }
 }
 
+// A peer may close a kept connection just as it is used again. libcurl sends anew when it notices while reading, not
+// when it notices while sending; the request was not complete then, so that nobody can have acted on it.
 Result<ClientResponse> Client::Impl::run(const ClientRequest& request, const Transfer::OnBytes* on_bytes) {
+    bool stale = false;
+    auto first = run_once(request, on_bytes, stale);
+    if (!stale || request.body_source != nullptr) return first;
+    return run_once(request, on_bytes, stale);
+}
+
+Result<ClientResponse> Client::Impl::run_once(const ClientRequest& request, const Transfer::OnBytes* on_bytes,
+                                              bool& stale) {
     if (!multi || !easy) return Error(Errc::exhausted, "libcurl gave no handle");
     curl_easy_reset(easy.get());
     Transfer transfer(options, request, on_bytes);
@@ -75,6 +86,9 @@ Result<ClientResponse> Client::Impl::run(const ClientRequest& request, const Tra
         const std::stop_callback wake(request.stop, [this] { curl_multi_wakeup(multi.get()); });
         code = drive(transfer, request.stop);
     }
+    long connects = 0;
+    curl_easy_getinfo(easy.get(), CURLINFO_NUM_CONNECTS, &connects);
+    stale = code == CURLE_SEND_ERROR && connects == 0 && !transfer.answered();
     curl_multi_remove_handle(multi.get(), easy.get());
     return transfer.conclude(code);
 }

@@ -33,6 +33,8 @@ public:
     bool alive();
     // What came of it, given curl's verdict.
     Result<ClientResponse> conclude(CURLcode code);
+    // Whether a status line has come.
+    bool answered() const { return response_.status != 0; }
     // Ends the exchange with this error, whatever curl will call it.
     void fail(Error error) { failure_ = std::move(error); }
 
