@@ -206,7 +206,15 @@ case $1 in
     admin quota set --quota-scope=user --uid=tester --max-size="$3" >>"$DIR/log/quota" 2>&1
     admin quota enable --quota-scope=user --uid=tester >>"$DIR/log/quota" 2>&1
     ;;
-  pause) kill -STOP "$(pid_of rgw)" ;;
+  pause)
+    pid=$(pid_of rgw)
+    kill -STOP "$pid"
+    # The signal reaches its threads one by one; each could still answer.
+    for _ in $(seq 200); do
+      cat /proc/"$pid"/task/*/status | grep -q '^State:[[:space:]]*[^T[:space:]]' || break
+      sleep 0.01
+    done
+    ;;
   resume) kill -CONT "$(pid_of rgw)" ;;
   *) die "unknown command $1" ;;
 esac
