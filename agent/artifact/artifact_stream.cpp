@@ -3,33 +3,46 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/crypto/digest.h"
+
 namespace backstay {
 
 // Behind the encryption: small pieces are gathered, digested and pushed.
 class ArtifactStream::Ending final : public Sink {
 public:
-    Ending(Digest& digest, StoredBytes& stored, FanOut& to) : digest_(digest), stored_(stored), to_(to) {}
+    explicit Ending(FanOut& to) : to_(to) { stored_.key = key_; }
 
     Result<> write(ByteSpan bytes) override {
-        digest_.update(bytes);
-        stored_.bytes += bytes.size();
+        note(bytes);
         gathered_.append(bytes);
         return gathered_.size() < kPushBytes ? Result<>() : push();
     }
     Result<> finish() override { return push(); }
     // A whole chunk, without gathering.
     Result<> pass(Buffer chunk) {
-        digest_.update(chunk.bytes());
-        stored_.bytes += chunk.size();
+        note(chunk.bytes());
         return to_.push(std::move(chunk));
+    }
+    // Once, after finish().
+    StoredBytes stored() {
+        stored_.sha256 = digest_.hex();
+        stored_.fingerprint = fingerprint_.value();
+        return stored_;
     }
 
 private:
     static constexpr std::size_t kPushBytes = 1 << 20;
     Result<> push() { return to_.push(std::move(gathered_)); }
+    void note(ByteSpan bytes) {
+        digest_.update(bytes);
+        fingerprint_.update(bytes);
+        stored_.bytes += bytes.size();
+    }
 
-    Digest& digest_;
-    StoredBytes& stored_;
+    const FingerprintKey key_ = FingerprintKey::random();
+    Fingerprint fingerprint_{key_};
+    Digest digest_{DigestKind::sha256};
+    StoredBytes stored_;
     FanOut& to_;
     Buffer gathered_;
 };
@@ -41,7 +54,7 @@ ArtifactStream::ArtifactStream(CompressionPool& pool, std::int32_t level, FanOut
       key_(key),
       most_blocks_(pool.threads() + 2),
       level_(level),
-      last_(std::make_unique<Ending>(digest_, stored_, to)) {
+      last_(std::make_unique<Ending>(to)) {
     if (key_ != nullptr) seal_ = std::make_unique<EncryptingSink>(*key_, *last_);
     emitter_ = std::thread([this, priority]() noexcept {
         lower_priority(priority);
@@ -131,7 +144,7 @@ Result<> ArtifactStream::emit(CompressionBlock& block) {
         pool_.give_room(std::move(block.packed));
         return sealed;
     }
-    return static_cast<Ending&>(*last_).pass(std::move(block.packed));
+    return last_->pass(std::move(block.packed));
 }
 
 void ArtifactStream::stop_emitting() {
@@ -150,8 +163,8 @@ Result<> ArtifactStream::finish() {
     stop_emitting();
     if (error_) return *error_;
     TRY(seal_ ? seal_->finish() : last_->finish());
+    stored_ = last_->stored();
     stored_.plain_bytes = plain_bytes_;
-    stored_.sha256 = digest_.hex();
     finished_ = true;
     to_.close(std::nullopt);
     return {};

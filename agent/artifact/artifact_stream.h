@@ -16,7 +16,7 @@
 #include "agent/artifact/compression_pool.h"
 #include "agent/artifact/fan_out.h"
 #include "common/bytes.h"
-#include "common/crypto/digest.h"
+#include "common/crypto/fingerprint.h"
 #include "common/crypto/secretstream.h"
 
 namespace backstay {
@@ -25,6 +25,8 @@ struct StoredBytes {
     std::uint64_t bytes = 0;        // as stored
     std::uint64_t plain_bytes = 0;  // before compression
     std::string sha256;             // of the stored bytes
+    FingerprintKey key;             // for what is read back
+    FingerprintValue fingerprint{};
 };
 
 class ArtifactStream final : public Sink {
@@ -69,8 +71,7 @@ private:
     bool finished_ = false;
     std::optional<Error> error_;
 
-    Digest digest_{DigestKind::sha256};
-    std::unique_ptr<Sink> last_;            // digests and hands on
+    std::unique_ptr<Ending> last_;          // digests and hands on
     std::unique_ptr<EncryptingSink> seal_;  // before it, with a key
     StoredBytes stored_;
     std::thread emitter_;

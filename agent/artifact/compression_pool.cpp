@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t kRoomsKept = 8;
 constexpr double kForgetting = 0.8;
+// What the ordered level must save before its time, half as much again or more, is spent on it.
+constexpr double kWorthwhile = 0.01;
 
 struct FreeContext {
     void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
@@ -29,7 +31,7 @@ Result<> compress_at(ZSTD_CCtx* context, std::int32_t level, ByteSpan plain, Buf
 void LevelChoice::tried(std::size_t fast_bytes, std::size_t ordered_bytes) {
     fast_bytes_ = fast_bytes_ * kForgetting + static_cast<double>(fast_bytes);
     ordered_bytes_ = ordered_bytes_ * kForgetting + static_cast<double>(ordered_bytes);
-    fast_ = fast_bytes_ <= ordered_bytes_;
+    fast_ = fast_bytes_ <= ordered_bytes_ * (1 + kWorthwhile);
 }
 
 CompressionPool::CompressionPool(std::int32_t threads, Priority priority) {

@@ -25,8 +25,9 @@ namespace backstay {
 // Large against zstd's window at the usual levels (2 MiB at 3), so that a fresh start costs little ratio.
 inline constexpr std::size_t kCompressionBlockBytes = 4 << 20;
 
-// Which level a stream uses. A higher level is not always smaller (dumps of repetitive rows are often smaller at 1), so
-// now and then a block is compressed at both, and the fast level serves as long as its results were not larger.
+// Which level a stream uses. A higher level is not always smaller (dumps of repetitive rows are often smaller at 1, and
+// filestores full of images hardly shrink at all), so now and then a block is compressed at both, and the fast level
+// serves as long as its results were at most a hundredth larger.
 class LevelChoice {
 public:
     // The ordered level; nothing is tried at 1 and 2, where little is to be gained, or above 6, where size was meant.

@@ -6,6 +6,7 @@
 #include "agent/artifact/throttle.h"
 #include "agent/artifact/zstd_source.h"
 #include "common/clock.h"
+#include "common/crypto/digest.h"
 #include "tests/support/streams.h"
 #include "tests/support/temp_dir.h"
 
@@ -91,7 +92,7 @@ TEST(ArtifactStream, WhenNobodyTakesItWritingFails) {
     EXPECT_FALSE(stream.finish());
 }
 
-TEST(LevelChoice, TheFastLevelServesOnlyWhileItIsNotLarger) {
+TEST(LevelChoice, TheFastLevelServesOnlyWhileItIsHardlyLarger) {
     LevelChoice choice(3);
     EXPECT_TRUE(choice.try_both());
     EXPECT_EQ(choice.level(), 3);
@@ -99,6 +100,12 @@ TEST(LevelChoice, TheFastLevelServesOnlyWhileItIsNotLarger) {
     EXPECT_EQ(choice.level(), 1);
     choice.tried(200, 150);
     EXPECT_EQ(choice.level(), 3);
+    LevelChoice images(3);
+    images.tried(1000, 995);
+    EXPECT_EQ(images.level(), 1);
+    LevelChoice texts(3);
+    texts.tried(1000, 980);
+    EXPECT_EQ(texts.level(), 3);
     for (int i = 0; i < 16; ++i) choice.used();
     EXPECT_TRUE(choice.try_both());
     choice.used();
