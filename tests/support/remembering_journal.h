@@ -1,6 +1,7 @@
 // A StepJournal that keeps everything in memory and can be told to fail from the n-th record on.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -34,6 +35,7 @@ public:
     }
     Result<> copied(const CopyRecord& copy) override {
         const std::lock_guard lock(mutex_);
+        if (on_copy) on_copy(copy);
         for (CopyRecord& known : copies_) {
             if (known.destination_id == copy.destination_id && known.artifact == copy.artifact) {
                 known = copy;
@@ -52,6 +54,8 @@ public:
         }
         return {};
     }
+
+    std::function<void(const CopyRecord&)> on_copy;  // what happens to a copy while it is being recorded
 
     void fail_after(int records) { records_left_ = records; }
     const std::vector<StepRecord>& history() const { return history_; }

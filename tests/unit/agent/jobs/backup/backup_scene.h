@@ -103,6 +103,7 @@ CREATE TABLE empty_one (id integer);)");
             rows_.clear();
         }
         journal_ = std::make_unique<RememberingJournal>();
+        journal_->on_copy = on_copy_;
         meter_ = std::make_unique<ProgressMeter>(clock_, "backup", order_.backup_id, "env");
         Steps steps(*journal_, *meter_, clock_, stop_.get_token());
         return run_backup(order_, host_, steps);
@@ -140,6 +141,7 @@ CREATE TABLE empty_one (id integer);)");
     JobHost host_{config_, "agent-1", "0.1", clock_, rate_};
     BackupOrder order_;
     std::stop_source stop_;
+    std::function<void(const CopyRecord&)> on_copy_;
     std::unique_ptr<RememberingJournal> journal_;
     std::unique_ptr<ProgressMeter> meter_;
 };

@@ -65,6 +65,26 @@ exec $REAL "$@")");
     EXPECT_FALSE(std::filesystem::exists(stored("one", "database.tar.zst")));
 }
 
+// One bit of each artifact in turn, after the store has taken it and before it is read back.
+TEST_F(BackupFaults, ABitThatTurnsInTheStoreIsFoundOnReadingBack) {
+    for (const std::string artifact : {"db", "filestore", "config", "manifest"}) {
+        bool turned = false;
+        on_copy_ = [&](const CopyRecord& copy) {
+            if (copy.artifact != artifact || copy.state != CopyState::uploaded) return;
+            std::fstream file(folder_.path() + "/one/" + copy.key, std::ios::in | std::ios::out | std::ios::binary);
+            file.seekg(-5, std::ios::end);
+            const auto byte = static_cast<char>(file.get() ^ 0x10);
+            file.seekp(-5, std::ios::end);
+            file.put(byte);
+            turned = true;
+        };
+        ASSERT_FALSE(back_up()) << artifact;
+        EXPECT_TRUE(turned) << artifact;
+        EXPECT_EQ(reason(), reason::kRemoteCorrupt) << artifact;
+        EXPECT_THAT(files_in("one"), IsEmpty()) << artifact;
+    }
+}
+
 TEST_F(BackupFaults, AMissingDatabaseIsNamedBeforeAnythingIsDone) {
     order_.environment.database = "no_such_database";
     expect_failed("preflight", reason::kDbNotFound);
