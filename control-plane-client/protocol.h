@@ -82,6 +82,50 @@ struct Inventory {
 };
 BOOST_DESCRIBE_STRUCT(Inventory, (), (hostname, clusters, disks))
 
+struct TimeSpan {
+    Timestamp start;
+    Timestamp end;
+};
+BOOST_DESCRIBE_STRUCT(TimeSpan, (), (start, end))
+
+struct WalArchiving {
+    bool enabled = false;
+    std::string status = "off";  // ok, lagging, failing, off
+    std::optional<Timestamp> last_archived_at;
+    std::optional<std::string> last_archived_segment;
+    std::int64_t failed_count = 0;
+    std::optional<std::int64_t> lag_seconds;  // since the oldest WAL that waits; absent: nothing waits
+    std::uint64_t spool_bytes = 0;
+    std::uint64_t backlog_bytes = 0;              // of WAL that waits in pg_wal
+    std::optional<std::int64_t> seconds_to_full;  // of pg_wal's file system at the present rate; absent: never
+};
+BOOST_DESCRIBE_STRUCT(WalArchiving, (),
+                      (enabled, status, last_archived_at, last_archived_segment, failed_count, lag_seconds, spool_bytes,
+                       backlog_bytes, seconds_to_full))
+
+struct WalBase {
+    std::string backup_id;
+    Timestamp timestamp;  // of its end: the first moment that it makes reachable
+};
+BOOST_DESCRIBE_STRUCT(WalBase, (), (backup_id, timestamp))
+
+// One cluster's archive of WAL: what of its time can be had back (common/domain/wal_coverage.h), and how archiving is.
+struct ClusterWal {
+    std::string cluster;
+    std::string system_id;
+    std::string archive;                       // the archive's folder, for PitrOrder
+    std::vector<std::string> destination_ids;  // where it lies, as the agent's configuration names them
+    WalArchiving archiving;
+    std::vector<WalBase> base_backups;
+    std::optional<Timestamp> earliest_recoverable;
+    std::optional<Timestamp> latest_recoverable;
+    std::vector<TimeSpan> wal_ranges;
+    std::vector<TimeSpan> gaps;
+};
+BOOST_DESCRIBE_STRUCT(ClusterWal, (),
+                      (cluster, system_id, archive, destination_ids, archiving, base_backups, earliest_recoverable,
+                       latest_recoverable, wal_ranges, gaps))
+
 // A job that the agent holds: queued or running.
 struct HeldJob {
     std::string job_id;
@@ -95,11 +139,12 @@ struct Heartbeat {
     std::string instance_id;  // new at each start of the process
     std::string agent_version;
     std::int32_t protocol_version = kProtocolVersion;
-    Timestamp sent_at;                   // the agent's clock: skew is seen here
-    std::optional<Inventory> inventory;  // absent: as last time
-    std::vector<HeldJob> jobs;           // renews their leases
+    Timestamp sent_at;                           // the agent's clock: skew is seen here
+    std::optional<Inventory> inventory;          // absent: as last time
+    std::vector<HeldJob> jobs;                   // renews their leases
+    std::optional<std::vector<ClusterWal>> wal;  // of clusters whose WAL this agent archives; absent: as last time
 };
-BOOST_DESCRIBE_STRUCT(Heartbeat, (), (instance_id, agent_version, protocol_version, sent_at, inventory, jobs))
+BOOST_DESCRIBE_STRUCT(Heartbeat, (), (instance_id, agent_version, protocol_version, sent_at, inventory, jobs, wal))
 
 struct HeartbeatAnswer {
     Timestamp server_time;
@@ -112,7 +157,7 @@ BOOST_DESCRIBE_STRUCT(HeartbeatAnswer, (), (server_time, interval_ms, inventory_
 
 // What a job does; `order` is the struct of common/domain/orders.h of that kind.
 // backup → BackupOrder, restore → RestoreOrder, verify → VerifyOrder, copy → CopyOrder, delete → DeleteOrder,
-// undo → UndoOrder, test_destination → TestDestinationOrder.
+// undo → UndoOrder, test_destination → TestDestinationOrder, base_backup → BaseBackupOrder.
 struct Assignment {
     std::string job_id;
     std::int64_t fence = 0;  // rises each time the job is handed out; reports under an older number are refused

@@ -12,6 +12,14 @@ std::string backup_folder(const Owner& owner, TimeMs created_at, std::string_vie
                        day.substr(0, 4), day.substr(5, 2), day.substr(8, 2), backup_id);
 }
 
+std::string cluster_folder(std::string_view organization_id, std::string_view system_id) {
+    return fmt::format("v1/{}/clusters/{}", organization_id, system_id);
+}
+
+std::string base_folder(std::string_view cluster_folder, std::string_view backup_id) {
+    return fmt::format("{}/base/{}", cluster_folder, backup_id);
+}
+
 std::string artifact_file(std::string_view name, bool parallel_dump, bool encrypted) {
     if (name == artifact::kManifest) return "manifest.json";
     std::string file;
@@ -19,6 +27,8 @@ std::string artifact_file(std::string_view name, bool parallel_dump, bool encryp
         file = parallel_dump ? "database.tar.zst" : "database.dump.zst";
     } else if (name == artifact::kGlobals) {
         file = "globals.sql.zst";
+    } else if (name == artifact::kBackupManifest) {
+        file = "backup_manifest.zst";
     } else {
         file = fmt::format("{}.tar.zst", name);
     }

@@ -21,6 +21,11 @@ inline constexpr std::string_view kLocal = "local";
 // "v1/<org>/<project>/<env>/backups/<yyyy>/<mm>/<dd>/<backupId>", the day in UTC; no trailing slash.
 std::string backup_folder(const Owner& owner, TimeMs created_at, std::string_view backup_id);
 
+// "v1/<org>/clusters/<systemId>": WAL and base backups belong to a cluster, not to an environment.
+std::string cluster_folder(std::string_view organization_id, std::string_view system_id);
+// "<cluster folder>/base/<backupId>"
+std::string base_folder(std::string_view cluster_folder, std::string_view backup_id);
+
 // The file name of an artifact: "database.dump.zst" or "database.tar.zst", "filestore.tar.zst", "config.tar.zst",
 // "globals.sql.zst", each with ".enc" when encrypted; "manifest.json" is the commit marker and is never encrypted.
 std::string artifact_file(std::string_view artifact, bool parallel_dump, bool encrypted);

@@ -55,6 +55,43 @@ BOOST_DESCRIBE_STRUCT(BackupOrder, (),
                       (backup_id, scope, trigger, label, created_at, environment, destinations, encrypt_for,
                        timeout_ms))
 
+// A physical copy of a whole cluster, the beginning of point-in-time recoveries (scope "base").
+struct BaseBackupOrder {
+    std::string backup_id;
+    std::string trigger;  // manual, scheduled
+    std::string reason;   // asked, wal_enabled, interval, gap, timeline_changed, upgraded
+    Timestamp created_at;
+    std::string organization_id;
+    std::string cluster;                         // a [[cluster]] of the agent's configuration
+    std::vector<DestinationOrder> destinations;  // empty: those of the cluster's [[wal]]
+    std::vector<std::string> encrypt_for;        // ids of destinations that get encrypted artifacts: all, or none
+    std::int32_t retention_days = 0;             // 0: of the cluster's [[wal]]; -1: nothing is pruned afterwards
+    std::int64_t timeout_ms = 24LL * 3600 * 1000;
+};
+BOOST_DESCRIBE_STRUCT(BaseBackupOrder, (),
+                      (backup_id, trigger, reason, created_at, organization_id, cluster, destinations, encrypt_for,
+                       retention_days, timeout_ms))
+
+// A full backup whose filestore helps to restore a moment beside it.
+struct PitrFilestore {
+    std::string backup_id;
+    std::string folder;
+    std::vector<DestinationOrder> destinations;
+    Timestamp taken_at;
+};
+BOOST_DESCRIBE_STRUCT(PitrFilestore, (), (backup_id, folder, destinations, taken_at))
+
+// Where a restore takes the database of one moment from: a base backup and the WAL behind it.
+struct PitrOrder {
+    Timestamp target;
+    std::string system_id;
+    std::string archive;                         // the cluster's folder: layout::cluster_folder
+    std::optional<std::string> base_backup_id;   // absent: the newest that ended at or before the target
+    std::vector<DestinationOrder> destinations;  // of base backups and WAL, best first; empty: the host's [[wal]]
+    std::vector<PitrFilestore> filestores;       // the last full backup before the target and the first after it
+};
+BOOST_DESCRIBE_STRUCT(PitrOrder, (), (target, system_id, archive, base_backup_id, destinations, filestores))
+
 struct RestoreOrder {
     std::string restore_id;
     std::string backup_id;
@@ -66,6 +103,9 @@ struct RestoreOrder {
     std::string scope;        // all, db, filestore
     bool neutralize = false;
     bool new_uuid = false;
+    // A moment instead of the backup: backup_id, folder and destinations then name nothing or the backup that was asked
+    // for, and source.database is the database's name in the recovered cluster.
+    std::optional<PitrOrder> pitr;
     // The safety backup to make first; absent: none.
     std::optional<BackupOrder> safety_backup;
     std::int64_t keep_previous_ms = 24LL * 3600 * 1000;  // the instant way back
@@ -73,7 +113,7 @@ struct RestoreOrder {
 };
 BOOST_DESCRIBE_STRUCT(RestoreOrder, (),
                       (restore_id, backup_id, folder, destinations, source, target, target_type, scope, neutralize,
-                       new_uuid, safety_backup, keep_previous_ms, timeout_ms))
+                       new_uuid, pitr, safety_backup, keep_previous_ms, timeout_ms))
 
 struct VerifyOrder {
     std::string verification_id;

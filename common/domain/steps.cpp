@@ -47,13 +47,46 @@ OperationPlan plan_backup(std::string_view scope, const std::vector<std::string>
     return plan;
 }
 
+OperationPlan plan_base_backup(const std::vector<std::string>& destination_ids, bool prunes) {
+    OperationPlan plan;
+    plan.operation = Operation::backup;
+    plan.destination_ids = destination_ids;
+    for (const std::string_view name : {artifact::kBase, artifact::kBackupManifest, artifact::kManifest}) {
+        plan.artifacts.emplace_back(name);
+    }
+    plan.steps = {required(step::kPreflight, 2),     required(step::kBaseBackup, 72),
+                  required(step::kWalContinuity, 3), required(step::kArtifactChecksums, 1),
+                  required(step::kManifestWrite, 1), required(step::kRemoteUpload, 5)};
+    if (destination_ids.size() > 1) {
+        for (const std::string& id : destination_ids) {
+            plan.steps.push_back(optional_step(std::string(step::kRemoteUpload) + ":" + id, 0));
+        }
+    }
+    plan.steps.push_back(required(step::kRemoteVerify, 12));
+    plan.steps.push_back(required(step::kCatalogCommit, 3));
+    if (prunes) plan.steps.push_back(optional_step(std::string(step::kWalPrune), 1));
+    for (const std::string& name : plan.artifacts) plan.required_proofs.push_back("artifact:" + name);
+    for (const std::string& name : plan.artifacts) plan.required_proofs.push_back("checksum:" + name);
+    for (const char* proof : {"wal:continuous", "manifest:readback", "catalog:row"}) {
+        plan.required_proofs.emplace_back(proof);
+    }
+    return plan;
+}
+
 OperationPlan plan_restore(const RestoreShape& shape) {
     const bool database = shape.scope != "filestore";
     const bool filestore = shape.scope != "db" && shape.with_filestore;
     OperationPlan plan;
     plan.operation = Operation::restore;
+    const bool pitr = database && shape.pitr;
     plan.steps = {required(step::kValidateTarget, 2), required(step::kFetchArtifacts, 2),
-                  required(step::kVerifyArtifacts, 10)};
+                  required(step::kVerifyArtifacts, pitr ? 1 : 10)};
+    if (pitr) {
+        plan.steps.push_back(required(step::kFetchBase, 15));
+        plan.steps.push_back(required(step::kFetchWal, 2));
+        plan.steps.push_back(required(step::kReplayToTarget, 25));
+        plan.steps.push_back(required(step::kExtractDatabase, 10));
+    }
     if (shape.safety_backup) plan.steps.push_back(required(step::kSafetyBackup, 20));
     // The new pair is prepared beside the running Odoo; only swap_in needs it stopped.
     if (database) plan.steps.push_back(required(step::kRestoreDatabase, 40));
@@ -69,6 +102,8 @@ OperationPlan plan_restore(const RestoreShape& shape) {
     if (!shape.keep_previous) plan.steps.push_back(optional_step(std::string(step::kCleanupPrevious), 1));
 
     if (shape.safety_backup) plan.required_proofs.emplace_back("safety_backup:id");
+    if (pitr) plan.required_proofs.emplace_back("wal:continuous");
+    if (pitr) plan.required_proofs.emplace_back("pitr:target_reached");
     if (database) plan.required_proofs.emplace_back("restore:row_counts");
     if (filestore) plan.required_proofs.emplace_back("filestore:reconciled");
     if (database && shape.neutralize) plan.required_proofs.emplace_back("neutralize:report");

@@ -51,6 +51,13 @@ inline constexpr std::string_view kStructureCheck = "structure_check";
 inline constexpr std::string_view kScratchRestore = "scratch_restore";
 inline constexpr std::string_view kContentChecks = "content_checks";
 inline constexpr std::string_view kScratchDrop = "scratch_drop";
+inline constexpr std::string_view kBaseBackup = "base_backup";
+inline constexpr std::string_view kWalContinuity = "wal_continuity";
+inline constexpr std::string_view kWalPrune = "wal_prune";
+inline constexpr std::string_view kFetchBase = "fetch_base";
+inline constexpr std::string_view kFetchWal = "fetch_wal";
+inline constexpr std::string_view kReplayToTarget = "replay_to_target";
+inline constexpr std::string_view kExtractDatabase = "extract_database";
 }  // namespace step
 
 // Artifact names: the keys of artifactPaths and artifactChecksums.
@@ -60,6 +67,8 @@ inline constexpr std::string_view kFilestore = "filestore";
 inline constexpr std::string_view kConfig = "config";
 inline constexpr std::string_view kManifest = "manifest";
 inline constexpr std::string_view kGlobals = "globals";
+inline constexpr std::string_view kBase = "base";
+inline constexpr std::string_view kBackupManifest = "backup_manifest";  // PostgreSQL's own
 }  // namespace artifact
 
 // What a step record holds; the contract serves it at /operations/{type}/{id}/steps.
@@ -117,8 +126,12 @@ BOOST_DESCRIBE_STRUCT(OperationPlan, (), (operation, steps, required_proofs, des
 // The plan of a backup: `scope` is "db" or "full".
 OperationPlan plan_backup(std::string_view scope, const std::vector<std::string>& destination_ids, bool with_globals);
 
+// The plan of a base backup.
+OperationPlan plan_base_backup(const std::vector<std::string>& destination_ids, bool prunes);
+
 struct RestoreShape {
     std::string scope = "all";   // all, db, filestore
+    bool pitr = false;           // the database comes from a base backup and WAL
     bool with_filestore = true;  // the backup has one
     bool safety_backup = true;
     bool neutralize = false;

@@ -108,6 +108,21 @@ ReportBatch every_kind() {
     return batch;
 }
 
+ClusterWal cluster_wal() {
+    ClusterWal wal;
+    wal.cluster = "main";
+    wal.system_id = "7301234567890123456";
+    wal.archive = "v1/local/clusters/7301234567890123456";
+    wal.destination_ids = {"d1"};
+    wal.archiving = {true, "ok", Timestamp{kNoon}, "000000010000000000000007", 0, 12, 0, 33'554'432, 86'400};
+    wal.base_backups = {{"55555555-5555-4555-8555-555555555555", {kNoon - 7'200'000}}};
+    wal.earliest_recoverable = Timestamp{kNoon - 7'200'000};
+    wal.latest_recoverable = Timestamp{kNoon - 60'000};
+    wal.wal_ranges = {{{kNoon - 7'200'000}, {kNoon - 3'600'000}}, {{kNoon - 1'800'000}, {kNoon - 60'000}}};
+    wal.gaps = {{{kNoon - 3'600'000}, {kNoon - 1'800'000}}};
+    return wal;
+}
+
 TEST(Protocol, WritesAndReadsEnrolmentAsTheGoldenFilesSay) {
     holds("enroll_request", EnrollRequest{"one-time", "erp1", "0.1.0", 1});
     holds("enroll_answer", EnrollAnswer{"a1", "o1", "erp1", "secret"});
@@ -115,8 +130,14 @@ TEST(Protocol, WritesAndReadsEnrolmentAsTheGoldenFilesSay) {
 
 TEST(Protocol, WritesAndReadsHeartbeatsAsTheGoldenFilesSay) {
     const HeldJob job{"11111111-1111-4111-8111-111111111111", 3};
-    holds("heartbeat", Heartbeat{"33333333-3333-4333-8333-333333333333", "0.1.0", 1, {kNoon}, inventory(), {job}});
-    holds("heartbeat_unchanged", Heartbeat{"33333333-3333-4333-8333-333333333333", "0.1.0", 1, {kNoon}, {}, {}});
+    holds("heartbeat", Heartbeat{"33333333-3333-4333-8333-333333333333",
+                                 "0.1.0",
+                                 1,
+                                 {kNoon},
+                                 inventory(),
+                                 {job},
+                                 std::vector<ClusterWal>{cluster_wal()}});
+    holds("heartbeat_unchanged", Heartbeat{"33333333-3333-4333-8333-333333333333", "0.1.0", 1, {kNoon}, {}, {}, {}});
     holds("heartbeat_answer", HeartbeatAnswer{{kNoon}, 20'000, true, {job.job_id}, {job}});
 }
 

@@ -21,5 +21,13 @@ TEST(Layout, NamesEveryArtifactByWhatItIs) {
     EXPECT_EQ(artifact_file("manifest", false, true), "manifest.json");
 }
 
+TEST(Layout, BaseBackupsBelongToTheirCluster) {
+    const std::string cluster = cluster_folder("org", "7301234567890123456");
+    EXPECT_EQ(cluster, "v1/org/clusters/7301234567890123456");
+    EXPECT_EQ(base_folder(cluster, "id"), "v1/org/clusters/7301234567890123456/base/id");
+    EXPECT_EQ(artifact_file("base", false, true), "base.tar.zst.enc");
+    EXPECT_EQ(artifact_file("backup_manifest", false, false), "backup_manifest.zst");
+}
+
 }  // namespace
 }  // namespace backstay::layout

@@ -54,6 +54,32 @@ TEST(PlanBackup, WeighsAHundred) {
     }
 }
 
+TEST(PlanBaseBackup, RequiresTheStepsOfTheContractAndProvesItsWal) {
+    const OperationPlan plan = plan_base_backup({"a", "b"}, true);
+    EXPECT_THAT(names(plan, true), ElementsAre("preflight", "base_backup", "wal_continuity", "artifact_checksums",
+                                               "manifest_write", "remote_upload", "remote_verify", "catalog_commit"));
+    EXPECT_THAT(names(plan, false), ElementsAre("remote_upload:a", "remote_upload:b", "wal_prune"));
+    EXPECT_THAT(plan.artifacts, ElementsAre("base", "backup_manifest", "manifest"));
+    EXPECT_THAT(plan.required_proofs, Contains("wal:continuous"));
+    std::int32_t sum = 0;
+    for (const StepPlan& step : plan.steps) sum += step.weight;
+    EXPECT_EQ(sum, 100);
+}
+
+TEST(PlanRestore, TakesAMomentFromABaseBackupAndItsWal) {
+    RestoreShape shape;
+    shape.pitr = true;
+    const OperationPlan plan = plan_restore(shape);
+    EXPECT_THAT(names(plan, true),
+                ElementsAre("validate_target", "fetch_artifacts", "verify_artifacts", "fetch_base", "fetch_wal",
+                            "replay_to_target", "extract_database", "safety_backup", "restore_database",
+                            "restore_filestore", "post_restore_checks", "swap_in", "catalog_commit"));
+    EXPECT_THAT(plan.required_proofs, Contains("pitr:target_reached"));
+    // The files alone have no WAL.
+    shape.scope = "filestore";
+    EXPECT_THAT(names(plan_restore(shape), true), Not(Contains("replay_to_target")));
+}
+
 TEST(PlanRestore, StopsTheRunningOdooOnlyForTheSwap) {
     RestoreShape shape;
     shape.neutralize = shape.new_uuid = shape.managed_service = shape.health_check = true;
