@@ -38,26 +38,39 @@ Result<> end_by_us(sqlite::Database& db, const Job& job, TimeMs now, Stir& stir)
     });
 }
 
-// The assignment of a leased job; absent: it cannot go out and has failed.
-Result<std::optional<Assignment>> make_assignment(sqlite::Database& db, Job& job, const OpenDestination& open,
-                                                  TimeMs now, Stir& stir) {
+Result<json::Object> order_of(sqlite::Database& db, const Job& job, const OpenDestination& open) {
     const json::Value stored = TRY(json::parse(job.order));
-    auto order =
-        with_secrets(stored.as_object(), [&](std::string_view id) { return open(db, job.organization_id, id); });
-    if (!order) {
-        finish(job, "failed", reason::kNoDestination, order.error().message());
-        TRY(update_job(db, job));
-        TRY(end_by_us(db, job, now, stir));
-        return std::optional<Assignment>();
+    if (!stored.is_object()) return Error(Errc::corrupted, "the stored order is no object");
+    return with_secrets(stored.get_object(), [&](std::string_view id) { return open(db, job.organization_id, id); });
+}
+
+// What stays as it is however often one looks: a destination that is gone, an order or a secret that cannot be read.
+bool is_final(const Error& error) {
+    return error.code() == Errc::not_found || error.code() == Errc::corrupted || error.code() == Errc::invalid;
+}
+
+// The order cannot be had: the job fails, or waits while the cause may pass and it has not waited for a day.
+Result<> put_off(sqlite::Database& db, Job& job, const Error& error, TimeMs now, Stir& stir) {
+    if (!is_final(error) && now - job.waiting_since < kUnclaimedMs) {
+        log::warning("job not handed out", {{"job", job.id}, {"error", error.message()}});
+        job.not_before = now + kOpenAgainMs;
+        return update_job(db, job);
     }
+    const bool gone = error.code() == Errc::not_found;
+    finish(job, "failed", gone ? reason::kNoDestination : reason::kInternalError, error.message());
+    TRY(update_job(db, job));
+    return end_by_us(db, job, now, stir);
+}
+
+Assignment make_assignment(const Job& job, json::Object order) {
     Assignment assignment;
     assignment.job_id = job.id;
     assignment.fence = job.fence;
     assignment.attempt = job.attempt;
     assignment.kind = job.kind;
     assignment.lease_ms = kLeaseMs;
-    assignment.order = std::move(*order);
-    return std::optional<Assignment>(std::move(assignment));
+    assignment.order = std::move(order);
+    return assignment;
 }
 
 // A database that a job works on, so that no second one begins; deletions and copies touch none.
@@ -92,9 +105,9 @@ private:
         if (job.cancel_requested) {
             answer_.cancel.push_back(job.id);
         } else {
-            auto assignment = TRY(make_assignment(db_, job, open_, now_, stir_));
-            if (!assignment) return {};
-            answer_.assignments.push_back(std::move(*assignment));
+            auto order = order_of(db_, job, open_);
+            if (!order) return put_off(db_, job, order.error(), now_, stir_);
+            answer_.assignments.push_back(make_assignment(job, std::move(*order)));
         }
         return update_job(db_, job);
     }
@@ -102,14 +115,14 @@ private:
     Result<> hand(Job& job) {
         if (!is_quick(job.kind) && slots_ <= 0) return {};
         if (occupies(job) && busy_.contains(*job.environment_id)) return {};
+        auto order = order_of(db_, job, open_);
+        if (!order) return put_off(db_, job, order.error(), now_, stir_);
         job = hand_out(std::move(job), now_);
-        auto assignment = TRY(make_assignment(db_, job, open_, now_, stir_));
-        if (!assignment) return {};
         if (!is_quick(job.kind)) --slots_;
         if (occupies(job)) busy_.insert(*job.environment_id);
         log::info("job handed out",
                   {{"job", job.id}, {"kind", job.kind}, {"agent", job.agent_id}, {"fence", job.fence}});
-        answer_.assignments.push_back(std::move(*assignment));
+        answer_.assignments.push_back(make_assignment(job, std::move(*order)));
         return update_job(db_, job);
     }
 

@@ -19,6 +19,7 @@ inline constexpr std::int64_t kLeaseMs = 2 * kMinute;        // renewed by each 
 inline constexpr std::int64_t kHeartbeatMs = 20'000;         // asked of agents
 inline constexpr std::int64_t kAliveMs = 90'000;             // an agent heard of within this time is alive
 inline constexpr std::int64_t kOfferAgainMs = 5'000;         // an assignment not yet accepted, a cancel not yet obeyed
+inline constexpr std::int64_t kOpenAgainMs = 30'000;         // an order whose destinations could not be looked up
 inline constexpr std::int64_t kUnclaimedMs = 24 * kHour;     // a queued job whose agent stays away fails
 inline constexpr std::int64_t kNoProgressMs = 15 * kMinute;  // a running job that moves nothing fails
 inline constexpr std::int64_t kBackupTimeoutMs = 6 * kHour;

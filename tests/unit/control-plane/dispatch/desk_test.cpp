@@ -42,6 +42,54 @@ TEST(Desk, FailsAJobWhoseDestinationIsGone) {
     EXPECT_EQ(world.evidence(id).reason, "no_destination");
 }
 
+TEST(Desk, WaitsWhenADestinationCannotBeLookedUpForNow) {
+    World world;
+    const std::string id = world.order_backup();
+    world.opening_fails = Error(Errc::unavailable, "the store is busy");
+    EXPECT_TRUE(world.ask().assignments.empty());
+    EXPECT_EQ(world.job(id).state, JobState::queued);
+    EXPECT_EQ(world.job(id).fence, 0);
+    EXPECT_EQ(world.backup(id).status, "pending");
+    world.opening_fails.reset();
+    EXPECT_TRUE(world.ask().assignments.empty()) << "not asked again at once";
+    world.now += kOpenAgainMs;
+    ASSERT_EQ(world.ask().assignments.size(), 1U);
+    EXPECT_EQ(world.job(id).fence, 1);
+}
+
+TEST(Desk, GivesUpADestinationThatCannotBeLookedUpForADay) {
+    World world;
+    const std::string id = world.order_backup();
+    world.opening_fails = Error(Errc::io, "the store does not answer");
+    world.ask();
+    world.now += kUnclaimedMs;
+    world.ask();
+    EXPECT_EQ(world.backup(id).status, "failed");
+    EXPECT_EQ(world.evidence(id).reason, "internal_error");
+}
+
+TEST(Desk, FailsAJobWhoseDestinationIsSealedUnderAnotherKeyByItsOwnName) {
+    World world;
+    const std::string id = world.order_backup();
+    world.opening_fails = Error(Errc::corrupted, "open the configuration of destination d: wrong key");
+    EXPECT_TRUE(world.ask().assignments.empty());
+    EXPECT_EQ(world.backup(id).status, "failed");
+    EXPECT_EQ(world.evidence(id).reason, "internal_error") << "it exists, so no_destination would be a lie";
+}
+
+TEST(Desk, OffersAnAssignmentAgainLaterWhenItsDestinationCannotBeLookedUpForNow) {
+    World world;
+    const std::string id = world.order_backup();
+    ASSERT_EQ(world.ask().assignments.size(), 1U);
+    world.now += kOfferAgainMs;
+    world.opening_fails = Error(Errc::timed_out, "the store is busy");
+    EXPECT_TRUE(world.ask().assignments.empty());
+    EXPECT_EQ(world.job(id).state, JobState::leased);
+    world.opening_fails.reset();
+    world.now += kOfferAgainMs;
+    EXPECT_EQ(world.ask().assignments.size(), 1U);
+}
+
 TEST(Desk, FollowsABackupFromOrderToGreen) {
     World world;
     const std::string id = world.order_backup();

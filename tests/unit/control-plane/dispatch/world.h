@@ -87,8 +87,10 @@ public:
     control_plane::AssignmentsAnswer ask(std::int32_t slots = 1, const std::string& instance = "one") {
         auto answer = next_assignments(
             db_, agent, {instance, 0, slots},
-            [](sqlite::Database&, std::string_view, std::string_view id) -> Result<std::optional<DestinationOrder>> {
+            [this](sqlite::Database&, std::string_view,
+                   std::string_view id) -> Result<std::optional<DestinationOrder>> {
                 if (id == "gone") return std::optional<DestinationOrder>();
+                if (opening_fails) return *opening_fails;
                 return std::optional<DestinationOrder>({std::string(id), "d", "local", {{"path", "/backups"}}});
             },
             now, stir);
@@ -169,6 +171,7 @@ public:
     }
 
     TimeMs now = 1'800'000'000'000;
+    std::optional<Error> opening_fails;  // what ask() finds instead of a destination's configuration
     Stir stir;
     std::string organization_id;
     store::Agent agent;
