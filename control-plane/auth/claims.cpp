@@ -59,12 +59,19 @@ Result<std::optional<Permissions>> permission_claim(const json::Object& token) {
     return std::optional<Permissions>(permissions);
 }
 
-std::int64_t seconds(const json::Object& token, std::string_view name) {
+// Whole seconds of a date from 1970 to 9999; two of them differ without overflow.
+Result<std::optional<std::int64_t>> date_claim(const json::Object& token, std::string_view name) {
+    constexpr std::int64_t kMost = 253'402'300'799;
     const json::Value* value = token.if_contains(name);
-    if (value == nullptr) return 0;
-    if (const auto* number = value->if_int64()) return *number;
-    if (const auto* number = value->if_double()) return static_cast<std::int64_t>(*number);
-    return 0;
+    if (value == nullptr || value->is_null()) return std::optional<std::int64_t>();
+    if (const auto* whole = value->if_int64(); whole != nullptr && *whole >= 0 && *whole <= kMost) {
+        return std::optional<std::int64_t>(*whole);
+    }
+    // Also refuses what is not a number.
+    if (const auto* exact = value->if_double(); exact != nullptr && *exact >= 0 && *exact <= double{kMost}) {
+        return std::optional<std::int64_t>(static_cast<std::int64_t>(*exact));
+    }
+    return invalid(name);
 }
 
 }  // namespace
@@ -82,9 +89,9 @@ Result<Claims> read_claims(const json::Object& token) {
     claims.role = TRY(role_claim(token));
     claims.permissions = TRY(permission_claim(token));
     claims.project_id = TRY(text_claim(token, "project"));
-    if (const std::int64_t issued = seconds(token, "iat"); issued != 0) {
-        claims.lifetime_s = seconds(token, "exp") - issued;
-    }
+    const auto issued = TRY(date_claim(token, "iat"));
+    const auto ends = TRY(date_claim(token, "exp"));
+    if (issued) claims.lifetime_s = ends.value_or(0) - *issued;
     return claims;
 }
 

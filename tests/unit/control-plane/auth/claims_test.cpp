@@ -46,5 +46,20 @@ TEST(Claims, OfTheWrongTypeAreRefused) {
     }
 }
 
+TEST(Claims, WithTimesThatAreNoDatesAreRefused) {
+    for (const char* text :
+         {R"({"sub":"u","iat":-9223372036854775807,"exp":9223372036854775807})", R"({"sub":"u","iat":-1,"exp":5})",
+          R"({"sub":"u","iat":1e300,"exp":5})", R"({"sub":"u","iat":"1","exp":5})",
+          R"({"sub":"u","iat":18446744073709551615,"exp":5})", R"({"sub":"u","iat":253402300800,"exp":5})",
+          R"({"sub":"u","iat":5,"exp":-9223372036854775807})"}) {
+        const auto claims = read(text);
+        ASSERT_FALSE(claims) << text;
+        EXPECT_EQ(claims.error().reason(), "invalid_token") << text;
+    }
+    EXPECT_EQ(read(R"({"sub":"u","iat":1000.5,"exp":1300})")->lifetime_s, 300);
+    EXPECT_EQ(read(R"({"sub":"u","iat":1,"exp":253402300799})")->lifetime_s, 253402300798);
+    EXPECT_LT(read(R"({"sub":"u","iat":7})")->lifetime_s, 0) << "without an expiry: never short-lived";
+}
+
 }  // namespace
 }  // namespace backstay::auth
