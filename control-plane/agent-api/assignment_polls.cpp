@@ -62,6 +62,7 @@ AssignmentPolls::~AssignmentPolls() = default;
 void AssignmentPolls::open(api::Call call, std::unique_ptr<http::Exchange> exchange) {
     auto request = json::decode_text<AssignmentsRequest>(call.request.body, json::kLenient);
     if (!request) return exchange->respond(api::error_answer(400, "validation_error", request.error().message()));
+    make_room(call.principal.id, request->instance_id);
     const std::uint64_t key = ++last_key_;
     auto poll = std::make_unique<Poll>();
     poll->exchange = std::move(exchange);
@@ -71,6 +72,30 @@ void AssignmentPolls::open(api::Call call, std::unique_ptr<http::Exchange> excha
     poll->exchange->on_abandoned([this, key] { abandoned(key); });
     polls_.emplace(key, std::move(poll));
     look(key);
+}
+
+void AssignmentPolls::make_room(const std::string& agent_id, const std::string& instance_id) {
+    std::vector<std::uint64_t> others;
+    std::vector<std::uint64_t> over;
+    for (const auto& [key, poll] : polls_) {
+        if (poll->agent_id != agent_id) continue;
+        (poll->request.instance_id == instance_id ? over : others).push_back(key);
+    }
+    // Keys rise: the oldest come first.
+    for (std::size_t i = 0; others.size() - i >= kPollsPerAgent; ++i) over.push_back(others[i]);
+    for (const std::uint64_t key : over) answer_now(key);
+}
+
+void AssignmentPolls::answer_now(std::uint64_t key) {
+    const auto found = polls_.find(key);
+    if (found->second->looking) {  // what it finds must be told: it answers then
+        found->second->until_ms = 0;
+        found->second->again = false;
+        return;
+    }
+    const std::unique_ptr<Poll> poll = std::move(found->second);
+    polls_.erase(found);
+    poll->exchange->respond(api::json_answer(200, json::encode(AssignmentsAnswer{})));
 }
 
 void AssignmentPolls::look(std::uint64_t key) {

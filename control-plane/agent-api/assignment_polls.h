@@ -1,5 +1,5 @@
 // Agents waiting for work: each long poll is parked on the loop thread until there is something for its agent, its time
-// is over, or its peer goes away (which tells that the process ended).
+// is over, the same process polls anew, or its peer goes away (which tells that the process ended).
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,8 @@
 namespace backstay::agent_api {
 
 inline constexpr std::int64_t kLongestWaitMs = 55'000;
+// Of one agent; one process has a single poll, but a new process may begin before the old one's poll is over.
+inline constexpr std::size_t kPollsPerAgent = 4;
 
 class AssignmentPolls {
 public:
@@ -43,6 +45,9 @@ private:
     void look(std::uint64_t key);
     void looked(std::uint64_t key, Look look);
     void abandoned(std::uint64_t key);
+    // Before a new poll is parked: those that it takes the place of are answered with nothing.
+    void make_room(const std::string& agent_id, const std::string& instance_id);
+    void answer_now(std::uint64_t key);
     void tick();
     void find_due();
 

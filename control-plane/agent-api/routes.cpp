@@ -1,9 +1,11 @@
 #include "control-plane/agent-api/routes.h"
 
+#include "common/text.h"
 #include "control-plane-client/protocol.h"
 #include "control-plane/auth/credential.h"
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/dispatch/reports.h"
+#include "control-plane/registry/registry.h"
 #include "control-plane/store/enroll_tokens.h"
 
 namespace backstay::agent_api {
@@ -12,6 +14,7 @@ namespace {
 using Stirred = std::function<void(const dispatch::Stir&)>;
 
 constexpr std::size_t kReportsMost = 100;
+constexpr std::size_t kNameMost = 100;
 
 // Messages between programs: fields that this version does not know are ignored.
 template <class T>
@@ -43,9 +46,9 @@ Result<http::Response> enroll(api::Call& call, sqlite::Transaction& transaction)
     if (!token) return api::problem(401, "invalid_token", "this enrolment token is unknown, used or expired");
     store::Agent wanted;
     wanted.organization_id = token->organization_id;
-    wanted.hostname = request.hostname.substr(0, 253);
-    wanted.name = token->name.empty() ? wanted.hostname : token->name;
-    if (wanted.name.empty()) wanted.name = "agent";
+    wanted.hostname = cut_utf8(request.hostname, 253);
+    wanted.name = token->name.empty() ? cut_utf8(wanted.hostname, kNameMost) : token->name;
+    if (!registry::check_name("hostname", wanted.name)) wanted.name = "agent";
     wanted.version = request.agent_version;
     wanted.protocol_version = request.protocol_version;
     const std::string credential = auth::new_secret(auth::kAgentPrefix);

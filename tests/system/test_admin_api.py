@@ -450,12 +450,13 @@ def test_a_stop_lets_go_of_waiting_agents_and_ends_cleanly(own_server, parked):
     server = own_server.start()
     enrolled = server.call("POST", "/agent/v1/enroll", body={
         "token": server.control.enroll_token("acme", "db1"), "hostname": "db1", "agentVersion": "0.1", "protocolVersion": 1}).json()
-    poll = {"json": {"instanceId": "i1", "waitMs": 50000, "freeSlots": 1}, "headers": {"Authorization": f"Bearer {enrolled['credential']}"}}
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        polls = [pool.submit(requests.post, server.url + "/agent/v1/assignments", timeout=60, **poll) for _ in range(8)]
+    headers = {"Authorization": f"Bearer {enrolled['credential']}"}
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        polls = [pool.submit(requests.post, server.url + "/agent/v1/assignments", timeout=60, headers=headers,
+                             json={"instanceId": f"host.{number}", "waitMs": 50000, "freeSlots": 1}) for number in range(4)]
         if parked:
             seen = lambda: server.call("GET", "/metrics").text  # noqa: E731
-            assert processes.wait_until(lambda: "backstay_waiting_requests 8" in seen(), 10), seen()
+            assert processes.wait_until(lambda: "backstay_waiting_requests 4" in seen(), 10), seen()
         begun = time.monotonic()
         os.kill(server.running[0], signal.SIGTERM)
         answers = []

@@ -1,5 +1,6 @@
 """The agent's side of the control plane: identity, order of reports, absence, restarts of either side."""
 
+import socket
 import threading
 import time
 import uuid
@@ -120,6 +121,83 @@ def test_an_agent_that_was_restarted_takes_over_at_once(plane):
             time.sleep(0.1)
 
 
+def parked(plane, agent, instance=None, wait_ms=30_000):
+    """A long poll on a connection of its own, once the control plane has parked it."""
+    text = f'{{"instanceId":"{instance or agent.instance_id}","waitMs":{wait_ms},"freeSlots":1}}'
+    before = waiting(plane)
+    one = socket.create_connection(("127.0.0.1", plane.port), 30)
+    one.sendall((f"POST /agent/v1/assignments HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {agent.credential}\r\n"
+                 f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n{text}").encode())
+    return one, before
+
+
+def waiting(plane):
+    text = requests.get(f"{plane.url}/metrics", timeout=10).text
+    return int(next(line.split()[1] for line in text.splitlines() if line.startswith("backstay_waiting_requests ")))
+
+
+def test_a_new_poll_takes_the_place_of_the_old_one_and_its_hang_up_means_nothing(plane):
+    agent = FakeAgent.enrolled(plane.url, plane.control.enroll_token("acme", "db5"))
+    agent.heartbeat()
+    old, before = parked(plane, agent)
+    assert processes.wait_until(lambda: waiting(plane) == before + 1, 10)
+    new, _ = parked(plane, agent)
+    old.settimeout(10)
+    assert b'{"assignments":[],"cancel":[]}' in old.recv(4096), "answered at once, long before its time is over"
+    assert processes.wait_until(lambda: waiting(plane) == before + 1, 10), "one poll of one process"
+    old.close()
+    for _ in range(5):  # time for the hang-up to be noticed
+        refused(agent.twin().heartbeat, 409, "duplicate_agent")
+        time.sleep(0.1)
+    new.close()
+    successor = agent.twin()
+    assert processes.wait_until(lambda: is_taken(successor), 10), "now the process is gone"
+
+
+def is_taken(agent):
+    try:
+        return agent.heartbeat() is not None
+    except Refusal:
+        return False
+
+
+def test_the_hang_up_of_an_old_poll_before_its_answer_does_not_end_the_process(plane):
+    agent = FakeAgent.enrolled(plane.url, plane.control.enroll_token("acme", "db6"))
+    agent.heartbeat()
+    before = waiting(plane)
+    for _ in range(10):  # both orders of arrival happen: the hang-up and the new poll race
+        old, _ = parked(plane, agent)
+        assert processes.wait_until(lambda: waiting(plane) == before + 1, 10)
+        new, _ = parked(plane, agent)
+        old.close()
+        assert processes.wait_until(lambda: waiting(plane) == before + 1, 10)
+        refused(agent.twin().heartbeat, 409, "duplicate_agent")
+        new.close()
+        assert processes.wait_until(lambda: waiting(plane) == before, 10)
+        assert processes.wait_until(lambda: is_taken(agent), 10)
+
+
+def test_polls_of_one_agent_are_bounded(plane):
+    agent = FakeAgent.enrolled(plane.url, plane.control.enroll_token("acme", "db7"))
+    before, polls = waiting(plane), []
+    for number in range(12):  # as if one process after the other began on that host
+        polls.append(parked(plane, agent, f"host.{number}")[0])
+        assert processes.wait_until(lambda: waiting(plane) == before + min(number + 1, 4), 10), waiting(plane)
+    polls[0].settimeout(10)
+    assert b"200 OK" in polls[0].recv(4096)
+    for poll in polls:
+        poll.close()
+    assert processes.wait_until(lambda: waiting(plane) == before, 10)
+
+
+def test_a_long_host_name_is_cut_between_characters(plane):
+    for name, kept in (("é" * 200, "é" * 50), ("x" + "é" * 200, "x" + "é" * 49), ("a\u0007b", "agent")):
+        agent = FakeAgent.enrolled(plane.url, plane.control.enroll_token("acme", ""), name)
+        shown = plane.owner.get(f"/agents/{agent.agent_id}")
+        assert shown["name"] == kept and shown["hostname"] == (name if len(name) < 100 else name[:126 + (name[0] == "x")]), shown
+        plane.owner.delete(f"/agents/{agent.agent_id}")
+
+
 def test_a_clock_that_jumps_does_no_harm(plane):
     backup = plane.order()
     assignment = plane.agent.take(kind="backup")
@@ -162,6 +240,32 @@ def test_a_follower_outlives_a_restart_of_the_control_plane(plane):
     follower.join(30)
     assert last and last[0]["done"] and last[0]["status"] == "completed"
     assert [payload["percent"] for payload in seen] == sorted(payload["percent"] for payload in seen)
+
+
+def test_a_stream_is_taken_up_behind_the_last_event_after_a_restart(plane):
+    backup = plane.order()
+    path, assignment = f"/backups/{backup}/progress", plane.agent.take(kind="backup")
+    stream = plane.viewer.events(path)
+    ids = []
+    for percent in (10, 20, 30):
+        plane.agent.progress(assignment, percent)
+        while not ids or ids[-1][1] < percent:
+            number, _, payload = next(stream)
+            ids.append((int(number), payload["percent"]))
+    seen = ids[-2][0]  # as if the last one had been lost on the way
+    plane.kill()
+    stream.close()
+    plane.start()
+    plane.agent.progress(assignment, 40)
+    resumed = plane.viewer.events(path, last_id=seen)
+    first, second = next(resumed), next(resumed)
+    assert (int(first[0]), first[2]["percent"]) == ids[-1], "what came after it, from the store"
+    assert (int(second[0]), second[2]["percent"]) == (ids[-1][0] + 1, 40), "no number twice, none left out"
+    plane.agent.do_backup(assignment)
+    rest = [int(number) for number, _, _ in resumed]
+    assert rest == list(range(int(second[0]) + 1, int(second[0]) + 1 + len(rest))) and rest
+    ahead = list(plane.viewer.events(path, last_id=rest[-1] + 1000))
+    assert len(ahead) == 1 and ahead[0][2]["done"], "a number that we never gave: the present state"
 
 
 def test_a_job_the_agent_began_by_itself_appears_in_the_history(plane):
