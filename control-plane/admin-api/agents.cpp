@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "control-plane-client/protocol.h"
 #include "control-plane/admin-api/admin_routes.h"
 #include "control-plane/api/answer.h"
 #include "control-plane/api/scope.h"
@@ -23,10 +26,30 @@ BOOST_DESCRIBE_STRUCT(NewToken, (), (name, ttl_seconds))
 
 Result<http::Response> list_agents(Call& call, sqlite::Database& db) {
     const auto page = TRY(api::page_of(call, 50));
-    const auto listing = TRY(store::Agents(db).list(call.organization_id, page));
+    const auto listing =
+        TRY(store::Agents(db).list(call.organization_id, page, call.principal.project_id.value_or("")));
     return api::json_answer(200, registry::listing_view("agents", listing, [&](const store::Agent& item) {
                                 return registry::view(item, call.now);
                             }));
+}
+
+// Only the databases of the project's environments; disks are the host's.
+Result<json::Value> inventory_of_project(const Call& call, sqlite::Database& db, const std::string& agent_id,
+                                         std::string_view text) {
+    auto inventory = TRY(json::decode_text<control_plane::Inventory>(text, json::kLenient));
+    constexpr store::Page kAll{1000, 0};
+    const auto listing =
+        TRY(store::Environments(db).of_project(call.organization_id, *call.principal.project_id, kAll));
+    for (control_plane::ClusterInfo& cluster : inventory.clusters) {
+        std::erase_if(cluster.databases, [&](const control_plane::DatabaseInfo& database) {
+            return std::none_of(listing.items.begin(), listing.items.end(), [&](const store::Environment& item) {
+                return item.agent_id == agent_id && item.database == database.name &&
+                       item.cluster.value_or(cluster.name) == cluster.name;
+            });
+        });
+    }
+    inventory.disks.clear();
+    return json::encode(inventory);
 }
 
 Result<http::Response> show_agent(Call& call, sqlite::Database& db) {
@@ -34,7 +57,10 @@ Result<http::Response> show_agent(Call& call, sqlite::Database& db) {
     json::Object body = registry::view(agent, call.now);
     const auto inventory = TRY(store::Agents(db).inventory(agent.id));
     json::Value value(nullptr);
-    if (inventory) value = TRY(json::parse(*inventory));
+    if (inventory) {
+        value = call.principal.project_id ? TRY(inventory_of_project(call, db, agent.id, *inventory))
+                                          : TRY(json::parse(*inventory));
+    }
     body.emplace("inventory", std::move(value));
     return api::json_answer(200, json::Value(std::move(body)));
 }

@@ -33,7 +33,8 @@ Result<std::optional<auth::Permissions>> permissions_of(const NewKeyBody& body) 
 
 Result<http::Response> list_keys(Call& call, sqlite::Database& db) {
     const auto page = TRY(api::page_of(call, 50));
-    const auto listing = TRY(store::ApiKeys(db).list(call.organization_id, page));
+    const auto listing =
+        TRY(store::ApiKeys(db).list(call.organization_id, page, call.principal.project_id.value_or("")));
     return api::json_answer(
         200, registry::listing_view("keys", listing, [](const store::ApiKey& item) { return registry::view(item); }));
 }
@@ -66,7 +67,8 @@ Result<http::Response> create_key(Call& call, sqlite::Transaction& tx) {
 Result<http::Response> revoke_key(Call& call, sqlite::Transaction& tx) {
     store::ApiKeys keys(tx.database());
     const auto key = TRY(keys.find(call.organization_id, call.param("id")));
-    if (!key) return api::not_found("API key");
+    const bool theirs = key && call.principal.project_id && key->project_id != call.principal.project_id;
+    if (!key || theirs) return api::not_found("API key");
     TRY(keys.revoke(call.organization_id, key->id, call.now));
     TRY(registry::note(tx, actor_of(call), call.organization_id, "key.revoke", key->id, key->prefix));
     return api::message_answer(200, "the key ends now");

@@ -44,7 +44,7 @@ Result<http::Response> list_organizations(Call& call, sqlite::Database& db) {
 // Whoever makes an organization owns it; owners of one may make another.
 Result<http::Response> create_organization(Call& call, sqlite::Transaction& tx) {
     const auto wanted = TRY(api::body<NewOrganization>(call, json::Missing::refuse));
-    if (call.principal.role < auth::Role::owner) {
+    if (call.principal.role < auth::Role::owner || call.principal.project_id) {
         return api::problem(403, "forbidden", "only owners make organizations");
     }
     const auto made = TRY(registry::create_organization(tx, actor_of(call), wanted.slug, wanted.name));
@@ -76,7 +76,7 @@ Result<http::Response> update_organization(Call& call, sqlite::Transaction& tx) 
 
 Result<http::Response> list_audit(Call& call, sqlite::Database& db) {
     const auto page = TRY(api::page_of(call, 50));
-    const auto listing = TRY(store::Audit(db).list(call.organization_id, page));
+    const auto listing = TRY(store::Audit(db).list(call.organization_id, page, call.principal.project_id.value_or("")));
     return api::json_answer(200, registry::listing_view("entries", listing, [](const store::AuditEntry& item) {
                                 return registry::view(item);
                             }));

@@ -68,6 +68,8 @@ Result<std::vector<store::DestinationRow>> choose_destinations(const Call& call,
         if (!is_uuid(ids[i])) return problem({{field, "must be a UUID"}});
         if (!seen.insert(ids[i]).second) return problem({{field, "is named twice"}});
         auto row = TRY(destinations.find(call.organization_id, ids[i]));
+        const auto& project = call.principal.project_id;
+        if (row && project && !TRY(destinations.needed_by(row->id, *project))) row.reset();
         if (!row) return rule_broken("destination_not_found", field, "there is no such backup destination");
         chosen.push_back(std::move(*row));
     }

@@ -35,6 +35,7 @@ Result<http::Response> list(Call& call, sqlite::Database& db) {
     if (call.principal.project_id && !filter.environment_id && !filter.backup_id) {
         return problem(403, "forbidden", "a key limited to a project names an environment or a backup here");
     }
+    filter.project_id = call.principal.project_id;
     const auto found = TRY(operations::list_operations(db, filter));
     json::Array operations;
     for (const auto& row : found.rows) operations.push_back(TRY(operation_answer(row)));

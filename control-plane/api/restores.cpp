@@ -115,8 +115,8 @@ Result<http::Response> create(Call& call, sqlite::Transaction& transaction, live
 Result<http::Response> list(Call& call, sqlite::Database& db) {
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     const store::Page page = TRY(page_of(call, 50));
-    const auto found =
-        TRY(operations::list_restores(db, call.organization_id, environment.id, page.limit, page.offset));
+    const auto found = TRY(operations::list_restores(db, call.organization_id, environment.id, page.limit, page.offset,
+                                                     call.principal.project_id.value_or("")));
     Names names(db, call.organization_id);
     json::Array logs;
     for (const RestoreRow& row : found.rows) logs.push_back(TRY(restore_answer(names, row)));
@@ -133,17 +133,19 @@ Result<http::Response> show(Call& call, sqlite::Database& db) {
     return json_answer(200, answer);
 }
 
-// The latest restore of the backup, or the one that the query names.
+// The latest restore of the backup that the caller may see, or the one that the query names.
 Result<std::string> restore_to_follow(Call& call, sqlite::Database& db) {
     const BackupRow backup = TRY(find_backup(call, db, call.param("backupId")));
     const std::string* wanted = call.request.query_value("restoreLogId");
     std::optional<RestoreRow> row;
     if (wanted != nullptr) {
         if (!is_uuid(*wanted)) return problem(400, "invalid_id", "restoreLogId must be a UUID");
-        row = TRY(operations::find_restore(db, call.organization_id, *wanted));
-        if (row && row->backup_id != backup.id) row.reset();
+        auto named = find_restore(call, db, *wanted);
+        if (!named && named.error().reason() != "not_found") return std::move(named).error();
+        if (named && named->backup_id == backup.id) row = std::move(*named);
     } else {
-        row = TRY(operations::latest_restore_of(db, call.organization_id, backup.id));
+        row = TRY(
+            operations::latest_restore_of(db, call.organization_id, backup.id, call.principal.project_id.value_or("")));
     }
     if (!row) return problem(404, "no_restore", "this backup was never restored");
     return row->id;

@@ -18,13 +18,17 @@ Result<store::Environment> find_environment(const Call& call, sqlite::Database& 
 
 Result<store::Agent> find_agent(const Call& call, sqlite::Database& db, std::string_view id) {
     auto found = TRY(store::Agents(db).find(call.organization_id, id));
-    if (!found) return not_found("agent");
+    const auto& project = call.principal.project_id;
+    if (!found || (project && !TRY(store::Agents(db).serves(id, *project)))) return not_found("agent");
     return std::move(*found);
 }
 
 Result<store::DestinationRow> find_destination(const Call& call, sqlite::Database& db, std::string_view id) {
     auto found = TRY(store::Destinations(db).find(call.organization_id, id));
-    if (!found) return not_found("backup destination");
+    const auto& project = call.principal.project_id;
+    if (!found || (project && !TRY(store::Destinations(db).needed_by(id, *project)))) {
+        return not_found("backup destination");
+    }
     return std::move(*found);
 }
 

@@ -63,6 +63,7 @@ Principal user_principal(const Claims& claims, Role role) {
     principal.permissions = Permissions::of(role);
     if (claims.permissions) principal.permissions = principal.permissions.meet(*claims.permissions);
     principal.project_id = claims.project_id;
+    if (principal.project_id) principal.permissions = principal.permissions.within_project();
     return principal;
 }
 
@@ -136,6 +137,7 @@ Result<Admission> Gate::admit_key(const Credential& credential, std::string_view
     principal.permissions = Permissions::parse(key->permissions).value_or(Permissions());
     principal.read_only = key->mode == "ro";
     principal.project_id = std::move(key->project_id);
+    if (principal.project_id) principal.permissions = principal.permissions.within_project();
     return Admission{std::move(principal), std::move(key->organization_id)};
 }
 

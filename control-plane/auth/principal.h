@@ -54,6 +54,12 @@ public:
         rest.bits_ = bits_ & ~static_cast<std::uint32_t>(permission);
         return rest;
     }
+    // What is left of them within one project: nothing that changes what all projects share.
+    Permissions within_project() const {
+        return without(Permission::manage_storage)
+            .without(Permission::manage_agents)
+            .without(Permission::manage_organization);
+    }
     std::string words() const;
     friend bool operator==(Permissions, Permissions) = default;
 

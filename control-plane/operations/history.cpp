@@ -163,24 +163,26 @@ Result<std::optional<RestoreRow>> find_restore(sqlite::Database& db, std::string
 }
 
 Result<std::optional<RestoreRow>> latest_restore_of(sqlite::Database& db, std::string_view organization_id,
-                                                    std::string_view backup_id) {
+                                                    std::string_view backup_id, std::string_view project_id) {
     const std::string sql = fmt::format(
-        "SELECT {} FROM restores WHERE backup_id = $1 AND organization_id = $2 ORDER BY created_at DESC, id DESC "
-        "LIMIT 1",
+        "SELECT {} FROM restores WHERE backup_id = $1 AND organization_id = $2 AND ($3 = '' OR target_environment_id "
+        "IN (SELECT id FROM environments WHERE project_id = $3)) ORDER BY created_at DESC, id DESC LIMIT 1",
         kRestoreColumns);
-    return first_row(db.query(sql, {backup_id, organization_id}), read_restore);
+    return first_row(db.query(sql, {backup_id, organization_id, project_id}), read_restore);
 }
 
 Result<RestorePage> list_restores(sqlite::Database& db, std::string_view organization_id,
-                                  std::string_view environment_id, std::int64_t limit, std::int64_t offset) {
+                                  std::string_view environment_id, std::int64_t limit, std::int64_t offset,
+                                  std::string_view project_id) {
     static constexpr std::string_view kWhere =
-        "FROM restores WHERE organization_id = $1 AND (source_environment_id = $2 OR target_environment_id = $2)";
+        "FROM restores WHERE organization_id = $1 AND (source_environment_id = $2 OR target_environment_id = $2) AND "
+        "($3 = '' OR target_environment_id IN (SELECT id FROM environments WHERE project_id = $3))";
     RestorePage page;
     const std::string count = fmt::format("SELECT count(*) {}", kWhere);
-    page.total = TRY(one_number(db.query(count, {organization_id, environment_id})));
+    page.total = TRY(one_number(db.query(count, {organization_id, environment_id, project_id})));
     const std::string sql =
-        fmt::format("SELECT {} {} ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4", kRestoreColumns, kWhere);
-    auto rows = TRY(db.query(sql, {organization_id, environment_id, limit, offset}));
+        fmt::format("SELECT {} {} ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5", kRestoreColumns, kWhere);
+    auto rows = TRY(db.query(sql, {organization_id, environment_id, project_id, limit, offset}));
     while (TRY(rows.step())) page.rows.push_back(read_restore(rows));
     return page;
 }

@@ -86,8 +86,9 @@ Result<> update_restore(sqlite::Database& db, const RestoreRow& restore);
 Result<std::optional<RestoreRow>> find_restore_row(sqlite::Database& db, std::string_view id);
 Result<std::optional<RestoreRow>> find_restore(sqlite::Database& db, std::string_view organization_id,
                                                std::string_view id);
+// With a project, here and below: only restores into its environments.
 Result<std::optional<RestoreRow>> latest_restore_of(sqlite::Database& db, std::string_view organization_id,
-                                                    std::string_view backup_id);
+                                                    std::string_view backup_id, std::string_view project_id = "");
 
 struct RestorePage {
     std::vector<RestoreRow> rows;
@@ -95,6 +96,7 @@ struct RestorePage {
 };
 // The environment as source or target, newest first.
 Result<RestorePage> list_restores(sqlite::Database& db, std::string_view organization_id,
-                                  std::string_view environment_id, std::int64_t limit, std::int64_t offset);
+                                  std::string_view environment_id, std::int64_t limit, std::int64_t offset,
+                                  std::string_view project_id = "");
 
 }  // namespace backstay::operations

@@ -122,18 +122,20 @@ Result<std::optional<OperationHead>> operation_head(sqlite::Database& db, std::s
 Result<OperationPage> list_operations(sqlite::Database& db, const OperationFilter& filter) {
     static constexpr std::string_view kWhere =
         "FROM operations WHERE organization_id = $1 AND ($2 IS NULL OR environment_id = $2) AND ($3 IS NULL OR "
-        "backup_id = $3) AND ($4 IS NULL OR kind = $4)";
+        "backup_id = $3) AND ($4 IS NULL OR kind = $4) AND ($5 IS NULL OR environment_id IN (SELECT id FROM "
+        "environments WHERE project_id = $5))";
     OperationPage page;
     {
         const std::string sql = fmt::format("SELECT count(*) {}", kWhere);
-        auto count = TRY(db.query(sql, {filter.organization_id, filter.environment_id, filter.backup_id, filter.kind}));
+        auto count = TRY(db.query(
+            sql, {filter.organization_id, filter.environment_id, filter.backup_id, filter.kind, filter.project_id}));
         TRY(count.step());
         page.total = count.integer(0);
     }
     const std::string sql =
-        fmt::format("SELECT {} {} ORDER BY created_at DESC, id DESC LIMIT $5 OFFSET $6", kColumns, kWhere);
+        fmt::format("SELECT {} {} ORDER BY created_at DESC, id DESC LIMIT $6 OFFSET $7", kColumns, kWhere);
     auto rows = TRY(db.query(sql, {filter.organization_id, filter.environment_id, filter.backup_id, filter.kind,
-                                   filter.limit, filter.offset}));
+                                   filter.project_id, filter.limit, filter.offset}));
     while (TRY(rows.step())) page.rows.push_back(TRY(read_row(rows)));
     return page;
 }

@@ -59,6 +59,7 @@ struct OperationFilter {
     std::optional<std::string> environment_id;
     std::optional<std::string> backup_id;
     std::optional<std::string> kind;
+    std::optional<std::string> project_id;  // only what acts on its environments
     std::int64_t limit = 50;
     std::int64_t offset = 0;
 };

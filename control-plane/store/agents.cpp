@@ -30,6 +30,24 @@ Agent read(const sqlite::Statement& row) {
     return agent;
 }
 
+// What would wait for the agent for ever if it went: "environment <id>, deletion <id>"; empty: nothing.
+Result<std::string> open_things(sqlite::Database& db, std::string_view id) {
+    static constexpr std::string_view kSql =
+        "SELECT 'environment', id FROM environments WHERE agent_id = $1 AND deleted_at IS NULL UNION ALL "
+        "SELECT COALESCE(o.kind, j.kind), j.operation_id FROM jobs j LEFT JOIN operations o ON o.id = j.operation_id "
+        "WHERE j.agent_id = $1 AND j.state <> 'finished' UNION ALL "
+        "SELECT 'destination', id FROM destinations WHERE agent_id = $1 AND deleted_at IS NULL";
+    constexpr int kNamed = 20;
+    auto rows = TRY(db.query(kSql, {id}));
+    std::string text;
+    for (int count = 0; TRY(rows.step()); ++count) {
+        if (count == kNamed) return text + " and more";
+        if (count > 0) text += ", ";
+        text += rows.text(0) + " " + rows.text(1);
+    }
+    return text;
+}
+
 }  // namespace
 
 Result<Agent> Agents::create(Agent agent, std::string_view credential_hash, TimeMs now) {
@@ -61,15 +79,23 @@ Found<Agent> Agents::by_id(std::string_view id) {
     return first_row(db_.query(select("id = $1 AND deleted_at IS NULL"), {id}), read);
 }
 
-Result<Listing<Agent>> Agents::list(std::string_view organization, const Page& page) {
+Result<Listing<Agent>> Agents::list(std::string_view organization, const Page& page, std::string_view project) {
+    const std::string where =
+        "organization_id = $1 AND deleted_at IS NULL AND ($2 = '' OR id IN (SELECT agent_id FROM environments WHERE "
+        "project_id = $2 AND deleted_at IS NULL))";
     Listing<Agent> listing;
-    listing.total = TRY(count_of(
-        db_.query("SELECT COUNT(*) FROM agents WHERE organization_id = $1 AND deleted_at IS NULL", {organization})));
-    listing.items = TRY(
-        all_rows(db_.query(select("organization_id = $1 AND deleted_at IS NULL ORDER BY name, id LIMIT $2 OFFSET $3"),
-                           {organization, page.limit, page.offset}),
-                 read));
+    listing.total = TRY(count_of(db_.query("SELECT COUNT(*) FROM agents WHERE " + where, {organization, project})));
+    listing.items = TRY(all_rows(db_.query(select(where + " ORDER BY name, id LIMIT $3 OFFSET $4"),
+                                           {organization, project, page.limit, page.offset}),
+                                 read));
     return listing;
+}
+
+Result<bool> Agents::serves(std::string_view id, std::string_view project) {
+    const auto environments = TRY(count_of(
+        db_.query("SELECT COUNT(*) FROM environments WHERE agent_id = $1 AND project_id = $2 AND deleted_at IS NULL",
+                  {id, project})));
+    return environments > 0;
 }
 
 Found<std::string> Agents::inventory(std::string_view id) {
@@ -101,9 +127,8 @@ Result<> Agents::rename(std::string_view organization, std::string_view id, std:
 }
 
 Result<> Agents::remove(std::string_view organization, std::string_view id, TimeMs now) {
-    const auto environments =
-        TRY(count_of(db_.query("SELECT COUNT(*) FROM environments WHERE agent_id = $1 AND deleted_at IS NULL", {id})));
-    if (environments > 0) return Error(Errc::conflict, "environments are still on this agent");
+    const std::string open = TRY(open_things(db_, id));
+    if (!open.empty()) return Error(Errc::conflict, "still tied to this agent: " + open);
     TRY(
         db_.run("UPDATE agents SET deleted_at = $3, updated_at = $3 "
                 "WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL",

@@ -46,14 +46,17 @@ public:
     // For the agent's own calls: whose credential this is.
     Found<Agent> by_credential(std::string_view credential_hash);
     Found<Agent> by_id(std::string_view id);
-    Result<Listing<Agent>> list(std::string_view organization, const Page& page);
+    // Of a project (empty: of all): those that have its environments.
+    Result<Listing<Agent>> list(std::string_view organization, const Page& page, std::string_view project = "");
+    Result<bool> serves(std::string_view id, std::string_view project);
     // JSON of protocol.h's Inventory.
     Found<std::string> inventory(std::string_view id);
     Result<> note_signs(std::string_view id, const AgentSigns& signs);
     // A sign of life other than a heartbeat.
     Result<> note_seen(std::string_view id, TimeMs now);
     Result<> rename(std::string_view organization, std::string_view id, std::string_view name, TimeMs now);
-    // Its credential ends to be known. conflict while environments are on it.
+    // Its credential ends to be known. conflict, naming what is open: environments on it, work that is not finished,
+    // destinations that it looks at.
     Result<> remove(std::string_view organization, std::string_view id, TimeMs now);
 
 private:

@@ -51,13 +51,12 @@ Found<ApiKey> ApiKeys::by_hash(std::string_view key_hash, TimeMs now) {
         read);
 }
 
-Result<Listing<ApiKey>> ApiKeys::list(std::string_view organization, const Page& page) {
+Result<Listing<ApiKey>> ApiKeys::list(std::string_view organization, const Page& page, std::string_view project) {
+    const std::string where = "organization_id = $1 AND revoked_at IS NULL AND ($2 = '' OR project_id = $2)";
     Listing<ApiKey> listing;
-    listing.total = TRY(count_of(
-        db_.query("SELECT COUNT(*) FROM api_keys WHERE organization_id = $1 AND revoked_at IS NULL", {organization})));
-    listing.items = TRY(all_rows(db_.query(select("organization_id = $1 AND revoked_at IS NULL "
-                                                  "ORDER BY created_at DESC, id LIMIT $2 OFFSET $3"),
-                                           {organization, page.limit, page.offset}),
+    listing.total = TRY(count_of(db_.query("SELECT COUNT(*) FROM api_keys WHERE " + where, {organization, project})));
+    listing.items = TRY(all_rows(db_.query(select(where + " ORDER BY created_at DESC, id LIMIT $3 OFFSET $4"),
+                                           {organization, project, page.limit, page.offset}),
                                  read));
     return listing;
 }

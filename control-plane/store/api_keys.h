@@ -33,7 +33,8 @@ public:
     Found<ApiKey> find(std::string_view organization, std::string_view id);
     // Neither revoked nor expired.
     Found<ApiKey> by_hash(std::string_view key_hash, TimeMs now);
-    Result<Listing<ApiKey>> list(std::string_view organization, const Page& page);
+    // Of one project; empty: all.
+    Result<Listing<ApiKey>> list(std::string_view organization, const Page& page, std::string_view project = "");
     Result<> note_used(std::string_view id, TimeMs now);
     Result<> revoke(std::string_view organization, std::string_view id, TimeMs now);
 

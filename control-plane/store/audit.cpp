@@ -12,13 +12,20 @@ Result<> Audit::add(const AuditEntry& entry) {
     return {};
 }
 
-Result<Listing<AuditEntry>> Audit::list(std::string_view organization, const Page& page) {
+Result<Listing<AuditEntry>> Audit::list(std::string_view organization, const Page& page, std::string_view project) {
+    const std::string where =
+        "WHERE organization_id = $1 AND ($2 = '' OR object_id = $2 OR "
+        "object_id IN (SELECT id FROM environments WHERE project_id = $2) OR "
+        "object_id IN (SELECT id FROM backups WHERE project_id = $2) OR "
+        "object_id IN (SELECT id FROM api_keys WHERE project_id = $2) OR "
+        "object_id IN (SELECT id FROM operations WHERE environment_id IN "
+        "(SELECT id FROM environments WHERE project_id = $2)))";
     Listing<AuditEntry> listing;
-    listing.total = TRY(count_of(db_.query("SELECT COUNT(*) FROM audit WHERE organization_id = $1", {organization})));
+    listing.total = TRY(count_of(db_.query("SELECT COUNT(*) FROM audit " + where, {organization, project})));
     listing.items = TRY(
-        all_rows(db_.query("SELECT id, organization_id, at, actor, action, object_id, detail, request_id FROM audit "
-                           "WHERE organization_id = $1 ORDER BY id DESC LIMIT $2 OFFSET $3",
-                           {organization, page.limit, page.offset}),
+        all_rows(db_.query("SELECT id, organization_id, at, actor, action, object_id, detail, request_id FROM audit " +
+                               where + " ORDER BY id DESC LIMIT $3 OFFSET $4",
+                           {organization, project, page.limit, page.offset}),
                  [](const sqlite::Statement& row) {
                      return AuditEntry{row.integer(0), row.text(1), row.integer(2), row.text(3),
                                        row.text(4),    row.text(5), row.text(6),    row.text(7)};

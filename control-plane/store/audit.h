@@ -26,8 +26,8 @@ public:
 
     // In the transaction of the change itself.
     Result<> add(const AuditEntry& entry);
-    // Newest first.
-    Result<Listing<AuditEntry>> list(std::string_view organization, const Page& page);
+    // Newest first. Of a project (empty: all): what was done to it and to its environments, keys and backups.
+    Result<Listing<AuditEntry>> list(std::string_view organization, const Page& page, std::string_view project = "");
 
 private:
     sqlite::Database& db_;

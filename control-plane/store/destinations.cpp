@@ -5,6 +5,12 @@
 namespace backstay::store {
 namespace {
 
+// By project $2.
+constexpr const char* kNeeded =
+    "(is_default OR agent_id IN (SELECT agent_id FROM environments WHERE project_id = $2 AND deleted_at IS NULL) OR "
+    "EXISTS (SELECT 1 FROM copies c JOIN backups b ON b.id = c.backup_id WHERE c.destination_id = destinations.id AND "
+    "b.project_id = $2 AND b.deleted_at IS NULL))";
+
 std::string select(std::string_view where) {
     std::string sql =
         "SELECT id, organization_id, name, type, config_box, agent_id, is_default, encrypt, test_status, test_message, "
@@ -56,15 +62,27 @@ Found<DestinationRow> Destinations::default_of(std::string_view organization) {
                      read);
 }
 
-Result<Listing<DestinationRow>> Destinations::list(std::string_view organization, const Page& page) {
+Found<DestinationRow> Destinations::find_any(std::string_view organization, std::string_view id) {
+    return first_row(db_.query(select("organization_id = $1 AND id = $2"), {organization, id}), read);
+}
+
+Result<Listing<DestinationRow>> Destinations::list(std::string_view organization, const Page& page,
+                                                   std::string_view project) {
+    const std::string where =
+        std::string("$1 = organization_id AND deleted_at IS NULL AND ($2 = '' OR ") + kNeeded + ")";
     Listing<DestinationRow> listing;
-    listing.total = TRY(count_of(db_.query(
-        "SELECT COUNT(*) FROM destinations WHERE organization_id = $1 AND deleted_at IS NULL", {organization})));
-    listing.items = TRY(all_rows(db_.query(select("organization_id = $1 AND deleted_at IS NULL "
-                                                  "ORDER BY is_default DESC, name, id LIMIT $2 OFFSET $3"),
-                                           {organization, page.limit, page.offset}),
+    listing.total =
+        TRY(count_of(db_.query("SELECT COUNT(*) FROM destinations WHERE " + where, {organization, project})));
+    listing.items = TRY(all_rows(db_.query(select(where + " ORDER BY is_default DESC, name, id LIMIT $3 OFFSET $4"),
+                                           {organization, project, page.limit, page.offset}),
                                  read));
     return listing;
+}
+
+Result<bool> Destinations::needed_by(std::string_view id, std::string_view project) {
+    const std::string where = std::string("$1 = id AND deleted_at IS NULL AND ") + kNeeded;
+    const auto found = TRY(count_of(db_.query("SELECT COUNT(*) FROM destinations WHERE " + where, {id, project})));
+    return found > 0;
 }
 
 Result<> Destinations::update(sqlite::Transaction&, const DestinationRow& row) {

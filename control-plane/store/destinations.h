@@ -38,7 +38,13 @@ public:
     Result<> create(sqlite::Transaction& transaction, DestinationRow& row);
     Found<DestinationRow> find(std::string_view organization, std::string_view id);
     Found<DestinationRow> default_of(std::string_view organization);
-    Result<Listing<DestinationRow>> list(std::string_view organization, const Page& page);
+    // Also one that was removed.
+    Found<DestinationRow> find_any(std::string_view organization, std::string_view id);
+    // Those that a project needs (empty: all): the organization's default, those that hold its backups, and folders
+    // looked at by the agents of its environments.
+    Result<Listing<DestinationRow>> list(std::string_view organization, const Page& page,
+                                         std::string_view project = "");
+    Result<bool> needed_by(std::string_view id, std::string_view project);
     Result<> update(sqlite::Transaction& transaction, const DestinationRow& row);
     Result<> set_test(std::string_view id, std::string_view status, std::string_view message, std::optional<TimeMs> at);
     // Backups that are not deleted and have something in it.
