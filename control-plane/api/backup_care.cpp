@@ -42,14 +42,58 @@ Result<std::vector<store::DestinationRow>> holders(const Call& call, sqlite::Dat
     return out;
 }
 
-// Who does it: the agent that made the backup. When that one is gone for good, the one that has the environment now
-// reaches at least what is not local.
+// Who does it: the agent that made the backup. When that one is gone for good, the one that has the environment now, or
+// any other, reaches what is not local.
 Result<std::string> caring_agent(const Call& call, sqlite::Database& db, const BackupRow& backup) {
-    if (TRY(store::Agents(db).find(call.organization_id, backup.agent_id)) || !backup.environment_id) {
-        return backup.agent_id;
+    store::Agents agents(db);
+    if (TRY(agents.find(call.organization_id, backup.agent_id))) return backup.agent_id;
+    if (backup.environment_id) {
+        const auto environment = TRY(store::Environments(db).find(call.organization_id, *backup.environment_id));
+        if (environment) return environment->agent_id;
     }
-    const auto environment = TRY(store::Environments(db).find(call.organization_id, *backup.environment_id));
-    return environment ? environment->agent_id : backup.agent_id;
+    const auto others = TRY(agents.list(call.organization_id, {1, 0}));
+    if (!others.items.empty()) return others.items.front().id;
+    return conflict("no_agent", "the agent of this backup was removed, and the organization has no other");
+}
+
+// A folder of another host is out of reach, even where the agent has one of the same name.
+bool reaches(const std::string& agent_id, const BackupRow& backup, const store::DestinationRow& row) {
+    return row.type != "local" || agent_id == backup.agent_id;
+}
+
+// Who cares for the backup and what of it that one reaches.
+struct Care {
+    std::string agent_id;
+    std::vector<store::DestinationRow> where;
+};
+Result<Care> care_for(const Call& call, sqlite::Database& db, const BackupRow& backup, bool complete_only) {
+    Care care;
+    care.where = TRY(holders(call, db, backup.id, complete_only));
+    if (care.where.empty()) return care;
+    care.agent_id = TRY(caring_agent(call, db, backup));
+    std::erase_if(care.where, [&](const auto& row) { return !reaches(care.agent_id, backup, row); });
+    return care;
+}
+
+// Whose files nobody can delete any more, and why: "'disk' (removed)"; empty: none.
+Result<std::string> left_behind(const Call& call, sqlite::Database& db, const BackupRow& backup, const Care& care) {
+    std::set<std::string> touched;
+    for (const CopyRecord& copy : TRY(operations::copies_of(db, backup.id))) {
+        if (copy.state != CopyState::deleted) touched.insert(copy.destination_id);
+    }
+    for (const auto& row : care.where) touched.erase(row.id);
+    std::string text;
+    store::Destinations destinations(db);
+    for (const std::string& id : touched) {
+        const auto row = TRY(destinations.find_any(call.organization_id, id));
+        const bool there = TRY(destinations.find(call.organization_id, id)).has_value();
+        const std::string_view why = !row    ? " (unknown here)"
+                                     : there ? " (a folder of a removed agent's host)"
+                                             : " (removed)";
+        if (!text.empty()) text += ", ";
+        text.append("'").append(row ? row->name : id).append("'").append(why);
+    }
+    return text;
 }
 
 operations::OperationRow new_operation(const Call& call, const BackupRow& backup, Kind kind) {
@@ -70,17 +114,17 @@ Result<> refuse_while_used(sqlite::Database& db, const BackupRow& backup) {
     return conflict("backup_in_use", jobs.front().kind + " " + jobs.front().operation_id + " works on this backup");
 }
 
-Result<> enqueue_deletion(const Call& call, sqlite::Database& db, const BackupRow& backup,
-                          const std::vector<store::DestinationRow>& where, dispatch::Stir& stir) {
+Result<> enqueue_deletion(const Call& call, sqlite::Database& db, const BackupRow& backup, const Care& care,
+                          dispatch::Stir& stir) {
     dispatch::NewJob job;
     job.kind = "delete";
-    job.agent_id = TRY(caring_agent(call, db, backup));
+    job.agent_id = care.agent_id;
     job.operation = new_operation(call, backup, Kind::deletion);
     DeleteOrder order;
     order.deletion_id = job.operation.id;
     order.backup_id = backup.id;
     order.folder = backup.folder;
-    for (const auto& row : where) order.destinations.push_back(named(row));
+    for (const auto& row : care.where) order.destinations.push_back(named(row));
     job.order = json::encode(order).as_object();
     return dispatch::enqueue(db, std::move(job), call.now, stir);
 }
@@ -108,20 +152,23 @@ Result<http::Response> remove(Call& call, sqlite::Transaction& transaction, live
     // Made inside another job: the safety copy of a restore that still runs.
     if (backup.status == "running") return conflict("backup_running", "the backup is still being made");
     TRY(find_folder(db, backup));
-    const auto where = TRY(holders(call, db, backup.id, false));
+    const Care care = TRY(care_for(call, db, backup, false));
+    const std::string left = TRY(left_behind(call, db, backup, care));
+    const std::string stays = left.empty() ? "" : "its files stay in " + left;
     backup.status = "deleting";
     backup.error_message.reset();
-    if (where.empty() || backup.folder.empty()) {
+    if (!stays.empty()) backup.error_message = stays;
+    if (care.where.empty() || backup.folder.empty()) {
         backup.status = "deleted";
         backup.deleted_at = call.now;
         TRY(operations::update_backup(db, backup));
     } else {
         TRY(operations::update_backup(db, backup));
-        TRY(enqueue_deletion(call, db, backup, where, stir));
+        TRY(enqueue_deletion(call, db, backup, care, stir));
     }
-    TRY(note_audit(call, db, "backup.delete", backup.id));
+    TRY(note_audit(call, db, "backup.delete", backup.id, stays));
     live.after_commit(call, stir);
-    return message_answer(202, "the backup is marked for deletion");
+    return message_answer(202, "the backup is marked for deletion" + (stays.empty() ? "" : "; " + stays));
 }
 
 Result<http::Response> cancel(Call& call, sqlite::Transaction& transaction, live::Live& live) {
@@ -167,20 +214,20 @@ Result<http::Response> verify(Call& call, sqlite::Transaction& transaction, live
     const auto request = TRY(body<VerifyRequest>(call));
     TRY(refuse_while_used(db, backup));
     // Also one that was found damaged: a new look may find it whole again.
-    const auto where = TRY(holders(call, db, backup.id, false));
-    if (backup.folder.empty() || where.empty()) {
+    const Care care = TRY(care_for(call, db, backup, false));
+    if (backup.folder.empty() || care.where.empty()) {
         return conflict("backup_not_verifiable", "no copy of this backup is known");
     }
     dispatch::NewJob job;
     job.kind = "verify";
-    job.agent_id = TRY(caring_agent(call, db, backup));
+    job.agent_id = care.agent_id;
     job.operation = new_operation(call, backup, Kind::verification);
     job.operation.plan = plan_verification(request.drill);
     VerifyOrder order;
     order.verification_id = job.operation.id;
     order.backup_id = backup.id;
     order.folder = backup.folder;
-    for (const auto& row : where) order.destinations.push_back(named(row));
+    for (const auto& row : care.where) order.destinations.push_back(named(row));
     order.drill = request.drill;
     order.environment = TRY(environment_order(call, db, backup));
     job.order = json::encode(order).as_object();
@@ -213,7 +260,8 @@ Result<http::Response> copy(Call& call, sqlite::Transaction& transaction, live::
     const auto request = TRY(body<CopyRequest>(call));
     if (!is_restorable(backup)) return conflict("backup_not_copyable", "there is no complete copy to copy from");
     TRY(refuse_while_used(db, backup));
-    const auto from = TRY(holders(call, db, backup.id, true));
+    const Care care = TRY(care_for(call, db, backup, true));
+    const auto& from = care.where;
     if (from.empty()) return conflict("backup_not_copyable", "there is no complete copy to copy from");
     std::set<std::string> complete;
     for (const auto& row : from) complete.insert(row.id);
@@ -229,7 +277,7 @@ Result<http::Response> copy(Call& call, sqlite::Transaction& transaction, live::
     if (order.to.empty()) return conflict("nothing_to_copy", "these destinations hold the backup already");
     dispatch::NewJob job;
     job.kind = "copy";
-    job.agent_id = TRY(caring_agent(call, db, backup));
+    job.agent_id = care.agent_id;
     job.operation = new_operation(call, backup, Kind::copy);
     order.copy_id = job.operation.id;
     order.backup_id = backup.id;
