@@ -11,6 +11,8 @@ namespace {
 using api::Call;
 using auth::Permission;
 
+constexpr int kSaveAttempts = 3;
+
 struct NewDestination {
     std::string name;
     std::string destination_type;
@@ -53,24 +55,18 @@ Result<> order_test(Call& call, sqlite::Transaction& tx, const AdminParts& parts
     return store::Destinations(tx.database()).set_test(row.id, row.test_status, "", std::nullopt);
 }
 
-Result<http::Response> save(Call& call, sqlite::Database& db, const AdminParts& parts,
-                            registry::DestinationDraft& draft, bool is_new, bool skip_test) {
-    const bool test = !skip_test && (is_new || draft.config_changed);
-    const bool here = registry::tested_from_here(draft.order);
-    if (test && here) {
-        if (auto tested = registry::test_from_here(draft, call.now); !tested) return test_problem(tested.error());
-    }
-    if (skip_test && draft.config_changed) draft.row.test_status = "untested";
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+Result<http::Response> save(Call& call, sqlite::Transaction& transaction, const AdminParts& parts,
+                            registry::DestinationDraft& draft, bool is_new, bool ask_agent) {
     TRY(registry::save_destination(transaction, actor_of(call), parts.box, draft, is_new));
-    if (test && !here) TRY(order_test(call, transaction, parts, draft.row, draft.order));
+    if (ask_agent) TRY(order_test(call, transaction, parts, draft.row, draft.order));
     TRY(transaction.commit());
     return answer_of(is_new ? 201 : 200, draft.row, parts.box);
 }
 
 Result<http::Response> list_destinations(Call& call, sqlite::Database& db, const AdminParts& parts) {
     const auto page = TRY(api::page_of(call, 50));
-    const auto listing = TRY(store::Destinations(db).list(call.organization_id, page));
+    const auto listing =
+        TRY(store::Destinations(db).list(call.organization_id, page, call.principal.project_id.value_or("")));
     json::Array items;
     for (const auto& item : listing.items) items.push_back(TRY(registry::view(item, parts.box)));
     json::Object body{{"destinations", std::move(items)}, {"total", listing.total}};
@@ -82,21 +78,65 @@ Result<http::Response> show_destination(Call& call, sqlite::Database& db, const 
     return answer_of(200, row, parts.box);
 }
 
+// Tested or to be tested; which one, and by whom.
+struct TestWish {
+    bool here = false;
+    bool by_agent = false;
+};
+
+TestWish wish_of(const registry::DestinationDraft& draft, bool skip_test) {
+    const bool test = draft.config_changed && !skip_test;
+    const bool here = registry::tested_from_here(draft.order);
+    return {test && here, test && !here};
+}
+
 Result<http::Response> create_destination(Call& call, sqlite::Database& db, const AdminParts& parts) {
     const auto body = TRY(api::body<NewDestination>(call, json::Missing::refuse));
     registry::DestinationChange change{body.name,       body.destination_type, body.config,
                                        body.is_default, body.encrypt,          body.agent_id};
     auto draft = TRY(registry::draft_destination(db, parts.box, call.organization_id, std::nullopt, change, call.now));
-    return save(call, db, parts, draft, true, body.skip_test.value_or(false));
+    const TestWish test = wish_of(draft, body.skip_test.value_or(false));
+    if (test.here) {
+        if (auto tested = registry::test_from_here(draft, call.now); !tested) return test_problem(tested.error());
+    }
+    auto transaction = TRY(sqlite::Transaction::begin(db));
+    return save(call, transaction, parts, draft, true, test.by_agent);
 }
 
+Error changed_meanwhile() {
+    return api::conflict("destination_changed", "others change this destination at the same time; try again");
+}
+
+// The connection is tested outside of any transaction, which takes seconds. What is saved is made from the row as it is
+// then: changes of others to other fields stay, and a configuration that was not the one tested is tested again.
 Result<http::Response> update_destination(Call& call, sqlite::Database& db, const AdminParts& parts) {
-    const auto stored = TRY(api::find_destination(call, db, call.param("id")));
     const auto body = TRY(api::body<ChangedDestination>(call));
-    registry::DestinationChange change{body.name,       body.destination_type, body.config,
-                                       body.is_default, body.encrypt,          body.agent_id};
-    auto draft = TRY(registry::draft_destination(db, parts.box, call.organization_id, stored, change, call.now));
-    return save(call, db, parts, draft, false, body.skip_test.value_or(false));
+    const registry::DestinationChange change{body.name,       body.destination_type, body.config,
+                                             body.is_default, body.encrypt,          body.agent_id};
+    const bool skip_test = body.skip_test.value_or(false);
+    const auto draft_now = [&]() -> Result<registry::DestinationDraft> {
+        const auto stored = TRY(api::find_destination(call, db, call.param("id")));
+        return registry::draft_destination(db, parts.box, call.organization_id, stored, change, call.now);
+    };
+    for (int attempt = 0; attempt < kSaveAttempts; ++attempt) {
+        auto tested = TRY(draft_now());
+        const bool was_tested = wish_of(tested, skip_test).here;
+        if (was_tested) {
+            if (auto passed = registry::test_from_here(tested, call.now); !passed) return test_problem(passed.error());
+        }
+        auto transaction = TRY(sqlite::Transaction::begin(db));
+        auto draft = TRY(draft_now());
+        const TestWish test = wish_of(draft, skip_test);
+        if (test.here && !(was_tested && json::Value(tested.order.config) == json::Value(draft.order.config))) continue;
+        if (test.here) {
+            draft.row.test_status = tested.row.test_status;
+            draft.row.test_message = tested.row.test_message;
+            draft.row.tested_at = tested.row.tested_at;
+        }
+        if (skip_test && draft.config_changed) draft.row.test_status = "untested";
+        return save(call, transaction, parts, draft, false, test.by_agent);
+    }
+    return changed_meanwhile();
 }
 
 // The outcome at once when this side can look: a failed test is still an answer. 202 while the agent is asked.
@@ -110,6 +150,7 @@ Result<http::Response> test_destination(Call& call, sqlite::Database& db, const 
         static_cast<void>(registry::test_from_here(draft, call.now).has_value());
     }
     auto transaction = TRY(sqlite::Transaction::begin(db));
+    if (TRY(api::find_destination(call, db, row.id)).config_box != row.config_box) return changed_meanwhile();
     if (here) {
         TRY(store::Destinations(db).set_test(row.id, draft.row.test_status, draft.row.test_message, call.now));
     } else {
