@@ -147,6 +147,9 @@ Result<http::Response> remove(Call& call, sqlite::Transaction& transaction, live
     const auto jobs = TRY(dispatch::unfinished_jobs_of_backup(db, backup.id));
     const bool deleting = std::any_of(jobs.begin(), jobs.end(), [](const auto& job) { return job.kind == "delete"; });
     if (deleting) return message_answer(202, "the backup is being deleted");
+    if (backup.scope == "base" && is_restorable(backup)) {
+        return conflict("backup_in_use", "WAL depends on this base backup: the agent removes it by walRetentionDays");
+    }
     TRY(refuse_while_used(db, backup));
     backup = TRY(find_backup(call, db, call.param("backupId")));
     // Made inside another job: the safety copy of a restore that still runs.

@@ -9,6 +9,7 @@ namespace backstay::api {
 void add_backup_routes(RouteTable& routes, live::Live& live);
 void add_backup_care_routes(RouteTable& routes, live::Live& live);  // delete, cancel, verify, copy
 void add_restore_routes(RouteTable& routes, live::Live& live);
+void add_pitr_routes(RouteTable& routes);
 void add_operation_routes(RouteTable& routes, live::Live& live);
 void add_openapi_route(RouteTable& routes);
 

@@ -6,6 +6,8 @@
 
 #include "common/ids.h"
 #include "control-plane/api/operation_scope.h"
+#include "control-plane/api/place.h"
+#include "control-plane/api/readable_copies.h"
 #include "control-plane/api/scope.h"
 #include "control-plane/dispatch/job_rows.h"
 #include "control-plane/operations/rows.h"
@@ -13,35 +15,7 @@
 namespace backstay::api {
 namespace {
 
-using control_plane::ClusterInfo;
-using control_plane::DatabaseInfo;
 using control_plane::Inventory;
-
-struct Place {
-    const ClusterInfo* cluster = nullptr;
-    const DatabaseInfo* database = nullptr;
-};
-
-// An environment that names no cluster is in the one that has its database, or in the only one.
-Place find_place(const Inventory& inventory, const store::Environment& environment) {
-    Place place;
-    for (const ClusterInfo& cluster : inventory.clusters) {
-        if (environment.cluster && cluster.name != *environment.cluster) continue;
-        if (environment.cluster || inventory.clusters.size() == 1) place.cluster = &cluster;
-        for (const DatabaseInfo& database : cluster.databases) {
-            if (database.name != environment.database) continue;
-            place.cluster = &cluster;
-            place.database = &database;
-        }
-    }
-    return place;
-}
-
-Result<Inventory> inventory_of(sqlite::Database& db, const std::string& agent_id) {
-    const auto text = TRY(store::Agents(db).inventory(agent_id));
-    if (!text) return Inventory{};
-    return json::decode_text<Inventory>(*text, json::kLenient);
-}
 
 Result<> check_words(const operations::BackupRow& backup, const RestoreRequest& request) {
     const std::string type = request.target_type.value_or("same");
@@ -54,14 +28,16 @@ Result<> check_words(const operations::BackupRow& backup, const RestoreRequest& 
     if (request.backup_id && *request.backup_id != backup.id) {
         return rule_broken("backup_id_mismatch", "backupId", "differs from the path");
     }
-    if (request.pitr_timestamp) {
-        const auto time = parse_rfc3339(*request.pitr_timestamp);
-        if (!time) return problem({{"pitrTimestamp", "must be RFC 3339 with an offset"}});
-        return rule_broken("pitr_out_of_window", "pitrTimestamp", "no WAL is archived for this environment");
-    }
     const std::string scope = request.scope.value_or("all");
     if (scope != "all" && scope != "db" && scope != "filestore") {
         return rule_broken("invalid_scope", "scope", "must be \"all\", \"db\" or \"filestore\"");
+    }
+    if (request.pitr_timestamp) {
+        if (scope != "filestore") return {};
+        return rule_broken("invalid_scope", "scope", "a moment is restored with its database: \"all\" or \"db\"");
+    }
+    if (backup.scope == "base") {
+        return rule_broken("pitr_required", "pitrTimestamp", "a base backup is restored to a moment: say which");
     }
     if (scope == "filestore" && backup.scope == "db") {
         return rule_broken("scope_not_in_backup", "scope", "this backup has no filestore");
@@ -95,31 +71,6 @@ Result<store::Environment> find_target(const Call& call, sqlite::Database& db, c
     return target;
 }
 
-// A local folder is seen only by the agent that wrote it.
-Result<std::vector<store::DestinationRow>> readable(const Call& call, sqlite::Database& db,
-                                                    const operations::BackupRow& backup, const std::string& agent_id) {
-    const auto operation = TRY(operations::find_operation(db, backup.id));
-    std::map<std::string, std::pair<std::size_t, std::size_t>> held;  // stored, verified
-    for (const CopyRecord& copy : TRY(operations::copies_of(db, backup.id))) {
-        auto& [stored, verified] = held[copy.destination_id];
-        if (copy.state == CopyState::uploaded || copy.state == CopyState::verified) ++stored;
-        if (copy.state == CopyState::verified) ++verified;
-    }
-    const std::size_t all = operation ? operation->plan.artifacts.size() : 0;
-    std::vector<std::pair<int, store::DestinationRow>> ranked;
-    for (const auto& [id, counts] : held) {
-        if (all == 0 || counts.first < all) continue;
-        auto row = TRY(store::Destinations(db).find(call.organization_id, id));
-        if (!row || (row->type == "local" && agent_id != backup.agent_id)) continue;
-        const int rank = (counts.second == all ? 0 : 2) + (row->type == "local" ? 0 : 1);
-        ranked.emplace_back(rank, std::move(*row));
-    }
-    std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    std::vector<store::DestinationRow> out;
-    for (auto& [rank, row] : ranked) out.push_back(std::move(row));
-    return out;
-}
-
 // Before a target that has data is touched. A database that the inventory does not know has none.
 Result<> choose_safety(const Call& call, sqlite::Database& db, const RestoreRequest& request,
                        const Inventory& inventory, RestorePlan& plan) {
@@ -134,9 +85,29 @@ Result<> choose_safety(const Call& call, sqlite::Database& db, const RestoreRequ
     if (usual) {
         plan.safety.push_back(std::move(*usual));
     } else {
+        if (plan.destinations.empty()) {
+            return rule_broken("no_destination", "createSafetyBackup", "the organization has no default destination");
+        }
         plan.safety.push_back(plan.destinations.front());
     }
     return {};
+}
+
+// The backup itself, or the moment that was asked for.
+Result<> choose_origin(const Call& call, sqlite::Database& db, const operations::BackupRow& backup,
+                       const RestoreRequest& request, RestorePlan& plan) {
+    plan.destinations = TRY(readable_copies(call, db, backup, plan.target.agent_id));
+    if (request.pitr_timestamp) {
+        const store::Environment& source = plan.source ? *plan.source : plan.target;
+        plan.pitr = TRY(plan_pitr(call, db, source, plan.target, {*request.pitr_timestamp, plan.scope == "all"}));
+        return {};
+    }
+    if (!plan.destinations.empty()) return {};
+    if (plan.target.agent_id == backup.agent_id) {
+        return conflict("backup_not_restorable", "no destination holds a complete copy");
+    }
+    return rule_broken("target_not_allowed", "targetEnvironmentId",
+                       "every copy lies on the host of another agent: copy the backup to a shared destination");
 }
 
 Result<Manifest> manifest_of(const operations::BackupRow& backup) {
@@ -182,14 +153,7 @@ Result<RestorePlan> plan_restore_request(const Call& call, sqlite::Database& db,
     if (!busy.empty()) {
         return conflict("target_busy", busy.front().kind + " " + busy.front().operation_id + " works on the target");
     }
-    plan.destinations = TRY(readable(call, db, backup, plan.target.agent_id));
-    if (plan.destinations.empty()) {
-        if (plan.target.agent_id == backup.agent_id) {
-            return conflict("backup_not_restorable", "no destination holds a complete copy");
-        }
-        return rule_broken("target_not_allowed", "targetEnvironmentId",
-                           "every copy lies on the host of another agent: copy the backup to a shared destination");
-    }
+    TRY(choose_origin(call, db, backup, request, plan));
     const Manifest manifest = TRY(manifest_of(backup));
     const Inventory inventory = TRY(inventory_of(db, plan.target.agent_id));
     if (const auto obstacle = version_obstacle(manifest, inventory, plan.target)) {

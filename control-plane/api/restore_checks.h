@@ -7,7 +7,7 @@
 
 #include "common/domain/manifest.h"
 #include "control-plane-client/protocol.h"
-#include "control-plane/api/call.h"
+#include "control-plane/api/pitr.h"
 #include "control-plane/operations/history.h"
 #include "control-plane/store/destinations.h"
 #include "control-plane/store/environments.h"
@@ -36,6 +36,7 @@ struct RestorePlan {
     std::vector<store::DestinationRow> safety;        // where the safety backup goes; empty: none is made
     bool neutralize = false;
     bool new_uuid = false;
+    std::optional<PitrOrder> pitr;  // a moment instead of the backup
 };
 
 // Every refusal of the contract but the one about a silent agent.

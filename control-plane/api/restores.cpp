@@ -41,6 +41,7 @@ RestoreOrder make_order(const Call& call, const BackupRow& backup, const Restore
     order.scope = plan.scope;
     order.neutralize = plan.neutralize;
     order.new_uuid = plan.new_uuid;
+    order.pitr = plan.pitr;
     if (!plan.safety.empty()) {
         dispatch::BackupWish wish;
         wish.scope = plan.scope == "db" ? "db" : "full";
@@ -54,7 +55,8 @@ RestoreOrder make_order(const Call& call, const BackupRow& backup, const Restore
 OperationPlan first_plan(const BackupRow& backup, const RestorePlan& plan) {
     RestoreShape shape;
     shape.scope = plan.scope;
-    shape.with_filestore = backup.scope != "db";
+    shape.pitr = plan.pitr.has_value();
+    shape.with_filestore = plan.pitr ? plan.scope == "all" : backup.scope != "db";
     shape.safety_backup = !plan.safety.empty();
     shape.neutralize = plan.neutralize;
     shape.new_uuid = plan.new_uuid;

@@ -20,13 +20,10 @@ struct Shape {
     std::string_view id_member;  // which member of the order is the operation's id
 };
 constexpr Shape kShapes[] = {
-    {"backup", Kind::backup, "backupId"},
-    {"restore", Kind::restore, "restoreId"},
-    {"verify", Kind::verification, "verificationId"},
-    {"copy", Kind::copy, "copyId"},
-    {"delete", Kind::deletion, "deletionId"},
-    {"undo", Kind::undo, "undoId"},
-    {"test_destination", Kind::destination_test, "testId"},
+    {"backup", Kind::backup, "backupId"},    {"base_backup", Kind::backup, "backupId"},
+    {"restore", Kind::restore, "restoreId"}, {"verify", Kind::verification, "verificationId"},
+    {"copy", Kind::copy, "copyId"},          {"delete", Kind::deletion, "deletionId"},
+    {"undo", Kind::undo, "undoId"},          {"test_destination", Kind::destination_test, "testId"},
 };
 
 std::optional<std::string> text_member(const json::Object& object, std::string_view name) {
@@ -35,11 +32,16 @@ std::optional<std::string> text_member(const json::Object& object, std::string_v
     return std::string(value->get_string());
 }
 
-// The environment that the agent's words mean: by id when we gave it, else by cluster and database.
+// The environment that the agent's words mean: by id when we gave it, else by cluster and database. A base backup names
+// only the cluster.
 Result<std::optional<store::Environment>> environment_of(sqlite::Database& db, const store::Agent& agent,
                                                          const json::Object& order, std::string_view member) {
     const json::Value* value = order.if_contains(member);
-    if (value == nullptr || !value->is_object()) return std::optional<store::Environment>();
+    if (value == nullptr || !value->is_object()) {
+        const auto cluster = text_member(order, "cluster");
+        if (cluster) return store::Environments(db).first_on_cluster(agent.id, *cluster);
+        return std::optional<store::Environment>();
+    }
     auto named = json::decode<EnvironmentOrder>(*value, json::kLenient);
     if (!named) return std::optional<store::Environment>();
     store::Environments environments(db);
@@ -61,7 +63,7 @@ Result<> insert_history(sqlite::Database& db, const OperationRow& operation, con
         if (environment) row.project_id = environment->project_id;
         row.environment_id = operation.environment_id;
         row.agent_id = agent_id;
-        row.scope = text_member(order, "scope").value_or("full");
+        row.scope = order.contains("cluster") ? "base" : text_member(order, "scope").value_or("full");
         row.trigger_kind = text_member(order, "trigger").value_or("manual");
         row.label = text_member(order, "label");
         row.created_at = operation.created_at;

@@ -5,6 +5,7 @@
 
 #include "common/domain/reasons.h"
 #include "common/log.h"
+#include "control-plane/dispatch/archives.h"
 #include "control-plane/dispatch/job_rows.h"
 #include "control-plane/dispatch/sessions.h"
 #include "control-plane/operations/lifecycle.h"
@@ -199,6 +200,7 @@ Result<HeartbeatAnswer> take_heartbeat(sqlite::Database& db, const store::Agent&
     signs.clock_skew_ms = heartbeat.sent_at.ms - now;
     if (heartbeat.inventory) signs.inventory = json::encode_text(*heartbeat.inventory);
     TRY(store::Agents(db).note_signs(agent.id, signs));
+    if (heartbeat.wal) TRY(take_archives(db, agent, *heartbeat.wal, heartbeat.sent_at.ms, now));
 
     HeartbeatAnswer answer;
     answer.server_time = {now};

@@ -35,6 +35,22 @@ Result<json::Array> fill_list(const json::Array& list, bool all_needed, const Op
     return filled;
 }
 
+// Parts of an order that name destinations of their own: a restore's safety backup, its point in time, and the
+// filestores of that.
+std::vector<json::Object*> inner_orders(json::Object& order) {
+    std::vector<json::Object*> inner;
+    for (const std::string_view name : {"safetyBackup", "pitr"}) {
+        json::Value* part = order.if_contains(name);
+        if (part != nullptr && part->is_object()) inner.push_back(&part->get_object());
+    }
+    json::Value* filestores = order.if_contains("filestores");
+    if (filestores == nullptr || !filestores->is_array()) return inner;
+    for (json::Value& filestore : filestores->get_array()) {
+        if (filestore.is_object()) inner.push_back(&filestore.get_object());
+    }
+    return inner;
+}
+
 Result<> fill(json::Object& order, const Open& open) {
     const bool writes = order.contains("encryptFor");
     for (const std::string_view name : kLists) {
@@ -46,8 +62,7 @@ Result<> fill(json::Object& order, const Open& open) {
         const json::Array filled = TRY(fill_list(json::Array{*one}, true, open));
         *one = filled.front();
     }
-    json::Value* safety = order.if_contains("safetyBackup");
-    if (safety != nullptr && safety->is_object()) TRY(fill(safety->get_object(), open));
+    for (json::Object* inner : inner_orders(order)) TRY(fill(*inner, open));
     return {};
 }
 
@@ -60,8 +75,7 @@ json::Object without_secrets(json::Object order) {
         for (json::Value& item : list->get_array()) empty_config(item);
     }
     if (json::Value* one = order.if_contains("destination")) empty_config(*one);
-    json::Value* safety = order.if_contains("safetyBackup");
-    if (safety != nullptr && safety->is_object()) *safety = without_secrets(std::move(safety->get_object()));
+    for (json::Object* inner : inner_orders(order)) *inner = without_secrets(std::move(*inner));
     return order;
 }
 

@@ -130,6 +130,33 @@ Result<BackupPage> list_backups(sqlite::Database& db, const BackupFilter& filter
     return page;
 }
 
+Result<std::vector<BackupRow>> bases_of_agent(sqlite::Database& db, std::string_view agent_id) {
+    const std::string sql = fmt::format(
+        "SELECT {} FROM backups WHERE agent_id = $1 AND scope = 'base' AND status IN ('completed', 'partial') AND "
+        "deleted_at IS NULL ORDER BY created_at",
+        kBackupColumns);
+    auto rows = TRY(db.query(sql, {agent_id}));
+    std::vector<BackupRow> found;
+    while (TRY(rows.step())) found.push_back(read_backup(rows));
+    return found;
+}
+
+Result<std::vector<BackupRow>> full_backups_around(sqlite::Database& db, std::string_view environment_id, TimeMs at) {
+    static constexpr std::string_view kWhere =
+        "FROM backups WHERE environment_id = $1 AND scope = 'full' AND status IN ('completed', 'partial') AND "
+        "deleted_at IS NULL AND ";
+    const std::string before =
+        fmt::format("SELECT {} {} started_at <= $2 ORDER BY started_at DESC LIMIT 1", kBackupColumns, kWhere);
+    const std::string after =
+        fmt::format("SELECT {} {} started_at > $2 ORDER BY started_at LIMIT 1", kBackupColumns, kWhere);
+    std::vector<BackupRow> found;
+    for (const std::string& sql : {before, after}) {
+        const auto row = TRY(first_row(db.query(sql, {environment_id, at}), read_backup));
+        if (row) found.push_back(*row);
+    }
+    return found;
+}
+
 Result<> insert_restore(sqlite::Database& db, const RestoreRow& row) {
     const std::string sql = fmt::format(
         "INSERT INTO restores ({}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",

@@ -42,6 +42,7 @@ void add_all_routes(api::RouteTable& routes, const RouteParts& parts) {
     api::add_backup_routes(routes, live);
     api::add_backup_care_routes(routes, live);
     api::add_restore_routes(routes, live);
+    api::add_pitr_routes(routes);
     api::add_operation_routes(routes, live);
     api::add_openapi_route(routes);
     admin_api::add_admin_routes(routes, {parts.box, parts.tokens,

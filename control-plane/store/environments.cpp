@@ -93,6 +93,13 @@ Result<std::optional<Environment>> Environments::on_agent(std::string_view agent
                      read);
 }
 
+Result<std::optional<Environment>> Environments::first_on_cluster(std::string_view agent, std::string_view cluster) {
+    return first_row(db_.query(select("agent_id = $1 AND deleted_at IS NULL AND (cluster IS NULL OR cluster = $2) "
+                                      "ORDER BY cluster IS NULL, created_at, id LIMIT 1"),
+                               {agent, cluster}),
+                     read);
+}
+
 Result<> Environments::update(const Environment& e) {
     TRY(
         db_.run("UPDATE environments SET name = $3, description = $4, agent_id = $5, cluster = $6, database = $7, "

@@ -43,6 +43,8 @@ public:
     Result<Listing<Environment>> of_project(std::string_view organization, std::string_view project, const Page& page);
     Result<std::optional<Environment>> on_agent(std::string_view agent, std::string_view cluster,
                                                 std::string_view database);
+    // The oldest one on this cluster: what concerns the whole cluster is shown there.
+    Result<std::optional<Environment>> first_on_cluster(std::string_view agent, std::string_view cluster);
     Result<> update(const Environment& environment);
     Result<> set_neutralized(std::string_view id, bool neutralized, TimeMs now);
     Result<> remove(std::string_view organization, std::string_view id, TimeMs now);

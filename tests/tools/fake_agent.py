@@ -63,7 +63,7 @@ class FakeAgent:
         self.credential, self.agent_id = credential, agent_id
         self.instance_id = str(uuid.uuid4())
         self.skew = 0
-        self.inventory = None
+        self.inventory = self.wal = None
         self.held, self.seq = {}, {}
 
     @classmethod
@@ -90,7 +90,8 @@ class FakeAgent:
     def heartbeat(self, held=None):
         jobs = [{"jobId": job, "fence": fence} for job, fence in (self.held if held is None else held).items()]
         return self.call("heartbeat", {"instanceId": self.instance_id, "agentVersion": "9.9", "protocolVersion": 1,
-                                       "sentAt": stamp(self.skew), "inventory": self.inventory, "jobs": jobs})
+                                       "sentAt": stamp(self.skew), "inventory": self.inventory, "jobs": jobs,
+                                       "wal": self.wal})
 
     def poll(self, wait_ms=0, slots=4):
         answer = self.call("assignments", {"instanceId": self.instance_id, "waitMs": wait_ms, "freeSlots": slots})

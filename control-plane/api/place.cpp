@@ -1,0 +1,31 @@
+#include "control-plane/api/place.h"
+
+#include "control-plane/store/agents.h"
+
+namespace backstay::api {
+
+using control_plane::ClusterInfo;
+using control_plane::DatabaseInfo;
+using control_plane::Inventory;
+
+Place find_place(const Inventory& inventory, const store::Environment& environment) {
+    Place place;
+    for (const ClusterInfo& cluster : inventory.clusters) {
+        if (environment.cluster && cluster.name != *environment.cluster) continue;
+        if (environment.cluster || inventory.clusters.size() == 1) place.cluster = &cluster;
+        for (const DatabaseInfo& database : cluster.databases) {
+            if (database.name != environment.database) continue;
+            place.cluster = &cluster;
+            place.database = &database;
+        }
+    }
+    return place;
+}
+
+Result<Inventory> inventory_of(sqlite::Database& db, const std::string& agent_id) {
+    const auto text = TRY(store::Agents(db).inventory(agent_id));
+    if (!text) return Inventory{};
+    return json::decode_text<Inventory>(*text, json::kLenient);
+}
+
+}  // namespace backstay::api

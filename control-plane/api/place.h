@@ -1,0 +1,25 @@
+// Where an environment lies on its agent's host, as the agent's inventory tells it.
+#pragma once
+
+#include <string>
+
+#include "common/result.h"
+#include "common/sqlite/database.h"
+#include "control-plane-client/protocol.h"
+#include "control-plane/store/environments.h"
+
+namespace backstay::api {
+
+struct Place {
+    const control_plane::ClusterInfo* cluster = nullptr;
+    const control_plane::DatabaseInfo* database = nullptr;
+};
+
+// An environment that names no cluster is in the one that has its database, or in the only one. The answer points into
+// `inventory`.
+Place find_place(const control_plane::Inventory& inventory, const store::Environment& environment);
+
+// Empty when the agent has told none yet.
+Result<control_plane::Inventory> inventory_of(sqlite::Database& db, const std::string& agent_id);
+
+}  // namespace backstay::api

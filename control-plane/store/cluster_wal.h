@@ -1,0 +1,32 @@
+// What agents last said of the WAL archives of their clusters.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/clock.h"
+#include "control-plane/store/store.h"
+
+namespace backstay::store {
+
+struct ClusterWalRow {
+    std::string cluster;  // as the agent's configuration names it
+    std::string archive;  // the archive's folder in its destinations
+    std::string wal;      // JSON of protocol.h's ClusterWal
+    TimeMs reported_at = 0;
+};
+
+class ClusterWals {
+public:
+    explicit ClusterWals(sqlite::Database& db) : db_(db) {}
+
+    // All clusters of the agent at once: those it no longer names are forgotten.
+    Result<> replace(std::string_view agent, const std::vector<ClusterWalRow>& rows);
+    Result<std::vector<ClusterWalRow>> of_agent(std::string_view agent);
+
+private:
+    sqlite::Database& db_;
+};
+
+}  // namespace backstay::store
