@@ -157,7 +157,8 @@ BOOST_DESCRIBE_STRUCT(HeartbeatAnswer, (), (server_time, interval_ms, inventory_
 
 // What a job does; `order` is the struct of common/domain/orders.h of that kind.
 // backup → BackupOrder, restore → RestoreOrder, verify → VerifyOrder, copy → CopyOrder, delete → DeleteOrder,
-// undo → UndoOrder, test_destination → TestDestinationOrder, base_backup → BaseBackupOrder.
+// undo → UndoOrder, test_destination → TestDestinationOrder, base_backup → BaseBackupOrder, snapshot → SnapshotOrder,
+// rollback → RollbackOrder, delete_snapshot → DeleteSnapshotOrder.
 struct Assignment {
     std::string job_id;
     std::int64_t fence = 0;  // rises each time the job is handed out; reports under an older number are refused

@@ -12,6 +12,11 @@ std::string backup_folder(const Owner& owner, TimeMs created_at, std::string_vie
                        day.substr(0, 4), day.substr(5, 2), day.substr(8, 2), backup_id);
 }
 
+std::string snapshot_folder(const Owner& owner, std::string_view snapshot_id) {
+    return fmt::format("v1/{}/{}/{}/snapshots/{}", owner.organization_id, owner.project_id, owner.environment_id,
+                       snapshot_id);
+}
+
 std::string cluster_folder(std::string_view organization_id, std::string_view system_id) {
     return fmt::format("v1/{}/clusters/{}", organization_id, system_id);
 }

@@ -21,6 +21,9 @@ inline constexpr std::string_view kLocal = "local";
 // "v1/<org>/<project>/<env>/backups/<yyyy>/<mm>/<dd>/<backupId>", the day in UTC; no trailing slash.
 std::string backup_folder(const Owner& owner, TimeMs created_at, std::string_view backup_id);
 
+// "v1/<org>/<project>/<env>/snapshots/<snapshotId>"
+std::string snapshot_folder(const Owner& owner, std::string_view snapshot_id);
+
 // "v1/<org>/clusters/<systemId>": WAL and base backups belong to a cluster, not to an environment.
 std::string cluster_folder(std::string_view organization_id, std::string_view system_id);
 // "<cluster folder>/base/<backupId>"

@@ -152,6 +152,55 @@ struct UndoOrder {
 };
 BOOST_DESCRIBE_STRUCT(UndoOrder, (), (undo_id, restore_id, target))
 
+// A snapshot: first on the agent's own host, where a rollback finds it at once, then copied to the destinations.
+struct SnapshotOrder {
+    std::string snapshot_id;
+    std::string trigger;  // manual, pre_deploy, pre_rollback, pre_restore, pre_upgrade
+    std::optional<std::string> label;
+    Timestamp created_at;  // fixes the folder
+    EnvironmentOrder environment;
+    // The deployment that it was taken for.
+    std::optional<std::string> deployment_id;
+    std::optional<std::string> commit_sha;
+    std::optional<std::string> image_tag;
+    bool full_filestore = false;                 // false: the agent decides between full and differential
+    std::vector<DestinationOrder> destinations;  // copied to afterwards; empty: it stays on the host
+    std::vector<std::string> encrypt_for;        // ids of destinations that get encrypted artifacts: all, or none
+    std::int64_t timeout_ms = 30LL * 60 * 1000;
+};
+BOOST_DESCRIBE_STRUCT(SnapshotOrder, (),
+                      (snapshot_id, trigger, label, created_at, environment, deployment_id, commit_sha, image_tag,
+                       full_filestore, destinations, encrypt_for, timeout_ms))
+
+// Back to a snapshot, in its own environment or another one of the project (contract/semantics.md 7).
+struct RollbackOrder {
+    std::string rollback_id;
+    std::string snapshot_id;
+    std::string folder;                          // the snapshot's folder, equal in every place
+    std::vector<DestinationOrder> destinations;  // those that hold a copy, for when the host's own is gone
+    EnvironmentOrder source;
+    EnvironmentOrder target;
+    std::string target_type;  // same, other
+    bool neutralize = false;
+    bool new_uuid = false;
+    std::optional<SnapshotOrder> safety_snapshot;        // to be taken first; absent: none
+    std::int64_t keep_previous_ms = 24LL * 3600 * 1000;  // the instant way back
+    std::int64_t timeout_ms = 6LL * 3600 * 1000;
+};
+BOOST_DESCRIBE_STRUCT(RollbackOrder, (),
+                      (rollback_id, snapshot_id, folder, destinations, source, target, target_type, neutralize,
+                       new_uuid, safety_snapshot, keep_previous_ms, timeout_ms))
+
+// Removes a snapshot from its host and from every destination named, manifest first. Refused while another snapshot of
+// the host is a differential against it.
+struct DeleteSnapshotOrder {
+    std::string deletion_id;
+    std::string snapshot_id;
+    std::string folder;
+    std::vector<DestinationOrder> destinations;
+};
+BOOST_DESCRIBE_STRUCT(DeleteSnapshotOrder, (), (deletion_id, snapshot_id, folder, destinations))
+
 struct TestDestinationOrder {
     std::string test_id;
     DestinationOrder destination;

@@ -112,6 +112,57 @@ OperationPlan plan_restore(const RestoreShape& shape) {
     return plan;
 }
 
+OperationPlan plan_snapshot(const std::vector<std::string>& destination_ids) {
+    OperationPlan plan;
+    plan.operation = Operation::snapshot;
+    for (const std::string_view name :
+         {artifact::kDatabase, artifact::kFilestore, artifact::kConfig, artifact::kManifest}) {
+        plan.artifacts.emplace_back(name);
+    }
+    plan.steps = {required(step::kPreflight, 2),     required(step::kResolveFilestoreBase, 3),
+                  required(step::kDbDump, 60),       required(step::kFilestoreCapture, 25),
+                  required(step::kConfigCapture, 1), required(step::kArtifactChecksums, 1),
+                  required(step::kManifestWrite, 1), required(step::kLocalVerify, 4),
+                  required(step::kCatalogCommit, 1)};
+    if (!destination_ids.empty()) {
+        plan.steps.push_back(optional_step(std::string(step::kRemoteUpload), 1));
+        plan.steps.push_back(optional_step(std::string(step::kRemoteVerify), 1));
+    }
+    for (const std::string& name : plan.artifacts) plan.required_proofs.push_back("artifact:" + name);
+    for (const std::string& name : plan.artifacts) plan.required_proofs.push_back("checksum:" + name);
+    for (const char* proof : {"db_toc:entries", "filestore:reconciled", "manifest:readback", "catalog:row"}) {
+        plan.required_proofs.emplace_back(proof);
+    }
+    return plan;
+}
+
+OperationPlan plan_rollback(const RollbackShape& shape) {
+    OperationPlan plan;
+    plan.operation = Operation::rollback;
+    plan.steps = {required(step::kValidateSnapshot, 2), required(step::kVerifyArtifacts, 10)};
+    if (shape.safety_snapshot) plan.steps.push_back(required(step::kSafetySnapshot, 20));
+    // As in a restore: the new pair is prepared beside the running Odoo.
+    plan.steps.push_back(required(step::kRestoreDatabase, 40));
+    if (shape.with_filestore) plan.steps.push_back(required(step::kRestoreFilestore, 15));
+    plan.steps.push_back(required(step::kPostRestoreChecks, 3));
+    if (shape.neutralize) plan.steps.push_back(required(step::kNeutralize, 2));
+    if (shape.new_uuid) plan.steps.push_back(required(step::kResetDbuuid, 1));
+    if (shape.managed_service) plan.steps.push_back(required(step::kStopInstance, 1));
+    plan.steps.push_back(required(step::kSwapIn, 1));
+    if (shape.managed_service) plan.steps.push_back(required(step::kStartInstance, 1));
+    if (shape.health_check) plan.steps.push_back(required(step::kHealthCheck, 1));
+    plan.steps.push_back(required(step::kCatalogCommit, 1));
+    if (!shape.keep_previous) plan.steps.push_back(optional_step(std::string(step::kCleanupPrevious), 1));
+
+    if (shape.safety_snapshot) plan.required_proofs.emplace_back("safety_snapshot:id");
+    plan.required_proofs.emplace_back("restore:row_counts");
+    if (shape.with_filestore) plan.required_proofs.emplace_back("filestore:reconciled");
+    if (shape.neutralize) plan.required_proofs.emplace_back("neutralize:report");
+    if (shape.health_check) plan.required_proofs.emplace_back("health:http_200");
+    plan.required_proofs.emplace_back("catalog:row");
+    return plan;
+}
+
 OperationPlan plan_verification(bool drill) {
     OperationPlan plan;
     plan.operation = Operation::verification;

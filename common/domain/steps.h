@@ -58,6 +58,11 @@ inline constexpr std::string_view kFetchBase = "fetch_base";
 inline constexpr std::string_view kFetchWal = "fetch_wal";
 inline constexpr std::string_view kReplayToTarget = "replay_to_target";
 inline constexpr std::string_view kExtractDatabase = "extract_database";
+inline constexpr std::string_view kResolveFilestoreBase = "resolve_filestore_base";
+inline constexpr std::string_view kFilestoreCapture = "filestore_capture";
+inline constexpr std::string_view kSnapshotPrune = "snapshot_prune";
+inline constexpr std::string_view kValidateSnapshot = "validate_snapshot";
+inline constexpr std::string_view kSafetySnapshot = "safety_snapshot";
 }  // namespace step
 
 // Artifact names: the keys of artifactPaths and artifactChecksums.
@@ -141,6 +146,20 @@ struct RestoreShape {
     bool keep_previous = true;
 };
 OperationPlan plan_restore(const RestoreShape& shape);
+
+// A snapshot; `destination_ids` are those that it is copied to afterwards, which is optional.
+OperationPlan plan_snapshot(const std::vector<std::string>& destination_ids);
+
+struct RollbackShape {
+    bool with_filestore = true;
+    bool safety_snapshot = true;
+    bool neutralize = false;
+    bool new_uuid = false;
+    bool managed_service = false;
+    bool health_check = false;
+    bool keep_previous = true;
+};
+OperationPlan plan_rollback(const RollbackShape& shape);
 
 // A verification; with `drill` it restores into a scratch database.
 OperationPlan plan_verification(bool drill);

@@ -11,6 +11,10 @@ TEST(Layout, NamesTheFolderByOwnerAndDayInUtc) {
               "v1/org/project/environment/backups/2026/02/28/id");
 }
 
+TEST(Layout, SnapshotsLieBesideTheBackupsOfTheirEnvironment) {
+    EXPECT_EQ(snapshot_folder({"org", "project", "environment"}, "id"), "v1/org/project/environment/snapshots/id");
+}
+
 TEST(Layout, NamesEveryArtifactByWhatItIs) {
     EXPECT_EQ(artifact_file("db", false, false), "database.dump.zst");
     EXPECT_EQ(artifact_file("db", true, false), "database.tar.zst");

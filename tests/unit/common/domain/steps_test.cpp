@@ -110,6 +110,31 @@ TEST(PlanRestore, LeavesOutWhatTheScopeDoesNotTouch) {
     EXPECT_THAT(names(plan_restore(shape), true), Not(Contains("restore_filestore")));
 }
 
+TEST(PlanSnapshot, IsProvenOnTheHostAndCopiedAfterwards) {
+    const OperationPlan local = plan_snapshot({});
+    EXPECT_THAT(names(local, true),
+                ElementsAre("preflight", "resolve_filestore_base", "db_dump", "filestore_capture", "config_capture",
+                            "artifact_checksums", "manifest_write", "local_verify", "catalog_commit"));
+    EXPECT_TRUE(names(local, false).empty());
+    EXPECT_THAT(names(plan_snapshot({"d"}), false), ElementsAre("remote_upload", "remote_verify"));
+    EXPECT_THAT(plan_snapshot({"d"}).required_proofs, Contains("filestore:reconciled"));
+    EXPECT_TRUE(plan_snapshot({"d"}).destination_ids.empty()) << "a copy elsewhere is no part of the proof";
+}
+
+TEST(PlanRollback, AsksForWhatTheRequestNeeds) {
+    RollbackShape shape;
+    EXPECT_THAT(names(plan_rollback(shape), true),
+                ElementsAre("validate_snapshot", "verify_artifacts", "safety_snapshot", "restore_database",
+                            "restore_filestore", "post_restore_checks", "swap_in", "catalog_commit"));
+    shape.safety_snapshot = false;
+    shape.neutralize = shape.new_uuid = shape.managed_service = shape.health_check = true;
+    EXPECT_THAT(names(plan_rollback(shape), true),
+                ElementsAre("validate_snapshot", "verify_artifacts", "restore_database", "restore_filestore",
+                            "post_restore_checks", "neutralize", "reset_dbuuid", "stop_instance", "swap_in",
+                            "start_instance", "health_check", "catalog_commit"));
+    EXPECT_THAT(plan_rollback(shape).required_proofs, Contains("health:http_200"));
+}
+
 TEST(PlanVerification, DrillsOnlyWhenAsked) {
     EXPECT_THAT(names(plan_verification(false), true),
                 ElementsAre("fetch_artifacts", "verify_artifacts", "structure_check"));
