@@ -27,19 +27,19 @@ const History* find_history(const std::vector<History>& histories, Timeline time
 }
 
 // The timeline whose WAL holds the latest commit; of equal ones the newest.
-Timeline pick_timeline(const Archive& archive) {
+Timeline pick_timeline(const Holdings& holdings) {
     const auto later = [](const Run& a, const Run& b) {
         if (a.last_commit != b.last_commit) return a.last_commit < b.last_commit;
         return a.timeline < b.timeline;
     };
-    const auto found = std::max_element(archive.runs.begin(), archive.runs.end(), later);
-    return found == archive.runs.end() ? 0 : found->timeline;
+    const auto found = std::max_element(holdings.runs.begin(), holdings.runs.end(), later);
+    return found == holdings.runs.end() ? 0 : found->timeline;
 }
 
 // What lies on the way, joined where nothing is missing between.
-std::vector<Run> stretches_of(const Archive& archive, const std::vector<Stage>& stages) {
+std::vector<Run> stretches_of(const Holdings& holdings, const std::vector<Stage>& stages) {
     std::vector<Run> parts;
-    for (const Run& run : archive.runs) {
+    for (const Run& run : holdings.runs) {
         for (const Stage& stage : stages) {
             if (stage.timeline != run.timeline) continue;
             Run part = run;
@@ -119,18 +119,18 @@ std::vector<Stage> stages_of(Timeline timeline, const std::vector<History>& hist
     return stages;
 }
 
-Coverage cover(const Archive& archive) {
+Coverage cover(const Holdings& holdings) {
     Coverage coverage;
-    coverage.timeline = pick_timeline(archive);
+    coverage.timeline = pick_timeline(holdings);
     if (coverage.timeline == 0) return coverage;
-    const std::vector<Stage> stages = stages_of(coverage.timeline, archive.histories, archive.segment_bytes);
+    const std::vector<Stage> stages = stages_of(coverage.timeline, holdings.histories, holdings.segment_bytes);
     std::vector<Base> bases;
-    for (const Base& base : archive.bases) {
-        if (on_the_way(base, stages, archive.histories, coverage.timeline)) bases.push_back(base);
+    for (const Base& base : holdings.bases) {
+        if (on_the_way(base, stages, holdings.histories, coverage.timeline)) bases.push_back(base);
     }
     std::sort(bases.begin(), bases.end(), [](const Base& a, const Base& b) { return a.ended_at < b.ended_at; });
     std::optional<TimeMs> last_seen;
-    for (const Run& stretch : stretches_of(archive, stages)) {
+    for (const Run& stretch : stretches_of(holdings, stages)) {
         Range range;
         range.end = stretch.end;
         for (const Base& base : bases) {
@@ -174,11 +174,11 @@ Nearest find_nearest(const Coverage& coverage, TimeMs target) {
     return nearest;
 }
 
-const Base* choose_base(const Archive& archive, const Coverage& coverage, TimeMs target) {
+const Base* choose_base(const Holdings& holdings, const Coverage& coverage, TimeMs target) {
     const Base* chosen = nullptr;
     for (const Range& range : coverage.ranges) {
         if (target < range.time.start || target > range.time.end) continue;
-        for (const Base& base : archive.bases) {
+        for (const Base& base : holdings.bases) {
             const bool inside = std::find(range.bases.begin(), range.bases.end(), base.backup_id) != range.bases.end();
             if (inside && base.ended_at <= target && (chosen == nullptr || chosen->ended_at < base.ended_at)) {
                 chosen = &base;

@@ -38,7 +38,7 @@ struct Base {
     TimeMs ended_at = 0;
 };
 
-struct Archive {
+struct Holdings {
     std::uint64_t segment_bytes = kDefaultSegmentBytes;
     std::vector<Run> runs;
     std::vector<History> histories;
@@ -75,7 +75,7 @@ struct Coverage {
 
 // Follows the timeline with the latest commit back to its ancestors. What other timelines wrote after they were left is
 // not on the way and counts for nothing.
-Coverage cover(const Archive& archive);
+Coverage cover(const Holdings& holdings);
 
 enum class Reach { inside, before_all, after_all, in_gap, nothing };
 
@@ -87,7 +87,7 @@ struct Nearest {
 Nearest find_nearest(const Coverage& coverage, TimeMs target);
 
 // The base to begin from: the newest that ended at or before the target, in the target's range. nullptr: unreachable.
-const Base* choose_base(const Archive& archive, const Coverage& coverage, TimeMs target);
+const Base* choose_base(const Holdings& holdings, const Coverage& coverage, TimeMs target);
 
 // How a recovery from `base` to the coverage's timeline walks through the archive: pieces of timelines, in order.
 struct Stage {

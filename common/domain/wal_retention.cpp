@@ -15,12 +15,12 @@ bool is_sound(const Coverage& coverage, const Base& base) {
 
 }  // namespace
 
-Disposal choose_disposal(const Archive& archive, TimeMs now, std::int64_t days) {
+Disposal choose_disposal(const Holdings& holdings, TimeMs now, std::int64_t days) {
     Disposal disposal;
-    const Coverage coverage = cover(archive);
+    const Coverage coverage = cover(holdings);
     const TimeMs window = now - std::clamp<std::int64_t>(days, 1, kRetentionDaysMax) * kDayMs;
     const Base* anchor = nullptr;
-    for (const Base& base : archive.bases) {
+    for (const Base& base : holdings.bases) {
         if (base.ended_at > window || !is_sound(coverage, base)) continue;
         if (anchor == nullptr || anchor->ended_at < base.ended_at) anchor = &base;
     }
@@ -28,7 +28,7 @@ Disposal choose_disposal(const Archive& archive, TimeMs now, std::int64_t days) 
     disposal.anchor = anchor->backup_id;
     std::vector<const Base*> gone;
     Lsn needed_from = anchor->start;
-    for (const Base& base : archive.bases) {
+    for (const Base& base : holdings.bases) {
         if (base.ended_at < anchor->ended_at) {
             gone.push_back(&base);
         } else {
@@ -37,9 +37,9 @@ Disposal choose_disposal(const Archive& archive, TimeMs now, std::int64_t days) 
     }
     std::sort(gone.begin(), gone.end(), [](const Base* a, const Base* b) { return a->ended_at < b->ended_at; });
     for (const Base* base : gone) disposal.bases.push_back(base->backup_id);
-    const Lsn before = segment_start(needed_from, archive.segment_bytes);
+    const Lsn before = segment_start(needed_from, holdings.segment_bytes);
     const bool any =
-        std::any_of(archive.runs.begin(), archive.runs.end(), [&](const Run& run) { return run.start < before; });
+        std::any_of(holdings.runs.begin(), holdings.runs.end(), [&](const Run& run) { return run.start < before; });
     if (any) disposal.segments_before = before;
     return disposal;
 }

@@ -22,6 +22,6 @@ struct Disposal {
 // Keeps the newest sound base that ended before (now - days), everything after it and the WAL from its start, so that
 // every moment of the last `days` stays reachable, and the WAL that any other kept base begins with. A base is sound
 // when the archive still holds the WAL that makes it consistent; without a sound one that is old enough nothing goes.
-Disposal choose_disposal(const Archive& archive, TimeMs now, std::int64_t days);
+Disposal choose_disposal(const Holdings& holdings, TimeMs now, std::int64_t days);
 
 }  // namespace backstay::wal

@@ -52,11 +52,11 @@ TEST(Coverage, IsEmptyWithoutWalAndWithoutBases) {
 }
 
 TEST(Coverage, RunsFromTheEndOfTheFirstBaseToTheLastCommit) {
-    const Archive archive{kSegment,
-                          sum_up({segment(1, 3, 300), segment(1, 1, 100), segment(1, 2, 200)}, kSegment, {}),
-                          {},
-                          {base("b", 1, 1, 110)}};
-    const Coverage coverage = cover(archive);
+    const Holdings holdings{kSegment,
+                            sum_up({segment(1, 3, 300), segment(1, 1, 100), segment(1, 2, 200)}, kSegment, {}),
+                            {},
+                            {base("b", 1, 1, 110)}};
+    const Coverage coverage = cover(holdings);
     ASSERT_EQ(coverage.ranges.size(), 1U);
     EXPECT_EQ(coverage.ranges[0].time, (TimeRange{110, 309}));
     EXPECT_EQ(*coverage.earliest, 110);
@@ -71,8 +71,8 @@ TEST(Coverage, RunsFromTheEndOfTheFirstBaseToTheLastCommit) {
 TEST(Coverage, AMissingSegmentIsAGapUntilTheNextBaseEnds) {
     const std::vector<ArchivedSegment> segments = {segment(1, 1, 100), segment(1, 2, 200), segment(1, 4, 400),
                                                    segment(1, 5, 500)};
-    const Archive archive{kSegment, sum_up(segments, kSegment, {}), {}, {base("a", 1, 1, 110), base("b", 1, 4, 450)}};
-    const Coverage coverage = cover(archive);
+    const Holdings holdings{kSegment, sum_up(segments, kSegment, {}), {}, {base("a", 1, 1, 110), base("b", 1, 4, 450)}};
+    const Coverage coverage = cover(holdings);
     ASSERT_EQ(coverage.ranges.size(), 2U);
     ASSERT_EQ(coverage.gaps.size(), 1U);
     EXPECT_EQ(coverage.gaps[0], (TimeRange{209, 450}));
@@ -80,15 +80,15 @@ TEST(Coverage, AMissingSegmentIsAGapUntilTheNextBaseEnds) {
     EXPECT_EQ(nearest.reach, Reach::in_gap);
     EXPECT_EQ(*nearest.before, 209);
     EXPECT_EQ(*nearest.after, 450);
-    EXPECT_EQ(choose_base(archive, coverage, 300), nullptr);
-    EXPECT_EQ(choose_base(archive, coverage, 509)->backup_id, "b");
-    EXPECT_EQ(choose_base(archive, coverage, 205)->backup_id, "a");
+    EXPECT_EQ(choose_base(holdings, coverage, 300), nullptr);
+    EXPECT_EQ(choose_base(holdings, coverage, 509)->backup_id, "b");
+    EXPECT_EQ(choose_base(holdings, coverage, 205)->backup_id, "a");
 }
 
 TEST(Coverage, WalBehindAGapThatNoBaseReachesIsAGapToo) {
-    const Archive archive{
+    const Holdings holdings{
         kSegment, sum_up({segment(1, 1, 100), segment(1, 3, 300)}, kSegment, {}), {}, {base("a", 1, 1, 105)}};
-    const Coverage coverage = cover(archive);
+    const Coverage coverage = cover(holdings);
     EXPECT_EQ(*coverage.latest, 109);
     ASSERT_EQ(coverage.gaps.size(), 1U);
     EXPECT_EQ(coverage.gaps[0], (TimeRange{109, 309}));
@@ -101,11 +101,11 @@ TEST(Coverage, GoesOnAcrossAPromotion) {
     // The old primary went on for a while: its third and fourth segment are not on the way.
     const std::vector<ArchivedSegment> segments = {segment(1, 1, 100), segment(1, 2, 200), segment(1, 3, 310),
                                                    segment(1, 4, 320), segment(2, 3, 300), segment(2, 4, 400)};
-    const Archive archive{kSegment,
-                          sum_up(segments, kSegment, histories),
-                          histories,
-                          {base("a", 1, 1, 110), {"lost", 1, 3 * kSegment + 600, 3 * kSegment + 700, 312, 315}}};
-    const Coverage coverage = cover(archive);
+    const Holdings holdings{kSegment,
+                            sum_up(segments, kSegment, histories),
+                            histories,
+                            {base("a", 1, 1, 110), {"lost", 1, 3 * kSegment + 600, 3 * kSegment + 700, 312, 315}}};
+    const Coverage coverage = cover(holdings);
     EXPECT_EQ(coverage.timeline, 2U);
     ASSERT_EQ(coverage.ranges.size(), 1U);
     EXPECT_EQ(coverage.ranges[0].time, (TimeRange{110, 409}));
@@ -114,8 +114,8 @@ TEST(Coverage, GoesOnAcrossAPromotion) {
 
 TEST(Coverage, WithoutItsHistoryATimelineStandsAlone) {
     const std::vector<ArchivedSegment> segments = {segment(1, 1, 100), segment(1, 2, 200), segment(2, 3, 300)};
-    const Archive archive{kSegment, sum_up(segments, kSegment, {}), {}, {base("a", 1, 1, 110)}};
-    EXPECT_TRUE(cover(archive).ranges.empty());
+    const Holdings holdings{kSegment, sum_up(segments, kSegment, {}), {}, {base("a", 1, 1, 110)}};
+    EXPECT_TRUE(cover(holdings).ranges.empty());
 }
 
 TEST(Coverage, ABaseCountsFromTheFirstCommitAfterItsEndOn) {
@@ -125,11 +125,11 @@ TEST(Coverage, ABaseCountsFromTheFirstCommitAfterItsEndOn) {
 }
 
 TEST(Coverage, ABaseWhoseOwnWalIsNotWholeIsNone) {
-    const Archive archive{kSegment,
-                          sum_up({segment(1, 1, 100)}, kSegment, {}),
-                          {},
-                          {{"cut", 1, kSegment + 40, 2 * kSegment + 40, 90, 105}}};
-    EXPECT_TRUE(cover(archive).ranges.empty());
+    const Holdings holdings{kSegment,
+                            sum_up({segment(1, 1, 100)}, kSegment, {}),
+                            {},
+                            {{"cut", 1, kSegment + 40, 2 * kSegment + 40, 90, 105}}};
+    EXPECT_TRUE(cover(holdings).ranges.empty());
 }
 
 TEST(Coverage, StagesReadTheSegmentOfAForkFromTheChild) {
@@ -146,14 +146,14 @@ TEST(Coverage, AgreesWithWalkingTheSegmentsOneByOne) {
     for (unsigned seed = 0; seed < 400; ++seed) {
         Maker maker(seed);
         const Model model = maker.make();
-        const Archive archive = model.archive();
-        const Coverage coverage = cover(archive);
+        const Holdings holdings = model.holdings();
+        const Coverage coverage = cover(holdings);
         ASSERT_EQ(coverage.timeline, model.newest) << seed;
         for (int i = 0; i < 60; ++i) {
             const TimeMs target = maker.between(999'000, 1'050'000);
             const Nearest nearest = find_nearest(coverage, target);
             ASSERT_EQ(nearest.reach == Reach::inside, model.reachable(target)) << "seed " << seed << " at " << target;
-            const Base* chosen = choose_base(archive, coverage, target);
+            const Base* chosen = choose_base(holdings, coverage, target);
             ASSERT_EQ(chosen != nullptr, nearest.reach == Reach::inside) << seed;
             if (chosen != nullptr) {
                 ASSERT_TRUE(model.reachable_from(*chosen, target)) << seed;

@@ -23,7 +23,7 @@ struct Model {
     Timeline newest = 1;
     Lsn fork = 0;  // where timeline 2 left timeline 1; 0: it did not
 
-    Archive archive() const { return {kSegment, sum_up(segments, kSegment, histories), histories, bases}; }
+    Holdings holdings() const { return {kSegment, sum_up(segments, kSegment, histories), histories, bases}; }
 
     const ArchivedSegment* find(Timeline timeline, Lsn start) const {
         for (const ArchivedSegment& segment : segments) {

@@ -35,21 +35,21 @@ Model without(Model model, const Disposal& disposal) {
 }
 
 TEST(Retention, KeepsTheNewestBaseBeforeTheWindowAndItsWal) {
-    const Disposal disposal = choose_disposal(daily(10).archive(), 9 * kDay + 1000, 3);
+    const Disposal disposal = choose_disposal(daily(10).holdings(), 9 * kDay + 1000, 3);
     EXPECT_EQ(disposal.anchor, "day-6");
     EXPECT_EQ(disposal.bases, (std::vector<std::string>{"day-0", "day-1", "day-2", "day-3", "day-4", "day-5"}));
     EXPECT_EQ(*disposal.segments_before, 7 * kSegment);
 }
 
 TEST(Retention, RemovesNothingWhenNoBaseIsOldEnough) {
-    const Disposal disposal = choose_disposal(daily(3).archive(), 3 * kDay, 7);
+    const Disposal disposal = choose_disposal(daily(3).holdings(), 3 * kDay, 7);
     EXPECT_TRUE(disposal.bases.empty());
     EXPECT_FALSE(disposal.segments_before);
 }
 
 TEST(Retention, TheLastGoodBaseStaysHoweverOldItIs) {
     Model model = daily(1);
-    const Disposal disposal = choose_disposal(model.archive(), 400 * kDay, 1);
+    const Disposal disposal = choose_disposal(model.holdings(), 400 * kDay, 1);
     EXPECT_TRUE(disposal.bases.empty());
     EXPECT_FALSE(disposal.segments_before);
 }
@@ -58,7 +58,7 @@ TEST(Retention, ABaseWithoutItsWalIsNoAnchor) {
     Model model = daily(10);
     // The WAL of day 6 and with it its base are lost; the window must begin at day 5.
     std::erase_if(model.segments, [](const ArchivedSegment& segment) { return segment.start == 7 * kSegment; });
-    const Disposal disposal = choose_disposal(model.archive(), 9 * kDay + 1000, 3);
+    const Disposal disposal = choose_disposal(model.holdings(), 9 * kDay + 1000, 3);
     EXPECT_EQ(disposal.anchor, "day-5");
     EXPECT_EQ(*disposal.segments_before, 6 * kSegment);
 }
@@ -74,7 +74,7 @@ TEST(Retention, WalOfAKeptBaseOnALowerPositionStays) {
         model.segments.push_back({2, start, day * kDay, day * kDay + kDay - 1});
         if (day == 6) model.bases.push_back({"after", 2, start + 40, start + 80, day * kDay + 10, day * kDay + 20});
     }
-    const Disposal disposal = choose_disposal(model.archive(), 11 * kDay + 1000, 2);
+    const Disposal disposal = choose_disposal(model.holdings(), 11 * kDay + 1000, 2);
     EXPECT_EQ(disposal.anchor, "after");
     EXPECT_EQ(*disposal.segments_before, 2 * kSegment);
 }
@@ -96,17 +96,17 @@ TEST(Retention, WhatWasReachableInsideTheWindowStaysReachable) {
         }
         const TimeMs now = (1'000'000 + maker.between(0, 40'000)) * stretch;
         const int days = maker.between(1, 6);
-        const Disposal disposal = choose_disposal(model.archive(), now, days);
+        const Disposal disposal = choose_disposal(model.holdings(), now, days);
         const Model left = without(model, disposal);
         dropped += disposal.bases.size();
         for (int i = 0; i < 40; ++i) {
             const TimeMs target = now - days * kDay + static_cast<TimeMs>(maker.between(0, days * 2000)) * stretch;
             ASSERT_EQ(left.reachable(target), model.reachable(target)) << "seed " << seed << " at " << target;
         }
-        const Coverage after = cover(left.archive());
-        ASSERT_EQ(after.ranges.empty(), cover(model.archive()).ranges.empty()) << seed;
+        const Coverage after = cover(left.holdings());
+        ASSERT_EQ(after.ranges.empty(), cover(model.holdings()).ranges.empty()) << seed;
         // A second look finds nothing more to do.
-        const Disposal again = choose_disposal(left.archive(), now, days);
+        const Disposal again = choose_disposal(left.holdings(), now, days);
         ASSERT_TRUE(again.bases.empty()) << seed;
         ASSERT_FALSE(again.segments_before) << seed;
     }
