@@ -40,4 +40,8 @@ std::string artifact_file(std::string_view name, bool parallel_dump, bool encryp
     return encrypted ? file + ".enc" : file;
 }
 
+std::string differential_file(bool encrypted) {
+    return encrypted ? "filestore.diff.tar.zst.enc" : "filestore.diff.tar.zst";
+}
+
 }  // namespace backstay::layout

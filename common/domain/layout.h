@@ -33,4 +33,10 @@ std::string base_folder(std::string_view cluster_folder, std::string_view backup
 // "globals.sql.zst", each with ".enc" when encrypted; "manifest.json" is the commit marker and is never encrypted.
 std::string artifact_file(std::string_view artifact, bool parallel_dump, bool encrypted);
 
+// The filestore artifact of a differential snapshot, "filestore.diff.tar.zst". Its first member, outside of the names
+// that Odoo gives, lists every file of the snapshot, one name a line in byte order; the files that its base lacks
+// follow.
+std::string differential_file(bool encrypted);
+inline constexpr std::string_view kFileListMember = ".backstay/files";
+
 }  // namespace backstay::layout

@@ -95,6 +95,9 @@ BOOST_DESCRIBE_STRUCT(StepRecord, (),
                       (name, required, status, started_at, completed_at, duration_ms, attempt, output, facts, proofs,
                        summary, reason))
 
+// CopyRecord::destination_id of the host's own folder of snapshots, which is no destination.
+inline constexpr std::string_view kHostPlace = "host";
+
 // One artifact in one destination.
 enum class CopyState { pending, uploading, uploaded, verified, failed, missing, corrupt, deleting, deleted };
 BOOST_DESCRIBE_ENUM(CopyState, pending, uploading, uploaded, verified, failed, missing, corrupt, deleting, deleted)

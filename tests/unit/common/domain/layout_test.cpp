@@ -25,6 +25,12 @@ TEST(Layout, NamesEveryArtifactByWhatItIs) {
     EXPECT_EQ(artifact_file("manifest", false, true), "manifest.json");
 }
 
+TEST(Layout, SnapshotsLieBesideBackupsOfTheirEnvironment) {
+    EXPECT_EQ(snapshot_folder({"org", "project", "env"}, "id"), "v1/org/project/env/snapshots/id");
+    EXPECT_EQ(differential_file(false), "filestore.diff.tar.zst");
+    EXPECT_EQ(differential_file(true), "filestore.diff.tar.zst.enc");
+}
+
 TEST(Layout, BaseBackupsBelongToTheirCluster) {
     const std::string cluster = cluster_folder("org", "7301234567890123456");
     EXPECT_EQ(cluster, "v1/org/clusters/7301234567890123456");
