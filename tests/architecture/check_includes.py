@@ -14,7 +14,7 @@ AGENT_PARTS = ["agent/config", "agent/evidence", "agent/postgres", "agent/odoo",
 ALLOWED = {
     "common": [],
     "common/json": ["common"],
-    "common/domain": ["common", "common/json"],
+    "common/domain": ["common", "common/json", "common/time"],
     "common/event": ["common"],
     "common/http": ["common", "common/event", "common/json", "common/crypto"],
     "common/crypto": ["common", "common/json", "common/files"],
