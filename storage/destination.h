@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/http/address_rule.h"
 #include "common/result.h"
 #include "storage/storage.h"
 
@@ -73,6 +74,8 @@ struct StorageContext {
     std::function<std::uint64_t()> rate_limit;
     // Parts of huge uploads that do not fit into memory wait here, in files without a name; empty: /var/tmp.
     std::string scratch_dir;
+    // Where remote stores may be: for whoever opens destinations that others configured, in a network of its own.
+    http::AddressRule address_rule = http::AddressRule::any;
     Patience patience;
 };
 

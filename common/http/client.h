@@ -10,16 +10,21 @@
 #include <string>
 
 #include "common/bytes.h"
+#include "common/http/address_rule.h"
 #include "common/http/message.h"
 #include "common/result.h"
 
 namespace backstay::http {
+
+inline constexpr const char* kAddressRefused = "address_refused";
 
 struct ClientOptions {
     std::string unix_socket;  // not empty: connect there, whatever the URL's host says
     std::string ca_file;      // PEM bundle; empty: the system's
     std::string ca_pem;       // the same as text, instead of a file; trusts nobody else
     bool verify_tls = true;
+    // Any but `any` also keeps off proxies: one would connect for us, to whatever the name means to it.
+    AddressRule address_rule = AddressRule::any;
     std::uint64_t connect_ms = 10'000;
     std::uint64_t stall_ms = 60'000;  // no byte in either direction for so long: timed_out
     std::string user_agent = "backstay";
@@ -54,7 +59,8 @@ struct ClientRequest {
 };
 
 // An answer of any status is a success here; an error means that there was none. unavailable: refused, reset, no name,
-// no route, or the answer broke off; timed_out; denied: TLS verification failed; cancelled.
+// no route, or the answer broke off; timed_out; denied: TLS verification failed, or no address that the rule allows
+// (fact kAddressRefused); cancelled.
 class Client {
 public:
     explicit Client(ClientOptions options);

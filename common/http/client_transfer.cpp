@@ -1,6 +1,7 @@
 #include "common/http/client_transfer.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <charconv>
@@ -82,6 +83,20 @@ void Transfer::prepare_connection(CURL* easy) {
         curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, options_.unix_socket.c_str());
         curl_easy_setopt(easy, CURLOPT_PROXY, "");
     }
+    if (options_.address_rule != AddressRule::any) {
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_open_socket);
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
+        curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    }
+}
+
+curl_socket_t Transfer::on_open_socket(void* self, curlsocktype, curl_sockaddr* address) noexcept {
+    auto& transfer = *static_cast<Transfer*>(self);
+    if (!may_connect(transfer.options_.address_rule, address->addr)) {
+        transfer.address_refused_ = true;
+        return CURL_SOCKET_BAD;  // curl goes on to the name's next address
+    }
+    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 ByteSpan Transfer::kept_body() const {
@@ -238,6 +253,11 @@ bool Transfer::alive() {
 }
 
 Error Transfer::describe(CURLcode code) const {
+    if (code == CURLE_COULDNT_CONNECT && address_refused_) {
+        Error error(Errc::denied, "connections to this address are not allowed");
+        error.add_fact(kAddressRefused, "true");
+        return error;
+    }
     const std::string text = detail_[0] != '\0' ? detail_ : curl_easy_strerror(code);
     switch (code) {
         case CURLE_OPERATION_TIMEDOUT:

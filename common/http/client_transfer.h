@@ -42,6 +42,7 @@ private:
     static std::size_t on_read(char* buffer, std::size_t size, std::size_t count, void* self) noexcept;
     static std::size_t on_write(char* data, std::size_t size, std::size_t count, void* self) noexcept;
     static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self) noexcept;
+    static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept;
     static int on_seek(void* self, curl_off_t offset, int origin) noexcept;
     static int on_progress(void* self, curl_off_t, curl_off_t down, curl_off_t, curl_off_t up) noexcept;
 
@@ -64,6 +65,7 @@ private:
     std::optional<Error> failure_;
     bool ended_by_reader_ = false;
     bool head_shown_ = false;
+    bool address_refused_ = false;
     std::uint64_t sent_ = 0;
     std::int64_t last_byte_at_;
     curl_off_t seen_down_ = 0;

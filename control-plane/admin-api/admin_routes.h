@@ -15,6 +15,7 @@ namespace backstay::admin_api {
 struct AdminParts {
     const SecretBox& box;              // outlives the routes
     std::optional<TokenMaker> tokens;  // absent: tokens are signed elsewhere
+    http::AddressRule address_rule;    // for connection tests
     // Asks an agent to test a destination, in the caller's transaction.
     std::function<Result<>(api::Call&, sqlite::Transaction&, const std::string& agent_id, const DestinationOrder&)>
         order_test;

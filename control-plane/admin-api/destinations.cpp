@@ -97,7 +97,8 @@ Result<http::Response> create_destination(Call& call, sqlite::Database& db, cons
     auto draft = TRY(registry::draft_destination(db, parts.box, call.organization_id, std::nullopt, change, call.now));
     const TestWish test = wish_of(draft, body.skip_test.value_or(false));
     if (test.here) {
-        if (auto tested = registry::test_from_here(draft, call.now); !tested) return test_problem(tested.error());
+        if (auto tested = registry::test_from_here(draft, parts.address_rule, call.now); !tested)
+            return test_problem(tested.error());
     }
     auto transaction = TRY(sqlite::Transaction::begin(db));
     return save(call, transaction, parts, draft, true, test.by_agent);
@@ -122,7 +123,8 @@ Result<http::Response> update_destination(Call& call, sqlite::Database& db, cons
         auto tested = TRY(draft_now());
         const bool was_tested = wish_of(tested, skip_test).here;
         if (was_tested) {
-            if (auto passed = registry::test_from_here(tested, call.now); !passed) return test_problem(passed.error());
+            if (auto passed = registry::test_from_here(tested, parts.address_rule, call.now); !passed)
+                return test_problem(passed.error());
         }
         auto transaction = TRY(sqlite::Transaction::begin(db));
         auto draft = TRY(draft_now());
@@ -147,7 +149,7 @@ Result<http::Response> test_destination(Call& call, sqlite::Database& db, const 
     const bool here = registry::tested_from_here(draft.order);
     if (here) {
         // The row keeps what came of it.
-        static_cast<void>(registry::test_from_here(draft, call.now).has_value());
+        static_cast<void>(registry::test_from_here(draft, parts.address_rule, call.now).has_value());
     }
     auto transaction = TRY(sqlite::Transaction::begin(db));
     if (TRY(api::find_destination(call, db, row.id)).config_box != row.config_box) return changed_meanwhile();

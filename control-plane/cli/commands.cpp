@@ -153,7 +153,7 @@ Result<> destination_create(const Common& common, const DestinationArguments& ar
     if (!arguments.agent.empty()) change.agent_id = arguments.agent;
     auto draft = TRY(registry::draft_destination(session.db, box, organization.id, std::nullopt, change, session.now));
     if (!arguments.skip_test && registry::tested_from_here(draft.order)) {
-        TRY(registry::test_from_here(draft, session.now)
+        TRY(registry::test_from_here(draft, address_rule(session.settings), session.now)
                 .context("test the connection")
                 .hint("--skip-test saves it "
                       "all the same"));

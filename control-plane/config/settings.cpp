@@ -28,6 +28,16 @@ public:
         }
     }
 
+    void flag(std::string_view key, bool& into) {
+        const toml::node* node = take(key);
+        if (node == nullptr) return;
+        if (const auto value = node->value_exact<bool>()) {
+            into = *value;
+        } else {
+            fault(*node, key, "must be true or false");
+        }
+    }
+
     template <class Number>
     void number(std::string_view key, Number& into, std::int64_t low, std::int64_t high) {
         const toml::node* node = take(key);
@@ -83,12 +93,22 @@ void read_level(Reader& root, Settings& settings, std::vector<std::string>& faul
     }
 }
 
+void read_metrics(Reader& root, MetricsSettings& metrics, std::vector<std::string>& faults) {
+    std::string who = "loopback";
+    root.text("metrics", who);
+    root.text("metrics_token_file", metrics.token_file);
+    metrics.open = who == "open";
+    if (who != "open" && who != "loopback") faults.push_back("metrics must be loopback or open");
+}
+
 void read_all(const toml::table& file, Settings& settings, std::vector<std::string>& faults) {
     Reader root(&file, "", faults);
     root.text("listen", settings.listen);
     root.text("store", settings.store_file);
     root.text("secrets_key_file", settings.secrets_key_file);
+    root.flag("allow_private_destinations", settings.allow_private_destinations);
     read_level(root, settings, faults);
+    read_metrics(root, settings.metrics, faults);
 
     Reader tls(root.table("tls"), "tls.", faults);
     tls.text("certificate_file", settings.tls_certificate_file);
@@ -114,6 +134,14 @@ void read_all(const toml::table& file, Settings& settings, std::vector<std::stri
     limits.number("body_bytes", settings.limits.body_bytes, 4096, 64 << 20);
     limits.number("connections", settings.limits.connections, 1, kMany);
     limits.refuse_unknown();
+
+    constexpr std::int64_t kCentury = 36'500;
+    Reader retention(root.table("retention"), "retention.", faults);
+    retention.number("audit_days", settings.retention.audit_days, 0, kCentury);
+    retention.number("operations_days", settings.retention.operations_days, 0, kCentury);
+    retention.number("steps_days", settings.retention.steps_days, 0, kCentury);
+    retention.number("tokens_days", settings.retention.tokens_days, 0, kCentury);
+    retention.refuse_unknown();
     root.refuse_unknown();
 }
 
@@ -157,11 +185,16 @@ Result<Settings> load_settings(const std::string& state_dir) {
     }
     if (faults.empty()) check_together(settings, faults);
     if (!faults.empty()) return to_error(path, faults);
-    for (std::string* file : {&settings.store_file, &settings.secrets_key_file, &settings.tls_certificate_file,
-                              &settings.tls_key_file, &settings.tokens.secret_file, &settings.tokens.public_key_file}) {
+    for (std::string* file :
+         {&settings.store_file, &settings.secrets_key_file, &settings.tls_certificate_file, &settings.tls_key_file,
+          &settings.tokens.secret_file, &settings.tokens.public_key_file, &settings.metrics.token_file}) {
         resolve(state_dir, *file);
     }
     return settings;
+}
+
+http::AddressRule address_rule(const Settings& settings) {
+    return settings.allow_private_destinations ? http::AddressRule::no_special : http::AddressRule::only_public;
 }
 
 std::string settings_text(const std::string& listen) {
@@ -171,6 +204,9 @@ std::string settings_text(const std::string& listen) {
 store = "control.db"
 secrets_key_file = "secrets.key"    # seals the credentials of destinations; keep a copy elsewhere
 log_level = "info"                  # debug, info, warning, error
+allow_private_destinations = false  # connection tests reach loopback and private networks; link-local they never do
+metrics = "loopback"                # who may read /metrics: loopback, open
+metrics_token_file = ""             # whoever sends the token in this file may read it from anywhere
 
 [tls]                               # both or none; without them put a TLS proxy in front
 certificate_file = ""
@@ -192,6 +228,12 @@ refusals_per_minute = 120           # wrong credentials of one peer
 streams_per_credential = 10
 body_bytes = 1048576
 connections = 20000
+
+[retention]                         # days; 0: for ever
+audit_days = 400
+operations_days = 400               # operations that ended, backups that are deleted
+steps_days = 90                     # their steps, while nothing that exists stands on them
+tokens_days = 90                    # enrolment tokens and API keys that are over
 )";
 }
 

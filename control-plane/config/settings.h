@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "common/http/address_rule.h"
 #include "common/log.h"
 #include "common/result.h"
 
@@ -30,6 +31,21 @@ struct ApiLimits {
     std::size_t connections = 20'000;
 };
 
+// How long history is kept; 0: for ever. What a backup that exists, or a restore that can be undone, is judged by
+// stays.
+struct RetentionSettings {
+    std::int64_t audit_days = 400;
+    std::int64_t operations_days = 400;  // operations, and backups that are deleted
+    std::int64_t steps_days = 90;        // steps, events and orders of operations that ended
+    std::int64_t tokens_days = 90;       // enrolment tokens and API keys that are over
+};
+
+// Who may read /metrics.
+struct MetricsSettings {
+    bool open = false;       // everybody
+    std::string token_file;  // whoever sends this token, from anywhere; empty: nobody but loopback
+};
+
 struct Settings {
     std::string state_dir;
     std::string listen = "127.0.0.1:8480";  // HOST:PORT; port 0 lets the system choose
@@ -37,10 +53,17 @@ struct Settings {
     std::string secrets_key_file = "secrets.key";
     std::string tls_certificate_file;  // both or none
     std::string tls_key_file;
+    // Connection tests of destinations reach into loopback and private networks.
+    bool allow_private_destinations = false;
     log::Level log_level = log::Level::info;
+    MetricsSettings metrics;
     TokenSettings tokens;
     ApiLimits limits;
+    RetentionSettings retention;
 };
+
+// Where connection tests may go.
+http::AddressRule address_rule(const Settings& settings);
 
 inline constexpr const char* kSettingsFile = "control.toml";
 

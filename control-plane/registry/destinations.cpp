@@ -1,6 +1,11 @@
 #include "control-plane/registry/destinations.h"
 
+#include <array>
+
+#include "common/domain/reasons.h"
+#include "common/http/client.h"
 #include "common/ids.h"
+#include "common/log.h"
 #include "control-plane/api/answer.h"
 #include "control-plane/store/agents.h"
 #include "control-plane/store/destination_config.h"
@@ -31,6 +36,35 @@ Result<> set_agent(sqlite::Database& db, store::DestinationRow& row, const std::
     }
     row.agent_id = agent_id;
     return {};
+}
+
+struct Words {
+    std::string_view reason;
+    std::string_view words;
+};
+constexpr std::array<Words, 6> kWords = {{
+    {reason::kDestinationAuthFailed, "the destination refuses these credentials, or what they may do does not suffice"},
+    {reason::kDestinationFull, "the destination has no room"},
+    {reason::kRemoteMissing, "the destination has no such bucket"},
+    {reason::kRemoteCorrupt, "the destination did not give back what was written to it"},
+    {reason::kRemoteImmutable, "the destination refuses to write or to delete there"},
+    {reason::kChecksumMismatch, "bytes changed on the way to the destination"},
+}};
+
+std::string_view words_for(const Error& error) {
+    if (error.facts().contains(http::kAddressRefused)) {
+        return "connections to this address are not allowed; allow_private_destinations in control.toml admits "
+               "loopback "
+               "and private networks";
+    }
+    for (const Words& known : kWords) {
+        if (known.reason == error.reason()) return known.words;
+    }
+    if (error.reason() != reason::kDestinationUnreachable)
+        return "what answers at the endpoint is no S3 that we understand";
+    if (error.code() == Errc::denied) return "the certificate of the destination is not trusted";
+    if (error.code() == Errc::invalid) return "endpoint or region do not fit the bucket";
+    return "the destination cannot be reached";
 }
 
 }  // namespace
@@ -67,13 +101,17 @@ Result<DestinationDraft> draft_destination(sqlite::Database& db, const SecretBox
 
 bool tested_from_here(const DestinationOrder& order) { return order.type != "local"; }
 
-Result<> test_from_here(DestinationDraft& draft, TimeMs now) {
+Result<> test_from_here(DestinationDraft& draft, http::AddressRule rule, TimeMs now) {
     const auto probe = [&]() -> Result<> {
         const auto destination = TRY(decode_destination(draft.order));
         StorageContext context;
         context.patience = kBriefPatience;
+        context.address_rule = rule;
         const auto storage = TRY(open_storage(destination, context));
-        return probe_storage(*storage);
+        auto seen = probe_storage(*storage);
+        if (seen) return {};
+        log::info("destination failed its test", {{"destination", draft.row.id}, {"error", seen.error().message()}});
+        return Error(seen.error().code(), std::string(words_for(seen.error())));
     };
     auto tested = probe();
     draft.row.tested_at = now;

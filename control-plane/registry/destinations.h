@@ -7,6 +7,7 @@
 
 #include "common/crypto/secret_box.h"
 #include "common/domain/orders.h"
+#include "common/http/address_rule.h"
 #include "common/json/json.h"
 #include "common/result.h"
 #include "common/sqlite/transaction.h"
@@ -40,8 +41,9 @@ Result<DestinationDraft> draft_destination(sqlite::Database& db, const SecretBox
 // Whether this side can test it; a local path is only seen by its agent.
 bool tested_from_here(const DestinationOrder& order);
 // Writes, reads, lists and deletes a small object; blocks for seconds. Marks the draft's row; the error is the row's
-// message too.
-Result<> test_from_here(DestinationDraft& draft, TimeMs now);
+// message too. Both say what is wrong in words of ours, never in those of whatever answers there: they would show the
+// inside of our network to who may configure a destination.
+Result<> test_from_here(DestinationDraft& draft, http::AddressRule rule, TimeMs now);
 
 // The agent that looks at a local destination: the one it names, else the organization's only one.
 Result<std::optional<std::string>> looking_agent(sqlite::Database& db, const store::DestinationRow& row);

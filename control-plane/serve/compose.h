@@ -14,6 +14,7 @@ namespace backstay::serve {
 struct RouteParts {
     const SecretBox& box;
     std::optional<TokenMaker> tokens;
+    http::AddressRule address_rule;
     live::Live& live;
     Health& health;
 };

@@ -22,12 +22,13 @@ constexpr int kCleanUpAttempts = 3;
 constexpr std::int64_t kWorthAdjustingMs = 5 * 60'000;
 constexpr std::uint64_t kLongestRetryAfterMs = 60'000;
 
-http::ClientOptions client_options(const S3Config& config, const Patience& patience) {
+http::ClientOptions client_options(const S3Config& config, const StorageContext& context) {
     http::ClientOptions options;
     options.ca_pem = config.ca_pem;
     options.verify_tls = config.verify_tls;
-    options.connect_ms = patience.connect_ms;
-    options.stall_ms = patience.stall_ms;
+    options.address_rule = context.address_rule;
+    options.connect_ms = context.patience.connect_ms;
+    options.stall_ms = context.patience.stall_ms;
     return options;
 }
 
@@ -46,7 +47,7 @@ Connection::Connection(Address address, const S3Config& config, const StorageCon
       credentials_{config.access_key_id, config.secret_access_key, config.session_token, config.region},
       patience_(context.patience),
       stop_(context.stop),
-      client_(client_options(config, context.patience)) {}
+      client_(client_options(config, context)) {}
 
 TimeMs Connection::now_ms() const { return SystemClock().now_ms() + clock_offset_ms_; }
 

@@ -120,6 +120,7 @@ def server_in(folder):
 def server():
     folder = new_folder()
     one = server_in(folder)
+    one.set("", allow_private_destinations=True)
     one.set("limits", writes_per_minute=100000, reads_per_minute=100000, refusals_per_minute=100000)
     one.start()
     one.owner, one.viewer = one.control.token("acme", "owner"), one.control.token("acme", "viewer")

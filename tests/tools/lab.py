@@ -166,19 +166,22 @@ class Lab:
     def _start_control(self):
         self.control = Control(os.path.join(self.bin, "backstay-control"), self.path("control"), self.clean_env())
         self.control.run("init", "--listen", "127.0.0.1:0")
-        self._use_store()
+        self._settle()
         self.start_control()
 
-    def _use_store(self):
-        """Another SQLite file is named in the settings, so that the administrator's commands find it too."""
-        if not (self.control_store or "").startswith("sqlite:"):
-            return
+    def _settle(self):
+        """The lab's S3 is on this host; another SQLite file is named in the settings, so that the administrator's commands
+        find it too."""
+        wanted = {"allow_private_destinations": "true"}
+        if (self.control_store or "").startswith("sqlite:"):
+            wanted["store"] = f'"{os.path.abspath(self.control_store.removeprefix("sqlite:"))}"'
         settings = self.path("control", "control.toml")
         with open(settings) as file:
             lines = file.read().splitlines()
-        path = os.path.abspath(self.control_store.removeprefix("sqlite:"))
         with open(settings, "w") as file:
-            file.writelines((f'store = "{path}"' if line.startswith("store = ") else line) + "\n" for line in lines)
+            for line in lines:
+                key = line.partition(" = ")[0]
+                file.write((f"{key} = {wanted[key]}" if key in wanted else line) + "\n")
 
     def start_control(self, listen="127.0.0.1:0"):
         listening = self.path("control", "listen")

@@ -36,6 +36,9 @@ TEST_F(SettingsTest, HaveDefaultsAndFolderPaths) {
     EXPECT_EQ(settings->store_file, folder_.path() + "/control.db");
     EXPECT_EQ(settings->tls_certificate_file, "");
     EXPECT_EQ(settings->limits.reads_per_minute, 1200);
+    EXPECT_EQ(address_rule(*settings), http::AddressRule::only_public);
+    EXPECT_FALSE(settings->metrics.open);
+    EXPECT_EQ(settings->retention.audit_days, 400);
 }
 
 TEST_F(SettingsTest, OfANewInstallationAreTheDefaults) {
@@ -64,6 +67,21 @@ TEST_F(SettingsTest, AreRefusedWithEveryFaultAtOnce) {
     EXPECT_NE(fault("listen = ").find("line 1"), std::string::npos);
     EXPECT_NE(fault("limits = 3").find("limits must be a section"), std::string::npos);
     EXPECT_NE(fault("log_level = \"loud\"").find("log_level"), std::string::npos);
+}
+
+TEST_F(SettingsTest, SayWhoMayGoWhere) {
+    const auto settings = load(
+        "allow_private_destinations = true\nmetrics = \"open\"\nmetrics_token_file = \"m.key\"\n"
+        "[retention]\naudit_days = 0\nsteps_days = 7\n");
+    ASSERT_TRUE(settings) << settings.error().message();
+    EXPECT_EQ(address_rule(*settings), http::AddressRule::no_special);
+    EXPECT_TRUE(settings->metrics.open);
+    EXPECT_EQ(settings->metrics.token_file, folder_.path() + "/m.key");
+    EXPECT_EQ(settings->retention.audit_days, 0);
+    EXPECT_EQ(settings->retention.steps_days, 7);
+    EXPECT_NE(fault("metrics = \"nobody\"").find("metrics must be loopback or open"), std::string::npos);
+    EXPECT_NE(fault("allow_private_destinations = 1").find("must be true or false"), std::string::npos);
+    EXPECT_NE(fault("[retention]\nsteps_days = -1").find("retention.steps_days"), std::string::npos);
 }
 
 TEST_F(SettingsTest, MustFitTogether) {
