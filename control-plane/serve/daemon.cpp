@@ -98,11 +98,12 @@ Result<> Daemon::start(const std::string& store_file) {
     loop_ = TRY(Loop::create());
     threads_ = TRY(store::DatabaseThreads::start(
         store_file, [loop = loop_.get()](std::function<void()> task) { loop->post(std::move(task)); }));
-    live_ = std::make_unique<live::Live>(*loop_, *threads_, clock_, destination_opener(box_));
-    health_ = std::make_unique<Health>(*threads_, metrics_, clock_);
+    live_ = std::make_unique<live::Live>(*loop_, *threads_, clock_, destination_opener(box_), settings_.retention);
+    auto access = TRY(metrics_access(settings_.metrics));
+    health_ = std::make_unique<Health>(*threads_, metrics_, clock_, std::move(access));
     std::optional<TokenMaker> tokens;
     if (auto maker = TokenMaker::open(settings_)) tokens = std::move(*maker);
-    add_all_routes(routes_, {box_, std::move(tokens), *live_, *health_});
+    add_all_routes(routes_, {box_, std::move(tokens), address_rule(settings_), *live_, *health_});
     pipeline_ = std::make_unique<Pipeline>(Pipeline::Parts{routes_, *threads_, {gate_, box_}, clock_, metrics_},
                                            settings_.limits);
     const auto gauge = [this](const char* name, const char* help, auto value) {

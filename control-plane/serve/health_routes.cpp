@@ -1,6 +1,9 @@
 #include "control-plane/serve/health_routes.h"
 
+#include "common/files/files.h"
 #include "common/log.h"
+#include "control-plane/api/answer.h"
+#include "control-plane/auth/credential.h"
 #include "control-plane/store/counts.h"
 
 namespace backstay::serve {
@@ -14,10 +17,33 @@ http::Response status_answer(int status, std::string_view word) {
     return api::json_answer(status, json::Value(std::move(body)));
 }
 
+// A proxy on this host speaks for others: what it adds to a request says so.
+bool from_this_host(const http::Request& request) {
+    for (const char* name : {"Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"}) {
+        if (request.headers.has(name)) return false;
+    }
+    for (const std::string_view beginning : {"127.", "[::1]:", "[::ffff:127.", "unix:"}) {
+        if (request.peer.starts_with(beginning)) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
-Health::Health(store::DatabaseThreads& threads, Metrics& metrics, const Clock& clock)
-    : threads_(threads), metrics_(metrics), clock_(clock) {
+Result<MetricsAccess> metrics_access(const MetricsSettings& settings) {
+    MetricsAccess access;
+    access.open = settings.open;
+    if (settings.token_file.empty()) return access;
+    const std::string text = TRY(read_file(settings.token_file, 4096).context("read metrics_token_file"));
+    const std::size_t end = text.find_last_not_of(" \t\r\n");
+    if (end == std::string::npos)
+        return Error(Errc::invalid, "metrics_token_file " + settings.token_file + " is empty");
+    access.token_hash = auth::hash_secret(text.substr(0, end + 1));
+    return access;
+}
+
+Health::Health(store::DatabaseThreads& threads, Metrics& metrics, const Clock& clock, MetricsAccess access)
+    : threads_(threads), metrics_(metrics), clock_(clock), access_(std::move(access)) {
     add_collector(collect_registry);
 }
 
@@ -54,7 +80,26 @@ void Health::answer_ready(std::unique_ptr<http::Exchange> exchange) {
     waiting_.emplace(number, std::move(exchange));
 }
 
+bool Health::may_read_metrics(const http::Request& request) const {
+    constexpr std::string_view kBearer = "Bearer ";
+    if (access_.open) return true;
+    const std::string_view sent = request.headers.get("Authorization");
+    if (!access_.token_hash.empty() && sent.starts_with(kBearer) &&
+        auth::hash_secret(sent.substr(kBearer.size())) == access_.token_hash) {
+        return true;
+    }
+    return from_this_host(request);
+}
+
 void Health::answer_metrics(std::unique_ptr<http::Exchange> exchange) {
+    if (!may_read_metrics(exchange->request())) {
+        const bool token = !access_.token_hash.empty();
+        auto refusal = api::error_answer(token ? 401 : 403, token ? "missing_auth" : "forbidden",
+                                         token ? "send the token of metrics_token_file as `Authorization: Bearer …`"
+                                               : "metrics are for this host; see metrics in control.toml");
+        if (token) refusal.headers.set("WWW-Authenticate", "Bearer");
+        return exchange->respond(std::move(refusal));
+    }
     const std::uint64_t number = ++last_number_;
     const auto collect = [this, number, collectors = collectors_, now = clock_.now_ms()](sqlite::Database& db) {
         std::vector<Sample> samples;
