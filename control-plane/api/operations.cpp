@@ -59,6 +59,10 @@ Result<http::Response> show(Call& call, sqlite::Database& db) {
 
 Result<http::Response> steps(Call& call, sqlite::Database& db) {
     const auto operation = TRY(asked(call, db));
+    if (operation.steps_purged_at) {
+        json::Object gone{{"steps", json::Array()}, {"total", 0}, {"purgedAt", to_rfc3339(*operation.steps_purged_at)}};
+        return json_answer(200, json::Value(std::move(gone)));
+    }
     const auto recorded = TRY(operations::steps_of(db, operation.id));
     json::Array out;
     for (std::size_t i = 0; i < operation.plan.steps.size(); ++i) {

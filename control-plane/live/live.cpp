@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "common/sqlite/transaction.h"
 #include "control-plane/dispatch/desk.h"
+#include "control-plane/live/purge.h"
 
 namespace backstay::live {
 namespace {
@@ -11,6 +12,8 @@ using Lane = store::DatabaseThreads::Lane;
 using Done = store::DatabaseThreads::Done;
 
 constexpr std::uint64_t kSweepMs = 5'000;
+constexpr std::uint64_t kFirstPurgeMs = 10'000;
+constexpr std::uint64_t kPurgeMs = 10 * 60'000;
 
 Result<dispatch::Stir> swept(sqlite::Database& db, TimeMs now) {
     auto transaction = TRY(sqlite::Transaction::begin(db));
@@ -28,12 +31,15 @@ Result<> restarted(sqlite::Database& db, TimeMs now) {
 
 }  // namespace
 
-Live::Live(Loop& loop, store::DatabaseThreads& threads, const Clock& clock, dispatch::OpenDestination open)
+Live::Live(Loop& loop, store::DatabaseThreads& threads, const Clock& clock, dispatch::OpenDestination open,
+           const RetentionSettings& keep)
     : threads_(threads),
       clock_(clock),
       streams_(loop, threads),
       polls_(loop, threads, clock, std::move(open), [this](const dispatch::Stir& stirred) { stir(stirred); }),
-      sweep_timer_(loop, kSweepMs, kSweepMs, [this] { sweep(); }) {
+      keep_(keep),
+      sweep_timer_(loop, kSweepMs, kSweepMs, [this] { sweep(); }),
+      purge_timer_(loop, kFirstPurgeMs, kPurgeMs, [this] { purge(); }) {
     // The first work of the writing thread, so before any sweep.
     const bool taken = threads_.submit(Lane::write, [this](sqlite::Database& db) {
         const auto done = restarted(db, clock_.now_ms());
@@ -64,7 +70,21 @@ void Live::sweep() {
     });
 }
 
+// Piece by piece: other writers get their turn between two of them.
+void Live::purge() {
+    if (purging_ || stopping_) return;
+    purging_ = threads_.submit(Lane::write, [this](sqlite::Database& db) {
+        auto more = purge_some(db, keep_, clock_.now_ms());
+        if (!more) log::error("old history not purged", {{"error", more.error().message()}});
+        return Done([this, again = more && *more] {
+            purging_ = false;
+            if (again) purge();
+        });
+    });
+}
+
 void Live::stop() {
+    stopping_ = true;
     streams_.close_all();
     polls_.close_all();
 }

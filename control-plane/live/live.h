@@ -1,5 +1,5 @@
-// What keeps moving while the control plane serves: event streams, agents' long polls, and the sweep of jobs. Built
-// once by serve's composition, on the loop thread, before the server listens.
+// What keeps moving while the control plane serves: event streams, agents' long polls, the sweep of jobs, and the purge
+// of old history. Built once by serve's composition, on the loop thread, before the server listens.
 #pragma once
 
 #include <functional>
@@ -8,6 +8,7 @@
 #include "common/event/loop.h"
 #include "control-plane/agent-api/assignment_polls.h"
 #include "control-plane/api/call.h"
+#include "control-plane/config/settings.h"
 #include "control-plane/dispatch/orders.h"
 #include "control-plane/dispatch/stir.h"
 #include "control-plane/progress/event_streams.h"
@@ -18,7 +19,8 @@ namespace backstay::live {
 class Live {
 public:
     // Everything outlives it. Leases start anew: nobody could renew them while the control plane was away.
-    Live(Loop& loop, store::DatabaseThreads& threads, const Clock& clock, dispatch::OpenDestination open);
+    Live(Loop& loop, store::DatabaseThreads& threads, const Clock& clock, dispatch::OpenDestination open,
+         const RetentionSettings& keep);
 
     // Loop thread, after the commit of a change.
     void stir(const dispatch::Stir& stir);
@@ -32,13 +34,18 @@ public:
 
 private:
     void sweep();
+    void purge();
 
     store::DatabaseThreads& threads_;
     const Clock& clock_;
     progress::EventStreams streams_;
     agent_api::AssignmentPolls polls_;
+    const RetentionSettings keep_;
     bool sweeping_ = false;
+    bool purging_ = false;
+    bool stopping_ = false;
     Timer sweep_timer_;
+    Timer purge_timer_;
 };
 
 }  // namespace backstay::live

@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kColumns =
     "id, kind, organization_id, environment_id, backup_id, job_id, plan, phase, status, failure, failure_reason, "
     "reverted, notes, progress, evidence, event_id, performed_by, created_at, started_at, completed_at, "
-    "subject";
+    "subject, steps_purged_at";
 constexpr std::int64_t kEventsKept = 100;
 
 Result<OperationRow> read_row(const sqlite::Statement& row) {
@@ -40,6 +40,7 @@ Result<OperationRow> read_row(const sqlite::Statement& row) {
     out.started_at = row.optional_integer(18);
     out.completed_at = row.optional_integer(19);
     out.subject = row.text(20);
+    out.steps_purged_at = row.optional_integer(21);
     return out;
 }
 
@@ -79,14 +80,14 @@ Result<> insert_operation(sqlite::Database& db, const OperationRow& row) {
     const Texts texts(row);
     const std::string sql = fmt::format(
         "INSERT INTO operations ({}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
-        "$17, $18, $19, $20, $21)",
+        "$17, $18, $19, $20, $21, $22)",
         kColumns);
     TRY(db.run(sql, {row.id,           to_string(row.kind), row.organization_id, row.environment_id,
                      row.backup_id,    row.job_id,          texts.plan,          phase_name(row.phase),
                      row.status,       row.failure,         row.failure_reason,  row.reverted,
                      texts.notes,      texts.progress,      row.evidence,        row.event_id,
                      row.performed_by, row.created_at,      row.started_at,      row.completed_at,
-                     row.subject}));
+                     row.subject,      row.steps_purged_at}));
     return {};
 }
 

@@ -46,6 +46,7 @@ struct OperationRow {
     TimeMs created_at = 0;
     std::optional<TimeMs> started_at;
     std::optional<TimeMs> completed_at;
+    std::optional<TimeMs> steps_purged_at;  // its steps are not kept any more; the verdict stays
 };
 
 bool is_ended(const OperationRow& operation);

@@ -1,0 +1,17 @@
+// Forgets old history in small pieces, so that a store does not grow for ever and no writer waits long.
+#pragma once
+
+#include "common/clock.h"
+#include "common/result.h"
+#include "common/sqlite/database.h"
+#include "control-plane/config/settings.h"
+
+namespace backstay::live {
+
+// One piece, in a transaction of its own on the writing thread; answers whether there may be more. Goes: audit entries,
+// answers to idempotency keys, tokens and keys that are over; steps, events and jobs of operations that ended, but not
+// of a backup that exists (its verdict may have to be computed again) nor of a restore that can be undone; in the end
+// the operations themselves with the backups that are deleted and the restores.
+Result<bool> purge_some(sqlite::Database& db, const RetentionSettings& keep, TimeMs now);
+
+}  // namespace backstay::live

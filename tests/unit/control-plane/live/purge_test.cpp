@@ -1,0 +1,164 @@
+#include "control-plane/live/purge.h"
+
+#include <gtest/gtest.h>
+
+#include "control-plane/operations/lifecycle.h"
+#include "control-plane/store/audit.h"
+#include "control-plane/store/idempotency.h"
+#include "tests/unit/control-plane/dispatch/world.h"
+
+namespace backstay::live {
+namespace {
+
+using dispatch::Report;
+using dispatch::ReportKind;
+using dispatch::World;
+
+constexpr TimeMs kDay = 24LL * 3600 * 1000;
+
+class PurgeTest : public ::testing::Test {
+protected:
+    std::int64_t count(const std::string& what) {
+        auto rows = world_.db().query("SELECT COUNT(*) FROM " + what);
+        EXPECT_TRUE(rows) << rows.error().message();
+        EXPECT_TRUE(rows->step());
+        return rows->integer(0);
+    }
+    void run(const std::string& sql) {
+        const auto done = world_.db().run(sql, {});
+        EXPECT_TRUE(done) << done.error().message();
+    }
+    // Until there is nothing left to do; how many pieces it took.
+    int purge(const RetentionSettings& keep = {}) {
+        for (int pieces = 1;; ++pieces) {
+            const auto more = purge_some(world_.db(), keep, world_.now);
+            EXPECT_TRUE(more) << more.error().message();
+            if (!more || !*more) return pieces;
+        }
+    }
+    std::string made_backup() {
+        const std::string id = world_.order_backup();
+        world_.ask();
+        world_.send(world_.report(id, 1, 1, ReportKind::accepted));
+        world_.testify(id, 1, 1, plan_backup("full", {"d1"}, false));
+        return id;
+    }
+    void mark_deleted(const std::string& id) {
+        auto row = world_.backup(id);
+        row.status = "deleted";
+        row.deleted_at = world_.now;
+        EXPECT_TRUE(operations::update_backup(world_.db(), row));
+    }
+    World world_;
+};
+
+TEST_F(PurgeTest, ForgetsTheAuditTrailAfterItsTimeInSmallPieces) {
+    store::AuditEntry entry;
+    entry.organization_id = world_.organization_id;
+    entry.at = world_.now;
+    for (int i = 0; i < 1100; ++i) ASSERT_TRUE(store::Audit(world_.db()).add(entry));
+    world_.now += 400 * kDay;
+    purge();
+    EXPECT_EQ(count("audit"), 1100) << "400 days are not over";
+    entry.at = world_.now;
+    ASSERT_TRUE(store::Audit(world_.db()).add(entry));
+    world_.now += 1;
+    RetentionSettings keep;
+    keep.audit_days = 0;
+    purge(keep);
+    EXPECT_EQ(count("audit"), 1101) << "0: for ever";
+    EXPECT_EQ(purge(), 3) << "500 rows in one transaction";
+    EXPECT_EQ(count("audit"), 1);
+}
+
+TEST_F(PurgeTest, ForgetsTokensKeysAndAnswersThatAreOver) {
+    const std::string organization = "'" + world_.organization_id + "'";
+    const std::string now = std::to_string(world_.now);
+    const auto token = [&](const std::string& id, const std::string& used) {
+        run("INSERT INTO enroll_tokens (id, organization_id, name, token_hash, created_by, created_at, expires_at, "
+            "used_at) "
+            "VALUES ('" +
+            id + "', " + organization + ", '', '" + id + "', 'x', " + now + ", " + now + " + 3600000, " + used + ")");
+    };
+    const auto key = [&](const std::string& id, const std::string& expires, const std::string& revoked) {
+        run("INSERT INTO api_keys (id, organization_id, name, mode, prefix, key_hash, permissions, created_by, "
+            "created_at, "
+            "expires_at, revoked_at) VALUES ('" +
+            id + "', " + organization + ", '', 'ro', '', '" + id + "', '', 'x', " + now + ", " + expires + ", " +
+            revoked + ")");
+    };
+    token("used", now);
+    token("expired", "NULL");
+    key("kept", "NULL", "NULL");
+    key("revoked", "NULL", now);
+    key("over", now, "NULL");
+    ASSERT_TRUE(store::Idempotency(world_.db()).keep("c", "k", {"h", 200, "b"}, world_.now));
+    purge();
+    EXPECT_EQ(count("enroll_tokens") + count("api_keys") + count("idempotency"), 6);
+    world_.now += 2 * kDay;
+    purge();
+    EXPECT_EQ(count("idempotency"), 0);
+    EXPECT_EQ(count("enroll_tokens") + count("api_keys"), 5);
+    world_.now += 90 * kDay;
+    purge();
+    EXPECT_EQ(count("enroll_tokens"), 0);
+    EXPECT_EQ(count("api_keys WHERE id = 'kept'"), 1);
+    EXPECT_EQ(count("api_keys"), 1);
+}
+
+TEST_F(PurgeTest, KeepsWhatABackupIsJudgedByAsLongAsItExists) {
+    const std::string id = made_backup();
+    const std::int64_t steps = count("steps");
+    ASSERT_GT(steps, 5);
+    world_.now += 1000 * kDay;
+    purge();
+    EXPECT_EQ(count("steps"), steps);
+    EXPECT_EQ(world_.evidence(id).status, "green");
+    auto operation = operations::find_operation(world_.db(), id).value().value();
+    EXPECT_TRUE(operations::refresh(world_.db(), operation, world_.now));
+    EXPECT_EQ(world_.evidence(id).status, "green");
+}
+
+TEST_F(PurgeTest, ForgetsStepsFirstAndTheOperationOfADeletedBackupLater) {
+    const std::string id = made_backup();
+    mark_deleted(id);
+    world_.now += 91 * kDay;
+    purge();
+    EXPECT_EQ(count("steps"), 0);
+    EXPECT_EQ(count("jobs"), 0);
+    EXPECT_EQ(count("progress_events"), 1) << "how it ended is still told";
+    const auto operation = operations::find_operation(world_.db(), id).value().value();
+    EXPECT_EQ(operation.steps_purged_at, world_.now);
+    EXPECT_EQ(world_.evidence(id).status, "green") << "the verdict stays";
+    EXPECT_EQ(purge(), 1);
+    world_.now += 310 * kDay;
+    purge();
+    EXPECT_EQ(count("operations") + count("backups") + count("copies") + count("progress_events"), 0);
+}
+
+TEST_F(PurgeTest, LeavesWhatRunsAndRestoresThatCanBeUndone) {
+    const std::string id = made_backup();  // its row stands for a restore's operation
+    const std::string running = world_.order_backup();
+    world_.ask();
+    world_.send(world_.report(running, 1, 1, ReportKind::accepted));
+    mark_deleted(id);
+    operations::RestoreRow restore;
+    restore.id = id;
+    restore.organization_id = world_.organization_id;
+    restore.agent_id = world_.agent.id;
+    restore.keep_until = world_.now + 500 * kDay;
+    ASSERT_TRUE(operations::insert_restore(world_.db(), restore));
+    const std::int64_t steps = count("steps");
+    world_.now += 450 * kDay;
+    purge();
+    EXPECT_EQ(count("steps"), steps);
+    EXPECT_EQ(count("operations"), 2);
+    world_.now += 51 * kDay;
+    purge();
+    EXPECT_EQ(count("operations"), 1) << "the running one";
+    EXPECT_EQ(count("restores"), 0);
+    EXPECT_EQ(count("jobs"), 1);
+}
+
+}  // namespace
+}  // namespace backstay::live
