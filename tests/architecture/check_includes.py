@@ -8,7 +8,7 @@ import tree
 
 COMMON = ["common", "common/json", "common/domain", "common/event", "common/http", "common/crypto", "common/sqlite",
           "common/pq", "common/process", "common/files", "common/time"]
-AGENT_PARTS = ["agent/config", "agent/evidence", "agent/postgres", "agent/odoo", "agent/artifact"]
+AGENT_PARTS = ["agent/config", "agent/evidence", "agent/postgres", "agent/odoo", "agent/artifact", "agent/wal"]
 
 # A file belongs to the longest entry that its path starts with; it may include its own folder and what stands here.
 ALLOWED = {
@@ -30,6 +30,7 @@ ALLOWED = {
     "agent/postgres": [*COMMON, "agent/config"],
     "agent/odoo": [*COMMON, "agent/config", "agent/postgres"],
     "agent/artifact": [*COMMON, "storage", "agent/config"],
+    "agent/wal": [*COMMON, "storage", "agent/artifact"],
     "agent/state": [*COMMON, "agent/evidence", "control-plane-client"],
     # Jobs know no daemon, no database of ours and no control plane: restore works with all three gone.
     "agent/jobs": [*COMMON, "storage", *AGENT_PARTS],
@@ -55,7 +56,7 @@ HOMES = {
     "libpq-fe.h": ["common/pq"],
     "archive.h": ["agent/artifact"],
     "archive_entry.h": ["agent/artifact"],
-    "zstd.h": ["agent/artifact"],
+    "zstd.h": ["agent/artifact", "agent/wal"],
     "zstd_errors.h": ["agent/artifact"],
     "expat.h": ["storage/s3"],
     "sodium.h": ["common/crypto"],
