@@ -68,7 +68,7 @@ inline constexpr Patience kBriefPatience = {5'000, 10'000, 2, 2, 20'000, 200, 1'
 
 // What opening may use of its surroundings.
 struct StorageContext {
-    std::vector<std::string> local_roots;  // allow-list: a local path must lie in one of them; empty: any
+    std::vector<std::string> local_roots;  // allow-list: a local path must lie in one of them; empty: nowhere
     std::stop_token stop;                  // ends waits and transfers
     // Upload and download speed in bytes a second, asked for every piece; 0 or empty: unlimited.
     std::function<std::uint64_t()> rate_limit;

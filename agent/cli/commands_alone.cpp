@@ -56,7 +56,7 @@ Result<AgentConfig> read_config(const AloneOptions& options) {
 }
 
 // A folder, a file of JSON as the contract writes destinations, or one of the configuration by id or name.
-Result<DestinationOrder> find_destination(const std::string& from, AgentConfig& config) {
+Result<DestinationOrder> find_destination(const std::string& from, const AgentConfig& config) {
     if (from.starts_with('/') && from.ends_with(".json")) {
         const json::Value value = TRY(json::parse(TRY(read_secret_file(from))));
         DestinationOrder order = TRY(json::decode<DestinationOrder>(value, json::kLenient));
@@ -65,15 +65,20 @@ Result<DestinationOrder> find_destination(const std::string& from, AgentConfig& 
         return order;
     }
     if (from.starts_with('/')) {
-        DestinationOrder order{"alone", from, "local", {{"path", from}, {"minFreeBytes", 0}}};
-        config.local_roots.push_back(from);
-        return order;
+        return DestinationOrder{"alone", from, "local", {{"path", from}, {"minFreeBytes", 0}}};
     }
     for (const DestinationOrder& order : config.destinations) {
         if (order.id == from || order.name == from) return order;
     }
     return Error(Errc::not_found, fmt::format("no destination '{}' in the configuration", from))
         .with_hint("--from takes a folder, a file of JSON, or a [[destination]] of --config by id or name");
+}
+
+// Who runs this command chooses the folder, so it counts as allowed; the daemon knows local_roots only.
+void allow_folder(const DestinationOrder& destination, AgentConfig& config) {
+    const json::Value* path = destination.config.if_contains("path");
+    if (destination.type != "local" || path == nullptr || !path->is_string()) return;
+    config.local_roots.emplace_back(path->get_string());
 }
 
 Result<standalone::FoundBackup> choose(const standalone::Listing& listing, const std::string& wanted) {
@@ -212,6 +217,7 @@ int restore_alone(const Output& output, const AloneOptions& options) {
     if (!config) return report(output, config.error());
     const auto destination = find_destination(options.from, *config);
     if (!destination) return report(output, destination.error());
+    allow_folder(*destination, *config);
     Alone alone(std::move(*config));
     const auto listing = standalone::find_backups(*destination, alone.host, {}, alone.stop.get_token());
     if (!listing) return report(output, listing.error());

@@ -11,11 +11,6 @@ namespace backstay {
 Result<std::unique_ptr<Storage>> open_destination(const DestinationOrder& order, const JobHost& host,
                                                   std::stop_token stop, const Patience& patience) {
     const Destination destination = TRY(decode_destination(order).context("destination " + order.id));
-    if (destination.local && host.config.local_roots.empty()) {
-        return Error(Errc::denied, "this host allows no local destinations")
-            .with_reason(reason::kDestinationUnreachable)
-            .with_hint("name the folders in local_roots of the agent's configuration");
-    }
     StorageContext context;
     context.local_roots = host.config.local_roots;
     context.stop = std::move(stop);
@@ -23,7 +18,8 @@ Result<std::unique_ptr<Storage>> open_destination(const DestinationOrder& order,
     context.scratch_dir =
         host.config.scratch_dir.empty() ? host.config.state_dir + "/scratch" : host.config.scratch_dir;
     context.patience = patience;
-    return open_storage(destination, context);
+    auto opened = open_storage(destination, context);
+    return destination.local ? std::move(opened).reason(reason::kDestinationUnreachable) : std::move(opened);
 }
 
 Result<std::uint64_t> remove_folder_objects(Storage& storage, const std::string& folder) {

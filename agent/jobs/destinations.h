@@ -13,7 +13,8 @@
 
 namespace backstay {
 
-// A local folder outside of the configuration's local_roots is denied, and without any local_roots every one.
+// A local folder must lie below one of the configuration's local_roots, whoever names it; without any, none may. A
+// command that an operator runs for one folder adds that folder to its own copy of the configuration.
 // Remote stores are waited for as `patience` says: kBriefPatience for looking whether one is there.
 Result<std::unique_ptr<Storage>> open_destination(const DestinationOrder& order, const JobHost& host,
                                                   std::stop_token stop, const Patience& patience = {});

@@ -51,9 +51,11 @@ Result<Place> find_place(const LocalConfig& config, const std::vector<std::strin
         const std::string inside = root == "/" ? root : root + "/";
         if (path.starts_with(inside)) return Place{root, path.substr(inside.size())};
     }
-    if (!roots.empty()) return path_refused(config.path, "lies in none of the folders that this host allows");
-    const SplitKey parts = split_key(path);
-    return Place{parts.folder.empty() ? "/" : std::string(parts.folder), std::string(parts.name)};
+    if (roots.empty()) {
+        return Error(Errc::denied, "this host allows no local destinations")
+            .with_hint("name the folders in local_roots of the agent's configuration");
+    }
+    return path_refused(config.path, "lies in none of the folders that this host allows");
 }
 
 class DirectoryStorage final : public Storage {

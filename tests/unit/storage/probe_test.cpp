@@ -125,6 +125,10 @@ TEST(OpenStorage, KeepsALocalPathInsideTheAllowedFolders) {
     }
     destination.local = LocalConfig{folder.path() + "/inside", 0};
     EXPECT_TRUE(open_storage(destination, context));
+    context.local_roots.clear();
+    const auto nowhere = open_storage(destination, context);
+    ASSERT_FALSE(nowhere) << "an empty list allows nothing";
+    EXPECT_EQ(nowhere.error().code(), Errc::denied);
 }
 
 }  // namespace backstay
