@@ -13,6 +13,7 @@ namespace backstay::restore {
 namespace {
 
 constexpr std::int64_t kSessionsLimitMs = 30'000;
+constexpr std::int64_t kOthersLimitMs = 5'000;  // for sessions that only a superuser may end: a check, a look
 constexpr auto kSessionsPause = std::chrono::milliseconds(50);
 
 std::string quoted(const std::string& name) { return pq::quote_identifier(name); }
@@ -21,17 +22,46 @@ Result<> allow_connections(pq::Connection& cluster, const std::string& database,
     return cluster.exec(fmt::format("ALTER DATABASE {} ALLOW_CONNECTIONS {}", quoted(database), allowed));
 }
 
+// Ends what this role may end, and tells what is left. Processes without a role (autovacuum) are the server's own:
+// nobody but a superuser may end them, and renaming makes them give way by itself.
+Result<pq::Rows> end_and_list(pq::Connection& cluster, const std::string& database) {
+    return cluster.query(
+        "SELECT s.pid, s.usename, s.mine, CASE WHEN s.mine THEN pg_terminate_backend(s.pid) END FROM ("
+        "SELECT a.pid, a.usename, me.rolsuper OR (NOT r.rolsuper AND (pg_has_role(a.usesysid, 'USAGE') OR "
+        "pg_has_role('pg_signal_backend', 'USAGE'))) AS mine FROM pg_stat_activity a JOIN pg_roles r ON r.oid = "
+        "a.usesysid JOIN pg_roles me ON me.rolname = current_user WHERE a.datname = $1) s ORDER BY s.mine, s.pid",
+        {database});
+}
+
+Error sessions_stay(const pq::Rows& left, const std::string& database) {
+    const std::string who = fmt::format("process {} of role {}", left.text(0, 0), left.text(0, 1));
+    if (left.boolean(0, 2)) {
+        return Error(Errc::conflict, fmt::format("{} sessions on {} do not end: {}", left.size(), database, who))
+            .with_reason(reason::kTargetLocked);
+    }
+    return Error(Errc::conflict,
+                 fmt::format("a session on {} may not be ended by the agent's role: {} (a superuser, or a role that it "
+                             "is no member of)",
+                             database, who))
+        .with_reason(reason::kTargetLocked)
+        .with_hint("end that session, or grant pg_signal_backend; a superuser's session ends by a superuser alone");
+}
+
 // New sessions are refused first: Odoo's workers reconnect at once.
 Result<> end_sessions(pq::Connection& cluster, const std::string& database) {
+    const pq::Rows now = TRY(cluster.query("SELECT datallowconn FROM pg_database WHERE datname = $1", {database}));
+    const bool allowed = !now.empty() && now.boolean(0, 0);
     TRY(allow_connections(cluster, database, false));
-    const std::int64_t deadline = steady_ms() + kSessionsLimitMs;
+    const std::int64_t begun = steady_ms();
     for (;;) {
-        const pq::Rows left =
-            TRY(cluster.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", {database}));
+        const pq::Rows left = TRY(end_and_list(cluster, database));
         if (left.empty()) return {};
-        if (steady_ms() > deadline) {
-            return Error(Errc::conflict, fmt::format("{} sessions on {} do not end", left.size(), database))
-                .with_reason(reason::kTargetLocked);
+        if (steady_ms() - begun > (left.boolean(0, 2) ? kSessionsLimitMs : kOthersLimitMs)) {
+            Error error = sessions_stay(left, database);
+            if (allowed) {
+                if (auto again = allow_connections(cluster, database, true); !again) error.followed_by(again.error());
+            }
+            return error;
         }
         std::this_thread::sleep_for(kSessionsPause);
     }
