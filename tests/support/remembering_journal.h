@@ -1,4 +1,5 @@
-// A StepJournal that keeps everything in memory and can be told to fail from the n-th record on.
+// A StepJournal that keeps everything in memory and can be told to fail from the n-th record on, or to call somebody
+// with each step record, who may then change the world under the job.
 #pragma once
 
 #include <functional>
@@ -20,6 +21,7 @@ public:
         return {};
     }
     Result<> recorded(const StepRecord& step) override {
+        if (on_record) on_record(step);
         const std::lock_guard lock(mutex_);
         if (records_left_ == 0) return Error(Errc::io, "the journal's disk is full");
         if (records_left_ > 0) --records_left_;
@@ -56,6 +58,8 @@ public:
     }
 
     std::function<void(const CopyRecord&)> on_copy;  // what happens to a copy while it is being recorded
+    // Set before the job begins.
+    std::function<void(const StepRecord&)> on_record;
 
     void fail_after(int records) { records_left_ = records; }
     const std::vector<StepRecord>& history() const { return history_; }

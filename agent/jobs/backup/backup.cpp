@@ -300,26 +300,48 @@ private:
         return testimony;
     }
 
-    // Artifacts were read back as each transfer ended; what is left is that all of them are there at this moment.
+    // Artifacts were read back as each transfer ended; what is left is that all of them are there at this moment. A
+    // destination that fails here is out, as if it had failed before; the last one failing is the error.
     Result<Testimony> verify_remotely() {
         std::size_t verified = 0;
         for (const auto& place : prepared_.places) {
             if (place->failure()) continue;
-            const std::unique_ptr<Storage> storage = TRY(place->open());
-            for (const ManifestArtifact& artifact : manifest_.artifacts) {
-                const std::string key = fmt::format("{}/{}", prepared_.folder, artifact.path);
-                const ObjectInfo info = TRY(storage->stat(key).context("look again").reason(reason::kRemoteMissing));
-                if (info.size_bytes == artifact.bytes) continue;
-                return Error(Errc::corrupted, fmt::format("'{}' changed its size", key))
-                    .with_reason(reason::kRemoteCorrupt);
+            const Result<> looked = look_again(*place);
+            if (looked) {
+                ++verified;
+                continue;
             }
-            ++verified;
+            if (steps_.stop_token().stop_requested()) return looked.error();
+            place->fail(looked.error());
+            if (prepared_.places.size() > 1) {
+                steps_.note_failure(fmt::format("{}:{}", step::kRemoteUpload, place->id()), looked.error());
+            }
+            withdraw(*place, looked.error().message());
         }
+        if (verified == 0) return all_failed(prepared_.places);
         Testimony testimony;
         testimony.summary =
             fmt::format("SHA-256 equal when read back from {} destination{}", verified, verified == 1 ? "" : "s");
         testimony.proofs = {"manifest:readback"};
         return testimony;
+    }
+
+    Result<> look_again(const Place& place) const {
+        const std::unique_ptr<Storage> storage = TRY(place.open().reason(reason::kDestinationUnreachable));
+        const auto look = [&](const std::string& path, std::uint64_t bytes) -> Result<> {
+            const std::string key = fmt::format("{}/{}", prepared_.folder, path);
+            auto info = storage->stat(key).context("look again");
+            if (!info) {
+                const bool gone = info.error().code() == Errc::not_found;
+                return std::move(info).error().with_reason(gone ? reason::kRemoteMissing
+                                                                : reason::kDestinationUnreachable);
+            }
+            if (info->size_bytes == bytes) return {};
+            return Error(Errc::corrupted, fmt::format("'{}' changed its size", key))
+                .with_reason(reason::kRemoteCorrupt);
+        };
+        for (const ManifestArtifact& artifact : manifest_.artifacts) TRY(look(artifact.path, artifact.bytes));
+        return look("manifest.json", manifest_text_.size());
     }
 
     Result<Testimony> commit() {
