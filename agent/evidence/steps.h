@@ -56,6 +56,7 @@ public:
     Result<> note(const std::string& key, const std::string& value) { return journal_.noted(key, value); }
     ProgressMeter& progress() { return progress_; }
     std::stop_token stop_token() const { return stop_; }
+    std::int32_t attempt() const { return attempt_; }
 
 private:
     Result<> begin(std::string_view name);

@@ -62,16 +62,35 @@ Result<> run_copy(const CopyOrder& order, const JobHost& host, Steps& steps);
 Result<> run_delete(const DeleteOrder& order, const JobHost& host, Steps& steps);
 Result<> run_test_destination(const TestDestinationOrder& order, const JobHost& host);
 
-// Clean-up after a crash, by the notes that the job left (Steps::note): undoes or completes a swap so that either the
-// old or the new pair stands, drops scratch databases and folders, removes uncommitted objects. Idempotent. Answers
-// what it did, for the log and the evidence.
-Result<std::vector<std::string>> sweep_after_crash(const Facts& notes, const JobHost& host);
+// Writes a note durably before it returns (as StepJournal::noted): an empty value removes it.
+using NoteWriter = std::function<Result<>(const std::string& key, const std::string& value)>;
+
+struct Swept {
+    std::vector<std::string> done;  // what was done, and what could not be done yet, for the log and people
+    bool clean = true;              // false: notes stay, sweep again later
+    // A restore that had swapped its pair in and died before it said so: what is live was proven as the restore itself
+    // would have, and committed.
+    bool completed = false;
+    // The same, but what was live could not be proven, so the previous pair was put back: why.
+    std::optional<Error> reverted;
+    std::vector<StepRecord> steps;  // of a completed or reverted restore: what was done in the restore's stead
+};
+
+// Clean-up by the notes that a job left when it died, or ended with something left to do: settles a swap so that the
+// old pair or the proven new one stands, drops scratch databases and folders, removes uncommitted objects, starts a
+// stopped Odoo. `note` gets the notes that are done away with or changed. Idempotent; an error means that notes stay.
+Result<Swept> sweep_after_crash(const Facts& notes, const JobHost& host, const NoteWriter& note);
+
+// By the notes of a backup: a copy has made these destinations whole since, so nothing there is to be swept any more.
+Result<> forget_leftovers(const Facts& notes, const std::vector<DestinationOrder>& whole, const NoteWriter& note);
 
 // The instant way back: puts the pair kept by a restore in place again. `notes` are those of the restore, which its
-// journal keeps. The pair that it replaces is kept in turn, until drop_previous.
+// journal keeps. The pair that it replaces is kept in turn, until drop_previous. An error means that Odoo runs again on
+// one whole pair, or says why it does not; what is left to do then stands in the notes of `steps`, for the sweep.
 Result<> undo_restore(const std::string& restore_id, const Facts& notes, const JobHost& host, Steps& steps);
 
-// Until when a restore keeps the pair that it replaced; nullopt: it keeps none. Afterwards whoever holds the notes
+// Until when a restore keeps the pair that it replaced; nullopt: it keeps none, or what replaced it is not proven yet.
+// Afterwards whoever holds the notes
 // calls drop_previous (idempotent) and forgets them.
 std::optional<TimeMs> previous_kept_until(const Facts& notes);
 Result<> drop_previous(const Facts& notes, const JobHost& host);

@@ -1,14 +1,19 @@
 #include "agent/jobs/restore/sweep.h"
-#include "agent/jobs/backup/preflight.h"
+#include "agent/jobs/backup/leftovers.h"
 #include "agent/jobs/jobs.h"
 
 namespace backstay {
 
-Result<std::vector<std::string>> sweep_after_crash(const Facts& notes, const JobHost& host) {
-    std::vector<std::string> done = TRY(backup::sweep(notes, host));
-    std::vector<std::string> restored = TRY(restore::sweep(notes, host));
-    done.insert(done.end(), restored.begin(), restored.end());
-    return done;
+Result<Swept> sweep_after_crash(const Facts& notes, const JobHost& host, const NoteWriter& note) {
+    Swept swept = TRY(restore::sweep(notes, host, note));
+    Swept backups = TRY(backup::sweep(notes, host, note));
+    swept.done.insert(swept.done.end(), backups.done.begin(), backups.done.end());
+    swept.clean = swept.clean && backups.clean;
+    return swept;
+}
+
+Result<> forget_leftovers(const Facts& notes, const std::vector<DestinationOrder>& whole, const NoteWriter& note) {
+    return backup::forget(notes, whole, note);
 }
 
 }  // namespace backstay

@@ -79,6 +79,26 @@ const EnvironmentOrder* environment_of(const Order& order) {
     return nullptr;
 }
 
+std::vector<DestinationOrder> destinations_of(const Order& order) {
+    if (const auto* backup = std::get_if<BackupOrder>(&order)) return backup->destinations;
+    if (const auto* verify = std::get_if<VerifyOrder>(&order)) return verify->destinations;
+    if (const auto* deletion = std::get_if<DeleteOrder>(&order)) return deletion->destinations;
+    if (const auto* test = std::get_if<TestDestinationOrder>(&order)) return {test->destination};
+    std::vector<DestinationOrder> all;
+    if (const auto* copy = std::get_if<CopyOrder>(&order)) {
+        all = copy->from;
+        all.insert(all.end(), copy->to.begin(), copy->to.end());
+    }
+    if (const auto* restore = std::get_if<RestoreOrder>(&order)) {
+        all = restore->destinations;
+        if (restore->safety_backup) {
+            const auto& more = restore->safety_backup->destinations;
+            all.insert(all.end(), more.begin(), more.end());
+        }
+    }
+    return all;
+}
+
 std::int64_t timeout_of(const Order& order) {
     if (const auto* backup = std::get_if<BackupOrder>(&order)) return backup->timeout_ms;
     if (const auto* restore = std::get_if<RestoreOrder>(&order)) return restore->timeout_ms;

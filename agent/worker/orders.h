@@ -25,6 +25,8 @@ Result<Order> decode_order(std::string_view kind, const json::Object& order);
 std::string operation_of(const Order& order);
 // Whose data it concerns; nullptr for copies, deletions and tests.
 const EnvironmentOrder* environment_of(const Order& order);
+// Every destination that it brings along, with its secrets.
+std::vector<DestinationOrder> destinations_of(const Order& order);
 std::int64_t timeout_of(const Order& order);
 // Short: takes no slot.
 bool is_quick(const Order& order);

@@ -17,29 +17,72 @@ namespace {
 constexpr std::string_view kDueNote = "agent.sweep_due";
 constexpr TimeMs kAgainMs = 300'000;
 
-// True when it is clean now.
-Result<bool> sweep(EvidenceRepository& evidence, const OperationEvidence& operation, const Settings& settings,
-                   std::vector<std::string>& done) {
-    const AgentConfig config = settings.config();
+// Nothing: it failed, and is due.
+Result<std::optional<Swept>> sweep(EvidenceRepository& evidence, const OperationEvidence& operation,
+                                   const AgentConfig& config, const Settings& settings) {
+    const std::string& id = operation.operation_id;
     Facts notes = operation.notes;
     notes.erase(std::string(kDueNote));
-    auto swept = notes.empty() ? Result<std::vector<std::string>>(std::vector<std::string>())
-                               : sweep_after_crash(notes, settings.host(config));
-    if (!swept) {
-        log::warning("sweep failed", {{"operation", operation.operation_id}, {"error", swept.error().message()}});
-        TRY(evidence.note(operation.operation_id, std::string(kDueNote), "true"));
-        return false;
+    if (notes.empty()) {
+        TRY(evidence.note(id, std::string(kDueNote), ""));
+        return std::optional<Swept>(Swept{});
     }
-    for (std::string& what : *swept) {
-        log::info("swept", {{"operation", operation.operation_id}, {"what", what}});
-        done.push_back(std::move(what));
+    auto swept = sweep_after_crash(notes, settings.host(config), [&](const std::string& key, const std::string& value) {
+        return evidence.note(id, key, value);
+    });
+    if (!swept) log::warning("sweep failed", {{"operation", id}, {"error", swept.error().message()}});
+    if (swept) {
+        for (const std::string& what : swept->done) log::info("swept", {{"operation", id}, {"what", what}});
     }
-    TRY(evidence.note(operation.operation_id, std::string(kDueNote), ""));
-    return true;
+    TRY(evidence.note(id, std::string(kDueNote), swept && swept->clean ? "" : "true"));
+    if (!swept) return std::optional<Swept>();
+    return std::optional<Swept>(std::move(*swept));
+}
+
+const StepRecord* completed_step(const OperationEvidence& operation, std::string_view name) {
+    for (const StepRecord& step : operation.steps) {
+        if (step.name == name && step.status == StepStatus::completed) return &step;
+    }
+    return nullptr;
+}
+
+// What the sweep did in the restore's stead, as far as it was planned and had not been done.
+Result<> add_steps(EvidenceRepository& evidence, const JobRow& job, const OperationEvidence& operation,
+                   const Swept& swept, TimeMs now) {
+    if (!operation.plan) return {};
+    for (StepRecord step : swept.steps) {
+        const auto& planned = operation.plan->steps;
+        const auto plan =
+            std::find_if(planned.begin(), planned.end(), [&](const StepPlan& one) { return one.name == step.name; });
+        if (plan == planned.end() || completed_step(operation, step.name) != nullptr) continue;
+        step.required = plan->required;
+        step.attempt = job.attempt;
+        TRY(evidence.step(operation.operation_id, step, now));
+    }
+    return {};
+}
+
+void describe_completed(const OperationEvidence& operation, control_plane::JobFinish& finish) {
+    finish = {};
+    finish.outcome = control_plane::JobOutcome::succeeded;
+    finish.notes = {"the agent died after the swap; what was live was proven and committed when it came back"};
+    if (const StepRecord* safety = completed_step(operation, step::kSafetyBackup)) {
+        const auto id = safety->facts.find("backup_id");
+        if (id != safety->facts.end()) finish.safety_backup_id = id->second;
+    }
+}
+
+void describe_reverted(const Error& why, control_plane::JobFinish& finish) {
+    finish.outcome = control_plane::JobOutcome::failed;
+    finish.reason = why.reason().empty() ? std::string(reason::kRestoreFailed) : why.reason();
+    finish.error_message = "the agent died after the swap, and what was live could not be proven: " + why.message();
+    finish.transient = false;
+    finish.reverted = true;
 }
 
 Result<> settle(sqlite::Database& database, const JobRow& job, const Settings& settings) {
     EvidenceRepository evidence(database);
+    const AgentConfig config = settings.config();
     const TimeMs now = settings.clock().now_ms();
     control_plane::JobFinish finish;
     finish.outcome = control_plane::JobOutcome::interrupted;
@@ -47,15 +90,31 @@ Result<> settle(sqlite::Database& database, const JobRow& job, const Settings& s
     finish.transient = true;
     finish.error_message = "the agent died while the job was ";
     finish.error_message += job.state == JobState::queued ? "waiting" : "running";
-    std::vector<std::string> done;
     for (const OperationEvidence& operation : TRY(evidence.of_job(job.job_id))) {
         TRY(evidence.settle(operation.operation_id, std::string(reason::kAgentRestarted),
                             "the agent died under this step", now));
-        TRY(sweep(evidence, operation, settings, done));
+        const auto swept = TRY(sweep(evidence, operation, config, settings));
+        const bool own = operation.operation_id == job.operation_id && job.kind == "restore";
+        // Its notes may be gone already: the last thing that a restore does is to drop what it need not keep.
+        const bool stood = own && completed_step(operation, step::kCatalogCommit) != nullptr;
+        if (swept) TRY(add_steps(evidence, job, operation, *swept, now));
+        if (own && swept && swept->reverted) {
+            describe_reverted(*swept->reverted, finish);
+        } else if (stood || (own && swept && swept->completed)) {
+            describe_completed(operation, finish);
+            continue;
+        }
+        if (!swept) finish.error_message += "; what it left could not be settled yet and is tried again";
+        for (const std::string& what : swept ? swept->done : std::vector<std::string>()) {
+            finish.error_message += "; " + what;
+        }
     }
-    for (const std::string& what : done) finish.error_message += "; " + what;
     TRY(JobRepository(database).finish(job.job_id, finish, now));
-    log::warning("job interrupted", {{"job", job.job_id}, {"kind", job.kind}, {"database", job.database}});
+    log::warning("job settled after the agent died",
+                 {{"job", job.job_id},
+                  {"kind", job.kind},
+                  {"database", job.database},
+                  {"outcome", boost::describe::enum_to_string(finish.outcome, "")}});
     return {};
 }
 
@@ -68,13 +127,31 @@ Result<> settle_after_crash(sqlite::Database& database, const Settings& settings
     return {};
 }
 
-Result<bool> sweep_due(sqlite::Database& database, const Settings& settings) {
+Result<> mark_leftovers(sqlite::Database& database, const std::string& job_id) {
     EvidenceRepository evidence(database);
+    for (const OperationEvidence& operation : TRY(evidence.of_job(job_id))) {
+        // A pair that is kept for the way back is no leftover.
+        if (operation.notes.empty() || previous_kept_until(operation.notes)) continue;
+        log::info("leftovers of a job are due", {{"job", job_id}, {"operation", operation.operation_id}});
+        TRY(evidence.note(operation.operation_id, std::string(kDueNote), "true"));
+    }
+    return {};
+}
+
+Result<bool> sweep_due(sqlite::Database& database, const Settings& settings, const SweepScope& scope) {
+    EvidenceRepository evidence(database);
+    AgentConfig config = settings.config();
+    config.destinations.insert(config.destinations.end(), scope.destinations.begin(), scope.destinations.end());
     bool clean = true;
     for (const std::string& id : TRY(evidence.noted_operations(std::string(kDueNote)))) {
         const auto operation = TRY(evidence.of(id));
-        std::vector<std::string> done;
-        if (operation) clean = TRY(sweep(evidence, *operation, settings, done)) && clean;
+        if (!operation) continue;
+        if (scope.busy.contains(id)) {
+            clean = false;
+            continue;
+        }
+        const auto swept = TRY(sweep(evidence, *operation, config, settings));
+        clean = clean && swept && swept->clean;
     }
     return clean;
 }

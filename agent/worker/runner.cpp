@@ -6,6 +6,7 @@
 #include "agent/state/outbox.h"
 #include "agent/state/state.h"
 #include "agent/worker/catalogue.h"
+#include "agent/worker/recovery.h"
 #include "common/domain/reasons.h"
 #include "common/domain/verdict.h"
 #include "common/log.h"
@@ -142,6 +143,7 @@ private:
     Ended act(const CopyOrder& order, Scene& scene) {
         if (auto done = run_copy(order, host_, scene.steps()); !done) return failed(std::move(done).error());
         if (auto kept = catalogue_copy(database_, order); !kept) return failed(std::move(kept).error());
+        if (auto forgotten = forget_what_lay_there(order); !forgotten) return failed(std::move(forgotten).error());
         return {};
     }
 
@@ -167,6 +169,16 @@ private:
     Ended act(const TestDestinationOrder& order, Scene&) {
         if (auto done = run_test_destination(order, host_); !done) return failed(std::move(done).error());
         return {};
+    }
+
+    // A sweep for the backup's sake must not take the copy for its leftovers.
+    Result<> forget_what_lay_there(const CopyOrder& order) {
+        EvidenceRepository evidence(database_);
+        const auto backup = TRY(evidence.of(order.backup_id));
+        if (!backup) return {};
+        return forget_leftovers(backup->notes, order.to, [&](const std::string& key, const std::string& value) {
+            return evidence.note(order.backup_id, key, value);
+        });
     }
 
     // An operation of its own inside the restore's job: its own id, steps, copies and place in the catalogue.
@@ -263,6 +275,9 @@ Result<JobFinish> run_job(const JobRequest& request, const RunnerParts& parts) {
         broken.reason = reason::kInternalError;
         broken.error_message = finish.error().message();
         finish = std::move(broken);
+    }
+    if (auto marked = mark_leftovers(database, request.row.job_id); !marked) {
+        log::warning("leftovers not marked", {{"job", request.row.job_id}, {"error", marked.error().message()}});
     }
     TRY(jobs.finish(request.row.job_id, *finish, parts.settings.clock().now_ms()));
     return finish;

@@ -223,13 +223,24 @@ void Worker::recover(sqlite::Database& database, const std::vector<JobRow>& left
     if (const auto pruned = JobRepository(database).prune(kJobsKept); !pruned) {
         log::warning("old jobs not removed", {{"error", pruned.error().message()}});
     }
-    do_chores(database);
+    do_chores(database, {});
+}
+
+SweepScope Worker::scope_locked(const Jobs& over) const {
+    SweepScope scope;
+    for (const auto& job : over) {
+        for (DestinationOrder& met : destinations_of(job->request.order)) scope.destinations.push_back(std::move(met));
+    }
+    for (const auto& running : running_) {
+        if (const auto* copy = std::get_if<CopyOrder>(&running->request.order)) scope.busy.insert(copy->backup_id);
+    }
+    return scope;
 }
 
 // Leftovers that could not be swept, and pairs that restores keep until their time comes.
-void Worker::do_chores(sqlite::Database& database) {
+void Worker::do_chores(sqlite::Database& database, const SweepScope& scope) {
     next_chore_ms_.reset();
-    const auto clean = sweep_due(database, settings_);
+    const auto clean = sweep_due(database, settings_, scope);
     if (!clean || !*clean) next_chore_ms_ = steady_ms() + kSweepAgainMs;
     const auto due = drop_expired_pairs(database, settings_);
     if (!due) log::warning("kept pairs not looked after", {{"error", due.error().message()}});
@@ -270,6 +281,7 @@ void Worker::supervise(const std::vector<JobRow>& left) {
         start_ready_locked();
         const bool over_all = running_.empty();
         const bool finished = quit_ && over_all;
+        const SweepScope scope = scope_locked(over);
         lock.unlock();
         wake_.notify_all();
         for (const auto& [request, cause] : waiting) end_waiting(*database, request, cause);
@@ -279,7 +291,7 @@ void Worker::supervise(const std::vector<JobRow>& left) {
         const bool last_one = !over.empty() && over_all;
         join_all(std::move(over));
         if (finished) return;
-        if (chores) do_chores(*database);
+        if (chores) do_chores(*database, scope);
         if (last_one) give_memory_back();
         lock.lock();
     }

@@ -15,6 +15,7 @@
 
 #include "agent/worker/board.h"
 #include "agent/worker/orders.h"
+#include "agent/worker/recovery.h"
 #include "agent/worker/runner.h"
 #include "agent/worker/settings.h"
 #include "common/sqlite/database.h"
@@ -68,7 +69,8 @@ private:
 
     void supervise(const std::vector<JobRow>& left);
     void recover(sqlite::Database& database, const std::vector<JobRow>& left);
-    void do_chores(sqlite::Database& database);
+    void do_chores(sqlite::Database& database, const SweepScope& scope);
+    SweepScope scope_locked(const Jobs& over) const;
     void start_ready_locked();
     bool may_start_locked(const JobRequest& request) const;
     void enforce_deadlines_locked();

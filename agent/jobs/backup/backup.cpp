@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <future>
+#include <set>
 #include <thread>
 
 #include "agent/artifact/compression_pool.h"
@@ -10,6 +11,7 @@
 #include "agent/jobs/backup/database.h"
 #include "agent/jobs/backup/extras.h"
 #include "agent/jobs/backup/filestore.h"
+#include "agent/jobs/backup/leftovers.h"
 #include "agent/jobs/backup/preflight.h"
 #include "agent/jobs/backup/shipping.h"
 #include "agent/jobs/jobs.h"
@@ -87,11 +89,18 @@ public:
         TRY(plan());
         Result<> made = steps();
         if (made) {
-            TRY(clear_notes(steps_));
+            TRY(settle_notes(prepared_, left_behind_, steps_));
             return outcome();
         }
-        if (shipping_) withdraw_all();
-        static_cast<void>(clear_notes(steps_));
+        if (shipping_) {
+            withdraw_all();
+        } else {
+            // Nothing was written yet; an earlier attempt may have.
+            for (const auto& place : prepared_.places) remember_leftovers(*place);
+        }
+        if (auto settled = settle_notes(prepared_, left_behind_, steps_); !settled) {
+            log::warning("notes of a failed backup not settled", {{"error", settled.error().message()}});
+        }
         return std::move(made).error();
     }
 
@@ -127,6 +136,8 @@ private:
         for (const DestinationOrder& destination : order_.destinations) {
             prepared_.places.push_back(std::make_unique<Place>(destination, host_, steps_.stop_token()));
         }
+        // Before preflight too: an earlier attempt's notes went with its records.
+        TRY(leave_notes(prepared_, steps_));
         Testimony testimony = TRY(preflight(prepared_, steps_.stop_token()));
         TRY(leave_notes(prepared_, steps_));
         shipping_ = std::make_unique<Shipping>(prepared_.places, prepared_.folder,
@@ -360,11 +371,18 @@ private:
 
     void withdraw(Place& place, const std::string& why) {
         const Result<> removed = shipping_->withdraw(place, why);
-        if (!removed) {
-            log::warning(
-                "leftovers of a failed backup stay",
-                {{"destination", place.id()}, {"folder", prepared_.folder}, {"error", removed.error().message()}});
+        if (removed) {
+            left_behind_.erase(place.id());
+            return;
         }
+        log::warning("leftovers of a failed backup stay",
+                     {{"destination", place.id()}, {"folder", prepared_.folder}, {"error", removed.error().message()}});
+        remember_leftovers(place);
+    }
+
+    // For the sweep. A destination that nothing was begun with holds nothing, unless an earlier attempt left it there.
+    void remember_leftovers(const Place& place) {
+        if (place.touched() || (place.failure() && steps_.attempt() > 1)) left_behind_.insert(place.id());
     }
 
     void withdraw_all() {
@@ -392,6 +410,7 @@ private:
     Prepared prepared_;
     std::unique_ptr<Shipping> shipping_;  // uses prepared_, so it goes first
     Stored stored_;
+    std::set<std::string> left_behind_;  // destinations that could not be cleared of what failed there
     Manifest manifest_;
     std::string manifest_text_;
 };

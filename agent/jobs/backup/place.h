@@ -1,6 +1,7 @@
 // One destination during one backup: it is opened by several threads, and once it failed nobody waits for it any more.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -33,6 +34,9 @@ public:
     // The first failure stays. Ends every transfer with this destination.
     void fail(const Error& error);
     std::optional<Error> failure() const;
+    // Something of this backup may lie there.
+    void touch() { touched_ = true; }
+    bool touched() const { return touched_; }
     std::stop_token stop_token() const { return stop_.get_token(); }
 
 private:
@@ -42,6 +46,7 @@ private:
     std::stop_callback<std::function<void()>> on_job_stop_;
     mutable std::mutex mutex_;
     std::optional<Error> failure_;
+    std::atomic<bool> touched_ = false;
 };
 
 }  // namespace backstay::backup

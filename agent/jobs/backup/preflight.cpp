@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "agent/jobs/backup/leftovers.h"
 #include "agent/jobs/backup/shipping.h"
 #include "agent/jobs/destinations.h"
 #include "agent/postgres/facts.h"
@@ -16,7 +17,6 @@
 namespace backstay::backup {
 namespace {
 
-constexpr std::int64_t kDeadUploadMs = 24LL * 3600 * 1000;
 constexpr std::uint64_t kScratchReserve = 1ULL << 30;
 
 Result<> load_key(Prepared& prepared) {
@@ -111,64 +111,6 @@ Result<> prepare_scratch(Prepared& prepared) {
     return {};
 }
 
-json::Object note_of(const Prepared& prepared) {
-    json::Array locals;
-    json::Array ids;
-    for (const DestinationOrder& destination : prepared.order.destinations) {
-        ids.emplace_back(destination.id);
-        // A local destination's configuration holds no secret; others are known again only from the configuration.
-        if (destination.type == "local") locals.push_back(json::encode(destination));
-    }
-    json::Object note;
-    note["folder"] = prepared.folder;
-    note["scratch"] = prepared.scratch ? prepared.scratch->path() : "";
-    note["destinations"] = std::move(ids);
-    note["local"] = std::move(locals);
-    return note;
-}
-
-constexpr std::string_view kNote = "backup.unfinished";
-
-std::string text_of(const json::Object& object, std::string_view key) {
-    const auto* found = object.if_contains(key);
-    return found != nullptr && found->is_string() ? std::string(found->as_string()) : std::string();
-}
-
-// Destinations of the note that this host can open by itself.
-std::vector<DestinationOrder> known_destinations(const json::Object& note, const JobHost& host) {
-    std::vector<DestinationOrder> known;
-    if (const auto* locals = note.if_contains("local"); locals != nullptr && locals->is_array()) {
-        for (const json::Value& value : locals->as_array()) {
-            auto destination = json::decode<DestinationOrder>(value, json::kLenient);
-            if (destination) known.push_back(std::move(*destination));
-        }
-    }
-    const auto* ids = note.if_contains("destinations");
-    if (ids == nullptr || !ids->is_array()) return known;
-    for (const DestinationOrder& destination : host.config.destinations) {
-        const bool named = std::any_of(ids->as_array().begin(), ids->as_array().end(), [&](const json::Value& id) {
-            return id.is_string() && std::string_view(id.as_string()) == destination.id;
-        });
-        const bool there = std::any_of(known.begin(), known.end(),
-                                       [&](const DestinationOrder& other) { return other.id == destination.id; });
-        if (named && !there) known.push_back(destination);
-    }
-    return known;
-}
-
-// What the crash cut off is removed; a backup that was committed stays.
-Result<std::string> sweep_place(const DestinationOrder& order, const std::string& folder, const JobHost& host) {
-    const std::unique_ptr<Storage> storage = TRY(open_destination(order, host, {}));
-    // On this host nobody else writes into a folder of ours; elsewhere only what is old enough is surely dead.
-    const std::int64_t age = order.type == "local" ? 0 : kDeadUploadMs;
-    TRY(storage->sweep_leftovers(host.clock.now_ms() - age + (age == 0 ? 1 : 0)));
-    if (storage->stat(folder + "/manifest.json")) {
-        return fmt::format("backup {} is complete in {}", folder, order.name);
-    }
-    const std::uint64_t removed = TRY(remove_folder_objects(*storage, folder));
-    return fmt::format("removed {} objects of an unfinished backup from {}", removed, order.name);
-}
-
 }  // namespace
 
 Result<Testimony> preflight(Prepared& prepared, std::stop_token stop) {
@@ -197,34 +139,6 @@ Result<Testimony> preflight(Prepared& prepared, std::stop_token stop) {
                        {"dump_way", prepared.parallel_dump ? "parallel" : "stream"},
                        {"encrypted", prepared.key ? "yes, key " + prepared.key->id() : "no"}};
     return testimony;
-}
-
-Result<> leave_notes(const Prepared& prepared, Steps& steps) {
-    return steps.note(std::string(kNote), json::serialize(json::Value(note_of(prepared))));
-}
-
-Result<> clear_notes(Steps& steps) { return steps.note(std::string(kNote), ""); }
-
-Result<std::vector<std::string>> sweep(const Facts& notes, const JobHost& host) {
-    std::vector<std::string> done;
-    const auto found = notes.find(std::string(kNote));
-    if (found == notes.end()) return done;
-    const json::Value value = TRY(json::parse(found->second).context("note of an unfinished backup"));
-    if (!value.is_object()) return done;
-    const json::Object& note = value.as_object();
-    const std::string scratch = text_of(note, "scratch");
-    if (scratch.find("/backup-") != std::string::npos && ::access(scratch.c_str(), F_OK) == 0) {
-        std::error_code failure;
-        std::filesystem::remove_all(scratch, failure);
-        if (!failure) done.push_back("removed the scratch folder " + scratch);
-    }
-    const std::string folder = text_of(note, "folder");
-    if (!folder.starts_with("v1/")) return done;
-    for (const DestinationOrder& destination : known_destinations(note, host)) {
-        Result<std::string> swept = sweep_place(destination, folder, host);
-        done.push_back(swept ? *swept : fmt::format("{}: {}", destination.name, swept.error().message()));
-    }
-    return done;
 }
 
 }  // namespace backstay::backup

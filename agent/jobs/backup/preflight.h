@@ -51,12 +51,4 @@ struct Prepared {
 // this same backup left. A destination that fails here is out; the last one failing is the error.
 Result<Testimony> preflight(Prepared& prepared, std::stop_token stop);
 
-// Notes for sweep(), to be set before anything is written and cleared after the end.
-Result<> leave_notes(const Prepared& prepared, Steps& steps);
-Result<> clear_notes(Steps& steps);
-
-// After a crash: removes the scratch folder and, as far as destinations can be opened from here, the objects of a
-// backup without manifest. Answers what it did. Unknown notes are ignored.
-Result<std::vector<std::string>> sweep(const Facts& notes, const JobHost& host);
-
 }  // namespace backstay::backup

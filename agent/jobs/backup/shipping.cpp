@@ -115,6 +115,7 @@ private:
     }
 
     Result<> put_and_read_back(Place& place, std::size_t number) {
+        place.touch();
         TRY(shipping_.record(place, plan_.name, CopyState::uploading, {}, nullptr));
         const std::string key = fmt::format("{}/{}", shipping_.folder_, plan_.file);
         const std::unique_ptr<Storage> storage = TRY(place.open());
@@ -262,16 +263,18 @@ Result<> Shipping::withdraw(Place& place, const std::string& why) {
         const std::lock_guard lock(mutex_);
         begun = artifacts_;
     }
-    const std::unique_ptr<Storage> storage = TRY(place.open_for_cleanup());
-    TRY(remove_folder_objects(*storage, folder_).context("withdraw the backup from " + place.id()));
+    // Whether they can be removed or not, they are no copies any more.
     const Error error = place.failure().value_or(Error(Errc::cancelled, why).with_reason(reason::kRemoteCopyPartial));
     ManifestArtifact manifest;
     manifest.name = artifact::kManifest;
     begun.push_back(manifest);
+    Result<> recorded;
     for (const ManifestArtifact& artifact : begun) {
-        TRY(record(place, artifact.name, CopyState::failed, {}, &error));
+        if (recorded) recorded = record(place, artifact.name, CopyState::failed, {}, &error);
     }
-    return {};
+    const std::unique_ptr<Storage> storage = TRY(place.open_for_cleanup());
+    TRY(remove_folder_objects(*storage, folder_).context("withdraw the backup from " + place.id()));
+    return recorded;
 }
 
 Error all_failed(const std::vector<std::unique_ptr<Place>>& places) {

@@ -113,6 +113,7 @@ Result<> Restoration::settle() {
     swap_.database = target_->database;
     swap_.owner = target_->owner;
     swap_.keep_until = Timestamp{host_.clock.now_ms() + order_.keep_previous_ms};
+    swap_.drop_at_once = order_.keep_previous_ms <= 0;
     if (with_database()) {
         swap_.side_database = target_->side_database;
         swap_.previous_database = target_->previous_database;
@@ -197,8 +198,12 @@ Error Restoration::undo_all(Error error) {
         }
         sound = attempt(put_back(swap_, *cluster, note_writer()));
         if (sound) error.add_fact("reverted", "true");
+        if (!sound) attempt(admit_connections(swap_, *cluster));
     }
-    if (stopped_ && managed()) {
+    const auto stands = swapped_ && !sound ? standing(swap_, *cluster) : Result<Standing>(Standing::previous);
+    if (stopped_ && managed() && (!stands || *stands == Standing::mixed)) {
+        attempt(Error(Errc::conflict, "Odoo stays stopped until its database and its files are of one pair again"));
+    } else if (stopped_ && managed()) {
         auto started = start_instance(*target_->odoo, {});
         if (!started) attempt(std::move(started).error());
         if (started) attempt(steps_.note(std::string(kStoppedNote), ""));

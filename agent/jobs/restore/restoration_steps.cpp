@@ -172,7 +172,9 @@ Result<Testimony> Restoration::renew_uuid() {
 }
 
 Result<Testimony> Restoration::commit() {
-    // From here on the restore stands: what bears the side names is nothing of ours any more.
+    // From here on the restore stands, and what it replaced is a kept pair.
+    TRY(keep_proven(swap_, note_writer()));
+    // What bears the side names is nothing of ours any more.
     TRY(steps_.note(std::string(kSideNote), ""));
     Testimony testimony;
     testimony.summary = "the restore is recorded";

@@ -60,11 +60,17 @@ Result<> sweep_file(const std::string& path, const JobHost& host, std::vector<st
     if (!lock) return {};  // it still runs
     auto notes = read_notes(path);
     if (!notes) return notes.error().code() == Errc::not_found ? Result<>() : Result<>(std::move(notes).error());
-    std::vector<std::string> swept = TRY(sweep_after_crash(*notes, host));
-    done.insert(done.end(), swept.begin(), swept.end());
-    const auto until = previous_kept_until(*notes);
-    if (swept.empty() && until && *until > host.clock.now_ms()) return {};
-    if (swept.empty() && until) {
+    const NoteWriter note = [&](const std::string& key, const std::string& value) {
+        notes->erase(key);
+        if (!value.empty()) notes->emplace(key, value);
+        return atomic_write(path, json::serialize(json::encode(*notes)), 0600);
+    };
+    const Swept swept = TRY(sweep_after_crash(Facts(*notes), host, note));
+    done.insert(done.end(), swept.done.begin(), swept.done.end());
+    if (swept.reverted) done.push_back("the restore could not be proven: " + swept.reverted->message());
+    if (!swept.clean) return {};
+    if (const auto until = previous_kept_until(*notes)) {
+        if (*until > host.clock.now_ms()) return {};
         TRY(drop_previous(*notes, host));
         done.push_back("removed a previous pair whose time has passed");
     }

@@ -197,8 +197,11 @@ Result<> swap_in(SwapRecord& record, pq::Connection& cluster, const Note& note) 
 Result<> put_back(SwapRecord& record, pq::Connection& cluster, const Note& note) {
     // A journal that cannot be written (a full disk) must not keep the running pair from coming back.
     const auto noted = keep(record, SwapState::reverting, note);
-    // One part may be impossible (a folder gone): the other is put back all the same.
+    const auto stood = standing(record, cluster);
     auto databases = put_databases_back(record, cluster);
+    // While the whole new pair stands, its folder stays with its database.
+    if (!databases && (!stood || *stood == Standing::restored)) return databases;
+    // One part may be impossible (a folder gone): the other is put back all the same.
     auto folders = put_folders_back(record);
     if (!databases) {
         Error error = std::move(databases).error();
@@ -208,6 +211,33 @@ Result<> put_back(SwapRecord& record, pq::Connection& cluster, const Note& note)
     TRY(folders);
     TRY(noted);
     return keep(record, SwapState::reverted, note);
+}
+
+Result<Standing> standing(const SwapRecord& record, pq::Connection& cluster) {
+    bool restored = true;
+    bool previous = true;
+    if (!record.side_database.empty()) {
+        restored = TRY(database_name(cluster, record.new_oid)) == record.database;
+        previous = !restored;
+        if (!record.old_oid.empty()) previous = TRY(database_name(cluster, record.old_oid)) == record.database;
+    }
+    if (!record.side_filestore.empty()) {
+        const auto folder = TRY(folder_identity(record.filestore));
+        restored = restored && folder == record.new_folder;
+        previous = previous && (record.old_folder.empty() ? !folder : folder == record.old_folder);
+    }
+    if (restored) return Standing::restored;
+    return previous ? Standing::previous : Standing::mixed;
+}
+
+Result<> keep_proven(SwapRecord& record, const Note& note) { return keep(record, SwapState::proven, note); }
+
+Result<> admit_connections(const SwapRecord& record, pq::Connection& cluster) {
+    if (record.side_database.empty()) return {};
+    const pq::Rows rows =
+        TRY(cluster.query("SELECT datallowconn FROM pg_database WHERE datname = $1", {record.database}));
+    if (rows.empty() || rows.boolean(0, 0)) return {};
+    return allow_connections(cluster, record.database, true);
 }
 
 Result<> drop_replaced(const SwapRecord& record, pq::Connection& cluster) {

@@ -20,8 +20,9 @@ inline constexpr std::string_view kSideNote = "restore.side";        // SideReco
 inline constexpr std::string_view kSwapNote = "restore.swap";        // SwapRecord
 inline constexpr std::string_view kStoppedNote = "restore.stopped";  // StoppedRecord: Odoo is to be started again
 
-enum class SwapState { swapping, swapped, reverting, reverted };
-BOOST_DESCRIBE_ENUM(SwapState, swapping, swapped, reverting, reverted)
+// Only after `proven` is the old pair a kept one, which may be dropped when its time comes.
+enum class SwapState { swapping, swapped, proven, reverting, reverted };
+BOOST_DESCRIBE_ENUM(SwapState, swapping, swapped, proven, reverting, reverted)
 
 struct SwapRecord {
     SwapState state = SwapState::swapping;
@@ -38,10 +39,12 @@ struct SwapRecord {
     std::string new_folder;  // folder_identity
     std::string old_folder;  // "": there was none
     Timestamp keep_until;
+    bool drop_at_once = false;  // the old pair goes as soon as the new one is proven
+    bool undo = false;          // the way back after a proven restore: what it replaces is kept for a while too
 };
 BOOST_DESCRIBE_STRUCT(SwapRecord, (),
                       (state, cluster, database, side_database, previous_database, owner, new_oid, old_oid, filestore,
-                       side_filestore, previous_filestore, new_folder, old_folder, keep_until))
+                       side_filestore, previous_filestore, new_folder, old_folder, keep_until, drop_at_once, undo))
 
 // Made before the names exist; whatever bears them after a crash is dropped.
 struct SideRecord {
@@ -72,6 +75,17 @@ Result<> swap_in(SwapRecord& record, pq::Connection& cluster, const Note& note);
 // Puts the old pair back, wherever a swap, a crash or an earlier reverting stopped; the new one then bears its side
 // names. Idempotent.
 Result<> put_back(SwapRecord& record, pq::Connection& cluster, const Note& note);
+
+// Which pair bears the names that Odoo uses. `mixed`: a database of one with the folder of the other, or a part is
+// gone.
+enum class Standing { restored, previous, mixed };
+Result<Standing> standing(const SwapRecord& record, pq::Connection& cluster);
+
+// The restored pair is live and good: from now on the previous one is kept, and no longer needed.
+Result<> keep_proven(SwapRecord& record, const Note& note);
+
+// Connections to what stands, should an end_sessions that failed have left them refused.
+Result<> admit_connections(const SwapRecord& record, pq::Connection& cluster);
 
 // Drops of the pair whatever is not in place: the kept old one, or the new one after put_back. Idempotent.
 Result<> drop_replaced(const SwapRecord& record, pq::Connection& cluster);

@@ -40,26 +40,20 @@ OperationPlan plan_undo(bool managed, bool health) {
 class Undo {
 public:
     Undo(SwapRecord record, const JobHost& host, Steps& steps)
-        : record_(std::move(record)), steps_(steps), odoo_(find_odoo(host.config, record_.cluster, record_.database)) {}
+        : record_(std::move(record)),
+          host_(host),
+          steps_(steps),
+          odoo_(find_odoo(host.config, record_.cluster, record_.database)) {
+        record_.undo = true;
+    }
 
-    Result<> run(const JobHost& host) {
-        const bool managed = restore::manages_service(odoo_);
-        const bool health = restore::checks_health(odoo_);
-        TRY(steps_.plan(plan_undo(managed, health)));
-        auto cluster = TRY(steps_.run(step::kValidateTarget, [&] { return validate(host); }));
-        if (managed) {
-            TRY(steps_.note(std::string(restore::kStoppedNote),
-                            restore::encode_note(restore::StoppedRecord{record_.cluster, record_.database})));
-            TRY(steps_.run(step::kStopInstance, [&] { return restore::stop_instance(*odoo_, steps_.stop_token()); }));
-        }
-        TRY(steps_.run(step::kSwapIn, [&] { return put_back(*cluster.connection); }));
-        if (managed) {
-            TRY(steps_.run(step::kStartInstance, [&] { return restore::start_instance(*odoo_, steps_.stop_token()); }));
-            TRY(steps_.note(std::string(restore::kStoppedNote), ""));
-        }
-        if (health) {
-            TRY(steps_.run(step::kHealthCheck, [&] { return restore::await_health(*odoo_, steps_.stop_token()); }));
-        }
+    Result<> run() {
+        TRY(steps_.plan(plan_undo(managed(), restore::checks_health(odoo_))));
+        Validated validated = TRY(steps_.run(step::kValidateTarget, [&] { return validate(); }));
+        cluster_ = std::move(validated.connection);
+        auto done = go_back();
+        if (!done) return stand_again(std::move(done).error());
+        TRY(steps_.note(std::string(restore::kSwapNote), ""));
         return commit();
     }
 
@@ -70,40 +64,98 @@ private:
         friend Testimony testify(const Validated& value) { return value.testimony; }
     };
 
-    Result<Validated> validate(const JobHost& host) {
-        const ClusterConfig config = TRY(find_cluster(host.config, record_.cluster));
+    bool managed() const { return restore::manages_service(odoo_); }
+
+    Result<> go_back() {
+        if (managed()) {
+            TRY(steps_.note(std::string(restore::kStoppedNote),
+                            restore::encode_note(restore::StoppedRecord{record_.cluster, record_.database})));
+            stopped_ = true;
+            TRY(steps_.run(step::kStopInstance, [&] { return restore::stop_instance(*odoo_, steps_.stop_token()); }));
+        }
+        TRY(steps_.run(step::kSwapIn, [&] { return put_back(); }));
+        if (managed()) {
+            TRY(steps_.run(step::kStartInstance, [&] { return restore::start_instance(*odoo_, steps_.stop_token()); }));
+            TRY(started());
+        }
+        if (restore::checks_health(odoo_)) {
+            TRY(steps_.run(step::kHealthCheck, [&] { return restore::await_health(*odoo_, steps_.stop_token()); }));
+        }
+        return {};
+    }
+
+    // It failed or was stopped: Odoo runs again on whichever pair is whole, or it is said why not; what cannot be done
+    // now stays in the notes, and the sweep does it.
+    Error stand_again(Error error) {
+        const auto attempt = [&](Result<> done) {
+            if (!done) error.followed_by(done.error());
+            return done.has_value();
+        };
+        if (auto stood = stand(); !stood) {
+            error.followed_by(stood.error());
+            error.add_fact("odoo", stopped_ ? "stays stopped; it is tried again" : "");
+            return error;
+        }
+        if (!stopped_) return error;
+        // Without the job's stop token, which may be why we are here.
+        auto again = restore::start_instance(*odoo_, {});
+        if (!again) attempt(std::move(again).error().add_context("Odoo stays stopped; its start is tried again"));
+        if (again && attempt(started())) error.add_fact("odoo", "started again");
+        return error;
+    }
+
+    // One whole pair in place, and connections to it.
+    Result<> stand() {
+        cluster_.reset();
+        const ClusterConfig config = TRY(find_cluster(host_.config, record_.cluster));
+        auto cluster = TRY(restore::connect_to_cluster(config, {}));
+        TRY(restore::take_over_target(cluster, record_.database));
+        if (TRY(restore::standing(record_, cluster)) == restore::Standing::mixed) {
+            TRY(restore::put_back(record_, cluster, note_writer()).context("database and files are of two pairs"));
+        }
+        TRY(restore::admit_connections(record_, cluster));
+        return steps_.note(std::string(restore::kSwapNote), "");
+    }
+
+    Result<> started() {
+        TRY(steps_.note(std::string(restore::kStoppedNote), ""));
+        stopped_ = false;
+        return {};
+    }
+
+    restore::Note note_writer() {
+        return [this](const std::string& key, const std::string& value) { return steps_.note(key, value); };
+    }
+
+    Result<Validated> validate() {
+        const ClusterConfig config = TRY(find_cluster(host_.config, record_.cluster));
         Validated validated;
         validated.connection =
             std::make_unique<pq::Connection>(TRY(restore::connect_to_cluster(config, steps_.stop_token())));
         TRY(restore::lock_target(*validated.connection, record_.database));
         if (!record_.side_database.empty() && !record_.old_oid.empty()) {
             const auto old_name = TRY(restore::database_name(*validated.connection, record_.old_oid));
-            if (!old_name) {
-                return Error(Errc::not_found, fmt::format("the previous {} is no longer kept", record_.database))
-                    .with_reason(reason::kDbNotFound);
-            }
+            if (!old_name) return no_longer_kept(reason::kDbNotFound);
         }
-        if (TRY(is_in_place(*validated.connection))) {
+        if (TRY(restore::standing(record_, *validated.connection)) != restore::Standing::restored) {
             return Error(Errc::conflict, fmt::format("{} is already what it was before the restore", record_.database))
                 .with_reason(reason::kPreflightFailed);
+        }
+        if (!record_.side_filestore.empty() && !record_.old_folder.empty()) {
+            const auto kept = TRY(restore::folder_identity(record_.previous_filestore));
+            if (kept != record_.old_folder) return no_longer_kept(reason::kFilestoreMissing);
         }
         validated.testimony.summary = fmt::format("the previous pair of {} is still kept", record_.database);
         return validated;
     }
 
-    // Nothing of the restored pair bears the name that Odoo uses.
-    Result<bool> is_in_place(pq::Connection& cluster) const {
-        if (!record_.side_database.empty()) {
-            return TRY(restore::database_name(cluster, record_.new_oid)) != record_.database;
-        }
-        return TRY(restore::folder_identity(record_.filestore)) != record_.new_folder;
+    Error no_longer_kept(std::string_view why) const {
+        return Error(Errc::not_found, fmt::format("the previous {} is no longer kept", record_.database))
+            .with_reason(why);
     }
 
-    Result<Testimony> put_back(pq::Connection& cluster) {
-        const restore::Note note = [this](const std::string& key, const std::string& value) {
-            return steps_.note(key, value);
-        };
-        TRY(restore::put_back(record_, cluster, note));
+    Result<Testimony> put_back() {
+        TRY(restore::put_back(record_, *cluster_, note_writer()));
         Testimony testimony;
         testimony.summary = fmt::format("{} is again what it was before the restore", record_.database);
         testimony.facts = {{"database", record_.database}, {"restored_database", record_.side_database}};
@@ -121,8 +173,11 @@ private:
     }
 
     SwapRecord record_;
+    const JobHost& host_;
     Steps& steps_;
     const OdooConfig* odoo_;
+    std::unique_ptr<pq::Connection> cluster_;
+    bool stopped_ = false;
 };
 
 }  // namespace
@@ -130,19 +185,19 @@ private:
 Result<> undo_restore(const std::string& restore_id, const Facts& notes, const JobHost& host, Steps& steps) {
     auto record = kept_pair(notes);
     if (!record) return std::move(record).context("undo restore " + restore_id).error();
-    return Undo(std::move(*record), host, steps).run(host);
+    return Undo(std::move(*record), host, steps).run();
 }
 
 std::optional<TimeMs> previous_kept_until(const Facts& notes) {
     const auto record = kept_pair(notes);
-    // While a swap or the way back hangs in the middle, what looks like the old pair may be the only good one.
-    if (!record || record->keep_until.ms == 0 || record->state != restore::SwapState::swapped) return std::nullopt;
+    // Before the new pair is proven, and while the way back hangs in the middle, the old one may be the only good one.
+    if (!record || record->keep_until.ms == 0 || record->state != restore::SwapState::proven) return std::nullopt;
     return record->keep_until.ms;
 }
 
 Result<> drop_previous(const Facts& notes, const JobHost& host) {
     const auto record = kept_pair(notes);
-    if (!record || record->state != restore::SwapState::swapped) return {};
+    if (!record || record->state != restore::SwapState::proven) return {};
     const ClusterConfig config = TRY(find_cluster(host.config, record->cluster));
     auto cluster = TRY(restore::connect_to_cluster(config, {}));
     return restore::drop_replaced(*record, cluster);

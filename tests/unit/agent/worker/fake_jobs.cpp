@@ -18,6 +18,8 @@ void FakeJobs::reset() {
     most_at_once = 0;
     sweeps = 0;
     sweep_fails = false;
+    live_is_good = true;
+    destinations_known = 0;
     keep_until = INT64_MAX;
     drops = 0;
 }
@@ -116,12 +118,28 @@ Result<> run_copy(const CopyOrder&, const JobHost&, Steps&) { return {}; }
 Result<> run_delete(const DeleteOrder&, const JobHost&, Steps&) { return {}; }
 Result<> run_test_destination(const TestDestinationOrder&, const JobHost&) { return {}; }
 
-Result<std::vector<std::string>> sweep_after_crash(const Facts& notes, const JobHost&) {
-    if (FakeJobs::instance().sweep_fails) return Error(Errc::unavailable, "the destination is out of reach");
-    ++FakeJobs::instance().sweeps;
-    std::vector<std::string> done;
-    for (const auto& [key, value] : notes) done.push_back(key);
-    return done;
+Result<Swept> sweep_after_crash(const Facts& notes, const JobHost& host, const NoteWriter& note) {
+    FakeJobs& jobs = FakeJobs::instance();
+    if (jobs.sweep_fails) return Error(Errc::unavailable, "the destination is out of reach");
+    ++jobs.sweeps;
+    jobs.destinations_known = host.config.destinations.size();
+    Swept swept;
+    for (const auto& [key, value] : notes) {
+        swept.done.push_back(key);
+        if (key != "restore.swap") TRY(note(key, ""));
+    }
+    if (!notes.contains("restore.swap")) return swept;
+    StepRecord commit;
+    commit.name = step::kCatalogCommit;
+    commit.status = StepStatus::completed;
+    swept.completed = jobs.live_is_good;
+    if (swept.completed) swept.steps = {commit};
+    if (!swept.completed) swept.reverted = Error(Errc::unavailable, "no answer").with_reason("health_check_failed");
+    return swept;
+}
+
+Result<> forget_leftovers(const Facts&, const std::vector<DestinationOrder>&, const NoteWriter& note) {
+    return note("backup.folder", "");
 }
 
 std::optional<TimeMs> previous_kept_until(const Facts& notes) {

@@ -28,6 +28,8 @@ public:
     std::atomic<int> most_at_once = 0;
     std::atomic<int> sweeps = 0;
     std::atomic<bool> sweep_fails = false;
+    std::atomic<bool> live_is_good = true;
+    std::atomic<std::size_t> destinations_known = 0;
     std::atomic<std::int64_t> keep_until = INT64_MAX;
     std::atomic<int> drops = 0;
 

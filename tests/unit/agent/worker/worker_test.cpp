@@ -253,5 +253,75 @@ TEST_F(AgentWorker, SettlesWhatTheLastProcessLeft) {
     EXPECT_TRUE(evidence.noted_operations("agent.sweep_due")->empty());
 }
 
+TEST_F(AgentWorker, SweepsWhatAFailedJobLeftAndTriesAgain) {
+    FakeJobs::instance().fail_with(Error(Errc::unavailable, "no server"));
+    FakeJobs::instance().sweep_fails = true;
+    start();
+    const BackupOrder order = backup("shop");
+    EXPECT_EQ(wait_for_end(submit(request(order))).state, JobState::failed);
+    EvidenceRepository evidence(*database_);
+    EXPECT_EQ(evidence.noted_operations("agent.sweep_due")->size(), 1U);
+    EXPECT_TRUE((*evidence.of(order.backup_id))->notes.contains("backup.folder"));
+
+    // The next job's destinations are known while it is swept.
+    FakeJobs::instance().fail_with(std::nullopt);
+    FakeJobs::instance().sweep_fails = false;
+    wait_for_end(submit(request(backup("other"))));
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!evidence.noted_operations("")->empty() && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    EXPECT_TRUE(evidence.noted_operations("")->empty());
+    EXPECT_EQ(FakeJobs::instance().destinations_known, 1U);
+}
+
+class AgentWorkerAfterASwap : public AgentWorker {
+protected:
+    // A restore that died between its swap and its commit.
+    JobRow settled(bool live_is_good) {
+        FakeJobs::instance().live_is_good = live_is_good;
+        RestoreOrder order;
+        order.restore_id = new_uuid();
+        order.target.database = "shop";
+        const JobRequest left = request(order, std::string(kOriginControlPlane));
+        JobRepository jobs(*database_);
+        EXPECT_TRUE(jobs.add(left.row));
+        EXPECT_TRUE(jobs.start(left.row.job_id, 5));
+        EvidenceRepository evidence(*database_);
+        EXPECT_TRUE(evidence.begin(order.restore_id, left.row.job_id));
+        EXPECT_TRUE(evidence.plan(order.restore_id, plan_restore({}), 5));
+        StepRecord safety;
+        safety.name = step::kSafetyBackup;
+        safety.status = StepStatus::completed;
+        safety.facts = {{"backup_id", "the-safety-backup"}};
+        EXPECT_TRUE(evidence.step(order.restore_id, safety, 5));
+        EXPECT_TRUE(evidence.note(order.restore_id, "restore.swap", "swapped"));
+        start();
+        const JobRow row = wait_for_end(left.row.job_id);
+        worker_->stop(0);
+        operation_ = **evidence.of(order.restore_id);
+        return row;
+    }
+    OperationEvidence operation_;
+};
+
+TEST_F(AgentWorkerAfterASwap, ARestoreWhosePairIsProvenHasSucceeded) {
+    const JobRow job = settled(true);
+    EXPECT_EQ(job.state, JobState::succeeded);
+    EXPECT_EQ(job.finish->safety_backup_id, "the-safety-backup");
+    ASSERT_EQ(operation_.steps.size(), 2U);
+    EXPECT_EQ(operation_.steps[1].name, step::kCatalogCommit);
+    EXPECT_TRUE(operation_.steps[1].required);
+    EXPECT_TRUE(operation_.notes.contains("restore.swap")) << "the previous pair is kept";
+}
+
+TEST_F(AgentWorkerAfterASwap, ARestoreThatHadToBePutBackHasFailedAndIsReverted) {
+    const JobRow job = settled(false);
+    EXPECT_EQ(job.state, JobState::failed);
+    EXPECT_TRUE(job.finish->reverted);
+    EXPECT_FALSE(job.finish->transient);
+    EXPECT_EQ(job.finish->reason, reason::kHealthCheckFailed);
+}
+
 }  // namespace
 }  // namespace backstay

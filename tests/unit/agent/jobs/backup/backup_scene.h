@@ -104,9 +104,17 @@ CREATE TABLE empty_one (id integer);)");
         }
         journal_ = std::make_unique<RememberingJournal>();
         journal_->on_copy = on_copy_;
+        journal_->on_record = on_record_;
         meter_ = std::make_unique<ProgressMeter>(clock_, "backup", order_.backup_id, "env");
         Steps steps(*journal_, *meter_, clock_, stop_.get_token());
         return run_backup(order_, host_, steps);
+    }
+
+    // Runs `change` when the step begins.
+    void when_begins(std::string_view step, const std::function<void()>& change) {
+        on_record_ = [step, change](const StepRecord& record) {
+            if (record.name == step && record.status == StepStatus::running) change();
+        };
     }
 
     RecoveryEvidence verdict() const { return journal_->verdict(); }
@@ -140,6 +148,8 @@ CREATE TABLE empty_one (id integer);)");
     std::atomic<std::uint64_t> rate_ = 0;
     JobHost host_{config_, "agent-1", "0.1", clock_, rate_};
     BackupOrder order_;
+    // Called with each record of the next backups, while they run.
+    std::function<void(const StepRecord&)> on_record_;
     std::stop_source stop_;
     std::function<void(const CopyRecord&)> on_copy_;
     std::unique_ptr<RememberingJournal> journal_;

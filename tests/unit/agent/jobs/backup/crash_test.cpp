@@ -3,7 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/jobs/backup/preflight.h"
+#include "agent/jobs/backup/leftovers.h"
 #include "tests/unit/agent/jobs/backup/backup_scene.h"
 
 namespace backstay::testing {
@@ -63,7 +63,10 @@ TEST_F(BackupCrash, AfterAKillAnywhereTheSweepLeavesAWholeBackupOrNone) {
     std::filesystem::remove_all(folder_.path() + "/one/v1");
     for (int record = 1; killed_at(record); ++record) {
         ASSERT_LT(record, 200);
-        const auto swept = backup::sweep(notes(), host_);
+        const auto swept = backup::sweep(notes(), host_, [](const std::string&, const std::string& value) {
+            EXPECT_EQ(value, "") << "nothing is left to be swept";
+            return Result<>();
+        });
         ASSERT_TRUE(swept) << swept.error().message();
         EXPECT_TRUE(scratch_is_empty()) << record;
         if (std::filesystem::exists(stored("one", "manifest.json"))) {

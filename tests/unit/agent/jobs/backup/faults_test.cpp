@@ -1,6 +1,8 @@
 // What goes wrong during a backup ends in the right verdict, with nothing half left anywhere.
 #include <thread>
 
+#include "agent/jobs/backup/leftovers.h"
+#include "common/json/json.h"
 #include "tests/unit/agent/jobs/backup/backup_scene.h"
 
 namespace backstay::testing {
@@ -27,6 +29,15 @@ protected:
                                         << body;
         std::filesystem::permissions(bin + "/" + tool, std::filesystem::perms(0755));
         config_.clusters[0].bin_dir = bin;
+    }
+
+    // Changes `notes` as an agent's journal would.
+    static NoteWriter remember(Facts& notes) {
+        return [&notes](const std::string& key, const std::string& value) -> Result<> {
+            notes.erase(key);
+            if (!value.empty()) notes.emplace(key, value);
+            return {};
+        };
     }
 
     void expect_failed(const std::string& step, std::string_view code) {
@@ -183,6 +194,96 @@ TEST_F(BackupFaults, OneOfTwoDestinationsFailingMakesItAmberPartial) {
     EXPECT_EQ(verdict().remote_copy_state, "partial");
     EXPECT_THAT(verdict().optional_failed_steps, ElementsAre("remote_upload:" + std::string(kSecond)));
     EXPECT_TRUE(std::filesystem::exists(stored("one", "manifest.json")));
+}
+
+TEST_F(BackupFaults, ADestinationThatLostItsCopyAtTheLastLookMakesItAmberPartial) {
+    order_.destinations.push_back(local(kSecond, "two"));
+    when_begins(step::kRemoteVerify, [&] { std::filesystem::remove(stored("two", "config.tar.zst")); });
+    const auto outcome = back_up();
+    ASSERT_TRUE(outcome) << outcome.error().message();
+    EXPECT_EQ(verdict().status, "amber");
+    EXPECT_EQ(reason(), reason::kRemoteCopyPartial);
+    EXPECT_EQ(verdict().remote_copy_state, "partial");
+    EXPECT_THAT(verdict().optional_failed_steps, ElementsAre("remote_upload:" + std::string(kSecond)));
+    EXPECT_TRUE(std::filesystem::exists(stored("one", "manifest.json")));
+    EXPECT_THAT(files_in("two"), IsEmpty()) << "what is not whole is no backup";
+    EXPECT_THAT(journal_->notes(), IsEmpty());
+}
+
+TEST_F(BackupFaults, TheOnlyCopyLostAtTheLastLookFailsTheBackup) {
+    when_begins(step::kRemoteVerify, [&] { std::filesystem::remove(stored("one", "config.tar.zst")); });
+    expect_failed("remote_verify", reason::kRemoteMissing);
+}
+
+TEST_F(BackupFaults, WhatCouldNotBeWithdrawnIsSweptWhenTheDestinationIsBack) {
+    const std::string place = folder_.path() + "/one";
+    when_begins(step::kRemoteVerify, [&] {
+        std::filesystem::rename(place, place + ".away");
+        std::ofstream(place) << "a file where a folder should be";
+    });
+    ASSERT_FALSE(back_up());
+    Facts notes = journal_->notes();
+    ASSERT_FALSE(notes.empty()) << "a half backup with its manifest is out of sight";
+    const NoteWriter keep = remember(notes);
+    const auto early = backup::sweep(notes, host_, keep);
+    ASSERT_TRUE(early) << early.error().message();
+    EXPECT_FALSE(notes.empty()) << "it is out of reach still";
+    std::filesystem::remove(place);
+    std::filesystem::rename(place + ".away", place);
+    ASSERT_TRUE(std::filesystem::exists(stored("one", "manifest.json")));
+    const auto swept = backup::sweep(notes, host_, keep);
+    ASSERT_TRUE(swept) << swept.error().message();
+    EXPECT_THAT(files_in("one"), IsEmpty());
+    EXPECT_THAT(notes, IsEmpty());
+}
+
+TEST_F(BackupFaults, OneOfTwoThatCouldNotBeWithdrawnIsSweptToo) {
+    order_.destinations.push_back(local(kSecond, "two"));
+    const std::string place = folder_.path() + "/two";
+    when_begins(step::kRemoteVerify, [&] {
+        std::filesystem::rename(place, place + ".away");
+        std::ofstream(place) << "a file where a folder should be";
+    });
+    const auto outcome = back_up();
+    ASSERT_TRUE(outcome) << outcome.error().message();
+    EXPECT_EQ(verdict().remote_copy_state, "partial");
+    Facts notes = journal_->notes();
+    ASSERT_FALSE(notes.empty());
+    std::filesystem::remove(place);
+    std::filesystem::rename(place + ".away", place);
+    ASSERT_TRUE(backup::sweep(notes, host_, remember(notes)));
+    EXPECT_THAT(files_in("two"), IsEmpty());
+    EXPECT_THAT(notes, IsEmpty());
+    EXPECT_TRUE(std::filesystem::exists(stored("one", "manifest.json"))) << "the good copy stays";
+}
+
+TEST_F(BackupFaults, ACopyMadeSinceIsNoLeftover) {
+    ASSERT_TRUE(back_up());
+    const json::Value note = json::Object{{"folder", "v1/org/project/env/backups/2026/01/02/" + order_.backup_id},
+                                          {"destinations", json::Array{kFirst}},
+                                          {"unwanted", true},
+                                          {"madeAt", to_rfc3339(clock_.now_ms() - 60'000)}};
+    config_.destinations = {local(kFirst, "one")};
+    Facts notes = {{"backup.unfinished", json::serialize(note)}};
+    ASSERT_TRUE(backup::sweep(notes, host_, remember(notes)));
+    EXPECT_THAT(notes, IsEmpty());
+    EXPECT_TRUE(std::filesystem::exists(stored("one", "manifest.json")));
+
+    notes = {{"backup.unfinished", json::serialize(note)}};
+    ASSERT_TRUE(backup::forget(notes, config_.destinations, remember(notes)));
+    EXPECT_THAT(notes, IsEmpty());
+}
+
+TEST_F(BackupFaults, LeftoversAtADestinationThatThisHostCannotOpenWaitForIt) {
+    const json::Value note = json::Object{
+        {"folder", "v1/x"}, {"destinations", json::Array{kFirst}}, {"madeAt", to_rfc3339(clock_.now_ms())}};
+    Facts notes = {{"backup.unfinished", json::serialize(note)}};
+    ASSERT_TRUE(backup::sweep(notes, host_, remember(notes)));
+    EXPECT_FALSE(notes.empty());
+    // A job that brings the destination along makes it known.
+    config_.destinations = {local(kFirst, "one")};
+    ASSERT_TRUE(backup::sweep(notes, host_, remember(notes)));
+    EXPECT_THAT(notes, IsEmpty());
 }
 
 TEST_F(BackupFaults, AFullDestinationIsNamed) {

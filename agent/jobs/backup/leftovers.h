@@ -1,0 +1,30 @@
+// What a backup leaves behind when it dies, or fails while a destination is out of reach: noted before it is written,
+// swept when it can be.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/jobs/backup/preflight.h"
+#include "agent/jobs/jobs.h"
+
+namespace backstay::backup {
+
+// Elsewhere than on this host, what others began to store is surely dead only when it is as old as this.
+inline constexpr std::int64_t kDeadUploadMs = 24LL * 3600 * 1000;
+
+// Notes for sweep(), to be set before anything is written.
+Result<> leave_notes(const Prepared& prepared, Steps& steps);
+// After the end: the notes go, but for those destinations from which what failed there could not be removed.
+Result<> settle_notes(const Prepared& prepared, const std::set<std::string>& left_behind, Steps& steps);
+
+// After a crash, or when a backup left something behind: removes the scratch folder and the objects of a backup that
+// came to nothing. A destination that is out of reach, or whose configuration only the control plane has, keeps its
+// place in the note until it can be opened, at most 30 days. Answers what it did; unknown notes are ignored.
+Result<Swept> sweep(const Facts& notes, const JobHost& host, const NoteWriter& note);
+
+// A copy has made these destinations whole since: they hold no leftovers any more.
+Result<> forget(const Facts& notes, const std::vector<DestinationOrder>& whole, const NoteWriter& note);
+
+}  // namespace backstay::backup
