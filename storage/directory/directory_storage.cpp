@@ -67,7 +67,7 @@ public:
 
     Result<ObjectInfo> put(std::string_view key, Source& content, const PutOptions& options) override {
         TRY(check(key));
-        return store(key, content, options).context(fmt::format("store '{}'", key));
+        return store(key, content, options).context(fmt::format("store '{}' in {}", key, config_.path));
     }
 
     Result<> get(std::string_view key, const ByteRange& range, Sink& into) override {

@@ -15,11 +15,13 @@ DATABASE = "shop"
 
 
 class LocalAgent:
-    def __init__(self, folder, preset="dev", data=None, limits=None, second=False):
+    def __init__(self, folder, preset="dev", data=None, limits=None, second=False, odoo=""):
+        """`odoo`: further lines of the [[odoo]] section."""
         self.folder = str(folder)
         self.bin = os.path.join(ROOT, "build", preset, "bin")
         self.data = data or odoo_data.Made("local", partners=200, messages=500, files=60)
-        self.limits, self.second = limits or {}, second
+        self.limits, self.second, self.odoo = limits or {}, second, odoo
+        self.wrapper = []  # a command that runs the agent
         self.pg = Postgres(self.path("postgres"))
         self.state, self.store = self.path("state"), self.path("store")
         self.filestore = self.path("filestore", DATABASE)
@@ -54,6 +56,7 @@ user = "backstay"
 [[odoo]]
 database = "{DATABASE}"
 filestore = "{self.filestore}"
+{self.odoo}
 [[destination]]
 id = "disk"
 type = "local"
@@ -67,7 +70,7 @@ idle_io = false
 
     def start(self, wait=True):
         log = open(self.path("agent.log"), "ab")
-        self.process = subprocess.Popen([os.path.join(self.bin, "backstay-agent"), "--config", self.path("agent.toml")],
+        self.process = subprocess.Popen([*self.wrapper, os.path.join(self.bin, "backstay-agent"), "--config", self.path("agent.toml")],
                                         stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         if wait and not processes.wait_until(lambda: self.run("status").returncode == 0, 30):
             raise AssertionError("the agent does not answer:\n" + self.log())
