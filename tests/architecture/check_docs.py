@@ -87,8 +87,66 @@ def step_faults(root):
         f"docs/evidence.md: step {name} is not described" for name in sorted(known - told)]
 
 
+FACT = (re.compile(r'facts(?:\[|\.(?:try_)?emplace\(|\.insert_or_assign\()"(\w+)"'), re.compile(r'(?:add|with)_fact\("(\w+)"'))
+FACT_LIST = re.compile(r'facts = \{(\{.*?\})\};', re.S)
+PROOF = re.compile(r'proofs(?:\.emplace_back\(|\.push_back\()"([a-z_]+:[\w:]*)"')
+PROOF_LIST = re.compile(r'proofs = \{("[^}]*)\}')
+PROOF_WORD = re.compile(r'"([a-z_]+:\w*)"')
+
+
+def evidence_keys(root):
+    """Facts and proofs that the agent's code can record, as literals."""
+    facts, proofs = set(), set()
+    for path in tree.files(root, ".cpp"):
+        if not path.startswith(("agent/jobs/", "agent/evidence/", "agent/artifact/", "agent/odoo/", "agent/postgres/",
+                                "storage/", "common/pq/", "common/process/")):
+            continue
+        code = (root / path).read_text()
+        for pattern in FACT:
+            facts.update(pattern.findall(code))
+        for block in FACT_LIST.findall(code):
+            facts.update(re.findall(r'\{"(\w+)",', block))
+        proofs.update(PROOF.findall(code))
+        for block in PROOF_LIST.findall(code):
+            proofs.update(PROOF_WORD.findall(block))
+    return facts, proofs
+
+
+def evidence_faults(root):
+    """docs/evidence.md names every fact and proof that the code can record, and no other."""
+    page = root / "docs/evidence.md"
+    if not page.exists():
+        return []
+    text = page.read_text()
+    ticked = set(TICKED.findall(text))
+    facts, proofs = evidence_keys(root)
+    facts.discard("stderr")  # becomes the output of the record
+    faults = [f"docs/evidence.md: fact {key} is recorded and not described" for key in sorted(facts - ticked)]
+    for proof in sorted(proofs):
+        # "checksum:" is put together with the artifact's name.
+        if not (any(word.startswith(proof) for word in ticked) if proof.endswith(":") else proof in ticked):
+            faults.append(f"docs/evidence.md: proof {proof} is recorded and not described")
+    done = steps_done(root)
+    for step, section in re.findall(r"^### (\w+)\n(.*?)(?=^#|\Z)", text, re.M | re.S):
+        facts_told = re.search(r"\bFacts: (.*?)(?:Proofs?:|Optional|\n\n|\Z)", section, re.S)
+        if step not in done or not facts_told:
+            continue  # told ahead of the code that will do it
+        # What stands in parentheses is a value.
+        told = {word for word in TICKED.findall(re.sub(r"\([^)]*\)", "", facts_told.group(1))) if re.fullmatch(r"\w+", word)}
+        faults += [f"docs/evidence.md: fact {word} is recorded nowhere" for word in sorted(told - facts)]
+    return faults
+
+
+def steps_done(root):
+    """Names of the steps that the agent's code does."""
+    steps = root / "common/domain/steps.h"
+    names = dict(re.findall(r'string_view (k\w+) = "(\w+)"', steps.read_text())) if steps.exists() else {}
+    code = "".join((root / path).read_text() for path in tree.files(root, ".cpp") if path.startswith("agent/jobs/"))
+    return {name for constant, name in names.items() if f"step::{constant}" in code}
+
+
 def check(root):
-    faults, source = step_faults(root), sources(root)
+    faults, source = step_faults(root) + evidence_faults(root), sources(root)
     for path in documents(root):
         text = (root / path).read_text()
         if path == "README.md" and text.count("\n") > README_LINES:
@@ -111,6 +169,15 @@ CASES = [
     ("a route gone", {"docs/a.md": "POST /backups/{id}/cancel\n", "control-plane/a.cpp": '"/backups/{id}"'}, "is served"),
     ("a route", {"docs/a.md": "GET /api/backups/{x}\n", "control-plane/a.cpp": '"/backups/{id}"'}, None),
     ("a long README", {"README.md": "a\n" * 130}, "more than 120 lines"),
+    ("evidence told", {"docs/evidence.md": "Facts: `files`, `way` (`stream`). Proofs: `checksum:<artifact>`, `toc:entries`.\n",
+                       "agent/jobs/a.cpp": 'facts = {{"files", "1"},\n {"way", x}};\nproofs = {"toc:entries"};\n'
+                                           'proofs.push_back("checksum:" + name);\n'}, None),
+    ("a fact untold", {"docs/evidence.md": "Facts: `files`.\n",
+                       "agent/jobs/a.cpp": 'facts = {{"files", "1"}};\nerror.add_fact("bytes", "2");\n'}, "fact bytes is recorded"),
+    ("a fact gone", {"docs/evidence.md": "### db_dump\n\nFacts: `files`, `rows`.\n", "common/domain/steps.h": STEPS,
+                     "agent/jobs/a.cpp": 'step::kDbDump; facts["files"] = "1";\n'}, "fact rows is recorded nowhere"),
+    ("a proof untold", {"docs/evidence.md": "Proof: `toc:entries`.\n", "agent/jobs/a.cpp": 'proofs = {"toc:entries", "x:y"};\n'},
+     "proof x:y is"),
     ("a step untold", {"docs/evidence.md": "### db_dump2\n", "common/domain/steps.h": STEPS}, "is not described"),
 ]
 
