@@ -23,6 +23,7 @@ std::optional<std::uint64_t> number(std::string_view text) {
 struct ContentRange {
     std::uint64_t first = 0;
     std::uint64_t last = 0;
+    std::optional<std::uint64_t> whole;  // bytes of the object, where the server tells
 };
 
 // "bytes 3-6/10"
@@ -35,7 +36,7 @@ std::optional<ContentRange> content_range(std::string_view text) {
     const auto first = number(text.substr(0, dash));
     const auto last = number(text.substr(dash + 1, slash - dash - 1));
     if (!first || !last || *last < *first) return std::nullopt;
-    return ContentRange{*first, *last};
+    return ContentRange{*first, *last, number(text.substr(slash + 1))};
 }
 
 Error damaged(std::string why) { return Error(Errc::corrupted, std::move(why)).with_reason(reason::kRemoteCorrupt); }
@@ -47,11 +48,9 @@ public:
 
     void ask(Call& call) const {
         if (range_.count > 0 || position_ > 0) {
-            // Beyond the largest size there is nothing; the sum must not wrap.
-            const std::uint64_t last = range_.first + (range_.count - 1);
-            const bool open_end = range_.count == 0 || last < range_.first;
-            call.headers.set(
-                "Range", open_end ? fmt::format("bytes={}-", position_) : fmt::format("bytes={}-{}", position_, last));
+            const auto last = last_wanted();
+            call.headers.set("Range",
+                             last ? fmt::format("bytes={}-{}", position_, *last) : fmt::format("bytes={}-", position_));
         }
         if (!etag_.empty()) call.headers.set("If-Match", etag_);
     }
@@ -66,7 +65,7 @@ public:
         std::uint64_t end = 0;
         if (asked) {
             const auto covered = content_range(range);
-            if (!covered || covered->first != position_) return damaged("the store answers another range");
+            if (!covered || !fits(*covered)) return damaged("the store answers another range");
             end = covered->last + 1;
         } else {
             const auto length = number(head.headers.get("Content-Length"));
@@ -92,6 +91,18 @@ public:
     std::uint64_t position() const { return position_; }
 
 private:
+    // nullopt: to the end. Beyond the largest size there is nothing; the sum must not wrap.
+    std::optional<std::uint64_t> last_wanted() const {
+        const std::uint64_t last = range_.first + (range_.count - 1);
+        return range_.count == 0 || last < range_.first ? std::nullopt : std::optional(last);
+    }
+    // Neither more than was asked for nor, as far as the server tells the size, less.
+    bool fits(const ContentRange& covered) const {
+        const std::uint64_t last = last_wanted().value_or(~std::uint64_t{0});
+        const bool stops_early = covered.whole && covered.last < last && covered.last + 1 < *covered.whole;
+        return covered.first == position_ && covered.last <= last && !stops_early;
+    }
+
     ByteRange range_;
     Sink& into_;
     std::uint64_t position_;

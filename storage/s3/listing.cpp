@@ -165,8 +165,32 @@ Result<> abort_upload(Connection& connection, std::string_view key, std::string_
     return {};
 }
 
+Result<TimeMs> last_part_at(Connection& connection, const UnfinishedUpload& upload) {
+    TimeMs newest = 0;
+    std::string marker;
+    for (int pages = 0; pages < kMostPages; ++pages) {
+        Call call;
+        call.key = upload.key;
+        call.query = {{"uploadId", upload.id}, {"max-parts", "1000"}};
+        if (!marker.empty()) call.query.emplace_back("part-number-marker", marker);
+        const http::ClientResponse response = TRY(connection.once(call));
+        const Result<XmlElement> root = parse_xml(response.body);
+        if (!root || root->name != "ListPartsResult") return bad_listing("of parts is none");
+        for (const XmlElement& entry : root->children) {
+            if (entry.name != "Part") continue;
+            const TimeMs modified = TRY(decode_time(entry.text_of("LastModified")));
+            newest = std::max(newest, modified);
+        }
+        if (root->text_of("IsTruncated") != "true") return newest;
+        const std::string next(root->text_of("NextPartNumberMarker"));
+        if (next.empty() || next == marker) break;
+        marker = next;
+    }
+    return bad_listing("of parts does not end");
+}
+
 Result<std::uint64_t> abort_uploads(Connection& connection, const std::string& prefix,
-                                    const std::function<bool(const UnfinishedUpload&)>& choose, bool clean_up) {
+                                    const std::function<Result<bool>(const UnfinishedUpload&)>& choose, bool clean_up) {
     std::uint64_t aborted = 0;
     Query marker;
     for (int pages = 0; pages < kMostPages; ++pages) {
@@ -176,7 +200,9 @@ Result<std::uint64_t> abort_uploads(Connection& connection, const std::string& p
             TRY(fetch_document(connection, std::move(query), "ListMultipartUploadsResult", clean_up));
         const UploadsPage page = TRY(decode_uploads(root));
         for (const UnfinishedUpload& upload : page.uploads) {
-            if (!upload.key.starts_with(prefix) || !choose(upload)) continue;
+            if (!upload.key.starts_with(prefix)) continue;
+            const bool chosen = TRY(choose(upload));
+            if (!chosen) continue;
             TRY(abort_upload(connection, upload.key, upload.id));
             ++aborted;
         }

@@ -23,9 +23,12 @@ struct UnfinishedUpload {
 // Already gone is success.
 Result<> abort_upload(Connection& connection, std::string_view key, std::string_view id);
 
+// When the server took the newest part of this upload; 0: it has none. not_found: there is no such upload any more.
+Result<TimeMs> last_part_at(Connection& connection, const UnfinishedUpload& upload);
+
 // Aborts every unfinished upload below `prefix` that `choose` says yes to; answers how many. `clean_up` as in Call.
 Result<std::uint64_t> abort_uploads(Connection& connection, const std::string& prefix,
-                                    const std::function<bool(const UnfinishedUpload&)>& choose, bool clean_up);
+                                    const std::function<Result<bool>(const UnfinishedUpload&)>& choose, bool clean_up);
 
 std::string unquoted(std::string_view etag);
 

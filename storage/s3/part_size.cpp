@@ -6,14 +6,16 @@ namespace backstay::s3 {
 
 namespace {
 
-// The estimate fills so many parts; the rest are left to grow when it was too low.
+// The estimate fills so many parts.
 constexpr int kPlannedParts = 6'000;
+// So many are of one size in any case; then they grow, fast, so that the rest have room for every size.
+constexpr int kEqualParts = 7'500;
+constexpr int kPartsOfADoubling = 50;
 constexpr std::uint64_t kMebibyte = 1ULL << 20;
 
-int doublings(int number, bool estimated) {
-    if (estimated) return number <= kPlannedParts ? 0 : (number - kPlannedParts - 1) / 200 + 1;
-    if (number <= 2'000) return 0;
-    return number <= 4'000 ? 1 : (number - 4'001) / 600 + 2;
+// Ten of them reach the largest part from the smallest.
+int doublings(int number) {
+    return number <= kEqualParts ? 0 : std::min((number - kEqualParts - 1) / kPartsOfADoubling + 1, 10);
 }
 
 }  // namespace
@@ -23,7 +25,7 @@ std::uint64_t part_size(int number, std::uint64_t expected_bytes) {
     // Rounded up, and bounded so that doubling cannot overflow.
     const std::uint64_t first = std::clamp(needed < expected_bytes / kPlannedParts ? needed + kMebibyte : needed,
                                            kFirstPartBytes, kLargestPartBytes);
-    return std::min(first << static_cast<unsigned>(doublings(number, expected_bytes > 0)), kLargestPartBytes);
+    return std::min(first << static_cast<unsigned>(doublings(number)), kLargestPartBytes);
 }
 
 }  // namespace backstay::s3

@@ -9,8 +9,9 @@ inline constexpr int kMostParts = 10'000;
 inline constexpr std::uint64_t kFirstPartBytes = 8ULL << 20;
 inline constexpr std::uint64_t kLargestPartBytes = 5ULL << 30;  // S3's own bound
 
-// Bytes of part `number` (from 1). With a good estimate all parts are of one size, as some stores demand; growth begins
-// only where the estimate was too low. Without one (0) it begins after 16 GB; 10 TB fit in any case.
+// Bytes of part `number` (from 1). With a good estimate all parts are of one size, as some stores (Cloudflare R2)
+// demand; growth begins only where the estimate was too low by a quarter. Without one (0) it begins after 62 GB; 10 TB
+// fit in any case.
 std::uint64_t part_size(int number, std::uint64_t expected_bytes);
 
 }  // namespace backstay::s3

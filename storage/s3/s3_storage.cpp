@@ -21,6 +21,9 @@ namespace backstay::s3 {
 namespace {
 
 constexpr std::size_t kMostKeys = 1000;  // of one DeleteObjects
+// Everything of ours lies below it (common/domain/layout.h), the probe's object apart. A bucket may hold uploads of
+// others.
+constexpr std::string_view kOurKeys = "v1/";
 constexpr std::string_view kDefaultScratch = "/var/tmp";
 
 // Digests in the pieces in which the content was sent, and notes the first difference.
@@ -98,8 +101,9 @@ public:
     }
     Result<> remove_all(const std::vector<std::string>& keys) override;
     Result<std::uint64_t> sweep_leftovers(TimeMs older_than) override {
-        const auto old = [older_than](const UnfinishedUpload& upload) { return upload.initiated_at < older_than; };
-        return abort_uploads(connection_, prefix_, old, false).context("sweep unfinished uploads");
+        const auto dead = [&](const UnfinishedUpload& upload) { return is_dead(upload, older_than); };
+        return abort_uploads(connection_, prefix_ + std::string(kOurKeys), dead, false)
+            .context("sweep unfinished uploads");
     }
     Result<std::optional<std::uint64_t>> free_bytes() override { return std::optional<std::uint64_t>(); }
     Result<std::optional<std::string>> presign_get(std::string_view key, std::uint32_t seconds,
@@ -107,13 +111,16 @@ public:
 
 private:
     Result<std::string> whole_key(std::string_view key) const;
-    Result<http::ClientResponse> head(const std::string& key);
+    Result<bool> is_dead(const UnfinishedUpload& upload, TimeMs older_than);
+    Result<http::ClientResponse> head(const std::string& key, bool patiently = false);
     Result<http::ClientResponse> look(const std::string& key);
     Result<> ensure_locked(const std::string& key, const http::Headers& wanted);
-    Result<ObjectInfo> inspect(const std::string& key);
+    Result<ObjectInfo> inspect(const std::string& key, bool patiently = false);
     Result<> refuse_locked(const std::string& key);
     Result<> erase(const std::string& key);
     Result<ObjectInfo> store(const std::string& key, Source& content, const PutOptions& options);
+    Result<ObjectInfo> store_new(const std::string& key, Source& content, const PutOptions& options,
+                                 const http::Headers& headers);
     Result<ObjectInfo> store_whole(const std::string& key, const PartBuffer& part, const http::Headers& headers);
     Result<ObjectInfo> store_parts(const std::string& key, PartBuffer& part, Source& content, const PutOptions& options,
                                    const http::Headers& headers);
@@ -136,16 +143,27 @@ Result<std::string> S3Storage::whole_key(std::string_view key) const {
     return whole;
 }
 
-Result<http::ClientResponse> S3Storage::head(const std::string& key) {
+// Old, and without a part since: an upload over a thin line may go on for days.
+Result<bool> S3Storage::is_dead(const UnfinishedUpload& upload, TimeMs older_than) {
+    if (upload.initiated_at >= older_than) return false;
+    const Result<TimeMs> last = last_part_at(connection_, upload);
+    if (last) return *last < older_than;
+    if (last.error().transient()) return last.error();
+    // Gone meanwhile; or nobody may look into it, and what may be alive is left alone.
+    return false;
+}
+
+Result<http::ClientResponse> S3Storage::head(const std::string& key, bool patiently) {
     Call call;
     call.method = "HEAD";
     call.key = key;
     if (features_.checksums) call.headers.set("x-amz-checksum-mode", "ENABLED");
-    return connection_.once(call);
+    return patiently ? connection_.persist(call) : connection_.once(call);
 }
 
-Result<ObjectInfo> S3Storage::inspect(const std::string& key) {
-    Result<http::ClientResponse> found = head(key);
+// `patiently` where the caller's own repetition would cost a whole upload.
+Result<ObjectInfo> S3Storage::inspect(const std::string& key, bool patiently) {
+    Result<http::ClientResponse> found = head(key, patiently);
     if (!found) {
         if (found.error().code() != Errc::not_found) return std::move(found).error();
         // A HEAD has no body that could tell a missing object from a missing bucket.
@@ -211,11 +229,14 @@ Result<> S3Storage::remove_all(const std::vector<std::string>& keys) {
 }
 
 Result<ObjectInfo> S3Storage::agree_with_stored(const std::string& key, const SentParts& parts) {
-    PartsSink compared(parts);
-    const Result<> read = download(connection_, key, {}, compared).context("compare with the stored object");
-    if (compared.same() && read) return inspect(key);
-    if (!read && !compared.different()) return read.error();
-    return Error(Errc::conflict, "this key is taken by other content");
+    for (int attempt = 1;; ++attempt) {
+        PartsSink compared(parts);
+        const Result<> read = download(connection_, key, {}, compared).context("compare with the stored object");
+        if (compared.same() && read) return inspect(key, true);
+        if (read || compared.different()) return Error(Errc::conflict, "this key is taken by other content");
+        if (!read.error().transient() || attempt >= connection_.patience().piece_attempts) return read.error();
+        TRY(connection_.pause(attempt));
+    }
 }
 
 Result<ObjectInfo> S3Storage::compare_unsent(const std::string& key, Source& content) {
@@ -265,7 +286,7 @@ Result<ObjectInfo> S3Storage::store_parts(const std::string& key, PartBuffer& pa
         if (stored || stored.error().code() != Errc::not_found) return stored;
     }
     TRY(std::move(sent));
-    ObjectInfo info = TRY(inspect(key).context("look at the object that was put together"));
+    ObjectInfo info = TRY(inspect(key, true).context("look at the object that was put together"));
     if (info.size_bytes == upload.bytes()) return info;
     Error torn(Errc::corrupted,
                fmt::format("the store has {} bytes of the {} that were sent", info.size_bytes, upload.bytes()));
@@ -273,10 +294,12 @@ Result<ObjectInfo> S3Storage::store_parts(const std::string& key, PartBuffer& pa
     return std::move(torn).with_reason(reason::kRemoteCorrupt);
 }
 
-// Some servers forget the lock that a multipart upload was begun with. An object that is believed to be locked must be.
+// An object that is believed to be locked must be. Some servers forget the lock that a multipart upload was begun with,
+// and an earlier put may have ended between its last byte and its lock.
 Result<> S3Storage::ensure_locked(const std::string& key, const http::Headers& wanted) {
     const http::ClientResponse found = TRY(look(key));
-    if (found.headers.has(kLockUntil)) return {};
+    const Result<TimeMs> until = parse_rfc3339(found.headers.get(kLockUntil));
+    if (until && *until > connection_.now_ms()) return {};
     Call call;
     call.method = "PUT";
     call.key = key;
@@ -300,17 +323,21 @@ Result<http::ClientResponse> S3Storage::look(const std::string& key) {
 
 Result<ObjectInfo> S3Storage::store(const std::string& key, Source& content, const PutOptions& options) {
     const auto existing = look(key);
-    if (existing) return compare_unsent(key, content);
     // Who may write but not read hears "denied" here; the store itself refuses to replace an object (If-None-Match).
-    const Errc code = existing.error().code();
-    if (code != Errc::not_found && code != Errc::denied) return existing.error();
+    if (!existing && existing.error().code() != Errc::not_found && existing.error().code() != Errc::denied) {
+        return existing.error();
+    }
     const http::Headers headers = options_.headers(options, connection_.now_ms());
-    PartBuffer part(scratch_dir_);
-    TRY(part.fill(content, part_size(1, options.expected_bytes)));
-    ObjectInfo info =
-        TRY(part.source_ended() ? store_whole(key, part, headers) : store_parts(key, part, content, options, headers));
+    ObjectInfo info = TRY(existing ? compare_unsent(key, content) : store_new(key, content, options, headers));
     if (headers.has(kLockUntil)) TRY(ensure_locked(key, headers));
     return info;
+}
+
+Result<ObjectInfo> S3Storage::store_new(const std::string& key, Source& content, const PutOptions& options,
+                                        const http::Headers& headers) {
+    PartBuffer part(scratch_dir_);
+    TRY(part.fill(content, part_size(1, options.expected_bytes)));
+    return part.source_ended() ? store_whole(key, part, headers) : store_parts(key, part, content, options, headers);
 }
 
 Result<std::optional<std::string>> S3Storage::presign_get(std::string_view key, std::uint32_t seconds,

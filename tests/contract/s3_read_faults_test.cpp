@@ -72,6 +72,11 @@ TEST_F(S3Reads, ARangeThatTheServerIgnoresIsNotTakenForIt) {
     expect_error(error, Errc::corrupted, reason::kRemoteCorrupt);
     const Fault other = {Kind::answer, Fault::raw(206, std::string(20, 'x'), "Content-Range: bytes 0-19/1000\r\n"), 0};
     expect_error(read_error(harmed(always(read, other)), {10, 20}), Errc::corrupted, reason::kRemoteCorrupt);
+    for (const char* wrong : {"Content-Range: bytes 10-39/1000\r\n", "Content-Range: bytes 10-19/1000\r\n"}) {
+        const std::size_t sent = std::string_view(wrong).find("39") != std::string_view::npos ? 30 : 10;
+        const Fault more_or_less = {Kind::answer, Fault::raw(206, std::string(sent, 'x'), wrong), 0};
+        expect_error(read_error(harmed(always(read, more_or_less)), {10, 20}), Errc::corrupted, reason::kRemoteCorrupt);
+    }
     for (const char* bad : {"", "Content-Range: bytes 19-10/20\r\n", "Content-Range: items 1-2/3\r\n",
                             "Content-Range: bytes x-2/3\r\n", "Content-Range: bytes 10\r\n"}) {
         const Fault odd = {Kind::answer, Fault::raw(206, "x", bad), 0};
@@ -151,7 +156,7 @@ TEST_F(S3Reads, CallsAreRepeatedWhateverTheyAre) {
 TEST_F(S3Reads, LeftoversAreFoundOnEveryPage) {
     const auto page = [](const std::string& key, const std::string& more) {
         return Fault{Kind::answer,
-                     Fault::raw(200, "<ListMultipartUploadsResult><Upload><Key>" + key +
+                     Fault::raw(200, "<ListMultipartUploadsResult><Upload><Key>v1/" + key +
                                          "</Key><UploadId>u</UploadId><Initiated>2020-01-01T00:00:00Z"
                                          "</Initiated></Upload>" +
                                          more + "</ListMultipartUploadsResult>"),
@@ -162,6 +167,8 @@ TEST_F(S3Reads, LeftoversAreFoundOnEveryPage) {
         "<NextUploadIdMarker>u</NextUploadIdMarker>";
     auto swept = harmed([&](const ProxiedRequest& request) {
                      if (request.is_abort()) return Fault::status(404, "NoSuchUpload");
+                     const bool parts = request.target.find("uploadId=") != std::string::npos;
+                     if (parts) return Fault{Kind::answer, Fault::raw(200, "<ListPartsResult/>"), 0};
                      const bool second = request.target.find("key-marker=a") != std::string::npos;
                      return second ? page("b", "") : page("a", next);
                  }).sweep_leftovers(SystemClock().now_ms());

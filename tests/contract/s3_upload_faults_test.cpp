@@ -163,7 +163,7 @@ TEST_F(S3Faults, AStopRequestEndsAnUploadAndGivesItsPartsBack) {
 
 TEST_F(S3Faults, ALeftoverIsSweptWhenItIsOldEnough) {
     const auto no_abort = [](const ProxiedRequest& request) { return request.is_abort() || request.is_part(); };
-    ASSERT_FALSE(put(harmed(always(no_abort, Fault::status(503, ""))), kThreeParts));
+    ASSERT_FALSE(put(harmed(always(no_abort, Fault::status(503, ""))), kThreeParts, "v1/object"));
     EXPECT_EQ(unfinished(), 1U);
     const TimeMs now = SystemClock().now_ms();
     EXPECT_EQ(direct_->sweep_leftovers(now - 3'600'000).value_or(99), 0U);

@@ -40,6 +40,18 @@ TEST(PartSize, StaysEqualWhenTheEstimateIsRight) {
     }
 }
 
+// Cloudflare R2 wants all parts but the last of one size: as long as that is possible, they are.
+TEST(PartSize, StaysEqualForSixtyGigabytesWithoutAnEstimateAndAFifthBeyondOne) {
+    for (const std::uint64_t expected : {std::uint64_t{0}, 2 * kTerabyte}) {
+        const std::uint64_t enough = expected == 0 ? 60'000'000'000 : expected + expected / 5;
+        std::uint64_t total = 0;
+        for (int number = 1; total < enough; ++number) {
+            ASSERT_EQ(part_size(number, expected), part_size(1, expected)) << "after " << total << " bytes";
+            total += part_size(number, expected);
+        }
+    }
+}
+
 TEST(PartSize, GrowsWhenTheEstimateWasTooLow) {
     EXPECT_GE(capacity(1), 10 * kTerabyte);
     EXPECT_GE(capacity(kTerabyte), 10 * kTerabyte);
