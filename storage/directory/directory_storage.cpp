@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -99,6 +100,7 @@ public:
 private:
     Result<Fd> open_root();
     static Result<> check(std::string_view key);
+    static bool is_being_written(int folder, const char* name);
     Result<ObjectInfo> store(std::string_view key, Source& content, const PutOptions& options);
     Result<> fetch(std::string_view key, const ByteRange& range, Sink& into);
     Result<ObjectInfo> inspect(std::string_view key);
@@ -193,8 +195,9 @@ Result<> DirectoryStorage::erase(std::string_view key) {
     const Fd folder = TRY(open_folder(root.get(), parts.folder, false));
     if (::unlinkat(folder.get(), std::string(parts.name).c_str(), 0) != 0 && errno != ENOENT) {
         // chattr +i and friends answer EPERM where the folder itself may be written.
-        Error error = file_error(errno, "unlink");
-        if (errno == EPERM) {
+        const int why = errno;
+        Error error = file_error(why, "unlink");
+        if (why == EPERM) {
             return Error(Errc::denied, error.message()).with_reason(reason::kRemoteImmutable);
         }
         return error;
@@ -209,6 +212,12 @@ Result<> DirectoryStorage::erase(std::string_view key) {
     return {};
 }
 
+// Its writer holds a lock on it (UnfinishedFile::create), which goes with the writer however that ends.
+bool DirectoryStorage::is_being_written(int folder, const char* name) {
+    const Fd file(::openat(folder, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+    return file.get() >= 0 && ::flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 Result<std::uint64_t> DirectoryStorage::sweep_leftovers(TimeMs older_than) {
     const Fd root = TRY(open_root());
     Result<Fd> folder = open_folder(root.get(), kUnfinished, false);
@@ -221,8 +230,8 @@ Result<std::uint64_t> DirectoryStorage::sweep_leftovers(TimeMs older_than) {
     while (const dirent* entry = ::readdir(stream)) {
         struct stat about {};
         if (::fstatat(folder->get(), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) != 0) continue;
-        // A writer at work touches its file all the time, so its age shows whether somebody still needs it.
         if (!S_ISREG(about.st_mode) || modified_ms(about) >= older_than) continue;
+        if (is_being_written(folder->get(), entry->d_name)) continue;
         if (::unlinkat(folder->get(), entry->d_name, 0) == 0) ++removed;
     }
     ::closedir(stream);

@@ -40,13 +40,15 @@ char kind_of(int folder, const dirent& entry) {
     return S_ISDIR(about.st_mode) ? 'd' : '-';
 }
 
+constexpr std::size_t kMostEntries = 100'000;  // of one page, whatever is asked for
+
 bool hidden_at_top(std::string_view name) { return name == kUnfinished || name == "lost+found"; }
 
 class Lister {
 public:
     Lister(const ListQuery& query, const std::stop_token& stop) : query_(query), stop_(stop) {
         // One more than the page holds tells whether there is a next one.
-        wanted_ = std::max<std::size_t>(query.max_entries, 1) + 1;
+        wanted_ = std::clamp<std::size_t>(query.max_entries, 1, kMostEntries) + 1;
     }
 
     Result<ListPage> run(int root) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/statvfs.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@ namespace backstay::directory {
 namespace {
 
 constexpr std::size_t kPieceBytes = 256 * 1024;
+constexpr int kAttemptsToPublish = 100;
 // Free space is asked again, and write-back started, each time so much was written.
 constexpr std::uint64_t kCheckEveryBytes = 16ULL << 20;
 
@@ -60,6 +62,9 @@ Result<UnfinishedFile> UnfinishedFile::create(int root, std::uint64_t min_free_b
     std::string name = new_uuid();
     Fd file(::openat(folder.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640));
     if (file.get() < 0) return file_error(errno, "create file");
+    // Held as long as this file is open: a sweep, on whichever host, sees that somebody is at work. Where the file
+    // system knows no locks, only the age protects.
+    (void)::flock(file.get(), LOCK_EX | LOCK_NB);
     UnfinishedFile unfinished(root, std::move(folder), std::move(file), std::move(name), min_free_bytes);
     TRY(unfinished.check_space(expected_bytes));
     return unfinished;
@@ -147,10 +152,13 @@ Result<ObjectInfo> UnfinishedFile::compare_with_published(std::string_view key) 
 Result<ObjectInfo> UnfinishedFile::publish(std::string_view key) {
     const SplitKey parts = split_key(key);
     for (int attempt = 0;; ++attempt) {
-        const Fd target = TRY(open_folder(root_, parts.folder, true));
+        // A remove() beside us may prune empty folders between any two of these calls.
+        const bool again = attempt < kAttemptsToPublish;
+        Result<Fd> folder = open_folder(root_, parts.folder, true);
+        if (!folder && folder.error().code() == Errc::not_found && again) continue;
+        const Fd target = TRY(std::move(folder));
         Result<bool> linked = link_as(target.get(), std::string(parts.name));
-        // A remove() beside us may have pruned the empty folder between these two calls.
-        if (!linked && linked.error().code() == Errc::not_found && attempt < 5) continue;
+        if (!linked && linked.error().code() == Errc::not_found && again) continue;
         const bool published = TRY(std::move(linked));
         if (::fsync(target.get()) != 0) return file_error(errno, "sync folder");
         if (!published) return compare_with_published(key);

@@ -5,8 +5,10 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "common/domain/reasons.h"
 #include "storage/destination.h"
@@ -132,6 +134,53 @@ TEST_F(DirectoryStorage, SweepsWhatAKilledWriterLeft) {
     EXPECT_EQ(storage_->sweep_leftovers(now + 3'600'000).value_or(9), 1U);
     EXPECT_FALSE(fs::exists(root_ + "/.backstay-unfinished/dead"));
     EXPECT_TRUE(storage_->stat("object"));
+}
+
+// Another job, or another host on the same share, sweeps while this one writes slowly.
+TEST_F(DirectoryStorage, SweepsNothingThatIsBeingWritten) {
+    class Swept final : public Source {
+    public:
+        Swept(Storage& sweeper, std::uint64_t bytes) : sweeper_(sweeper), inner_(bytes, 1) {}
+        Result<std::size_t> read(MutableByteSpan buffer) override {
+            removed += TRY(sweeper_.sweep_leftovers(SystemClock().now_ms() + 3'600'000));
+            return inner_.read(buffer);
+        }
+        std::uint64_t removed = 0;
+
+    private:
+        Storage& sweeper_;
+        PatternSource inner_;
+    };
+    const auto other = open(root_);
+    Swept source(*other, 1000);
+    const auto stored = storage_->put("object", source, {});
+    ASSERT_TRUE(stored) << stored.error().message();
+    EXPECT_EQ(source.removed, 0U);
+    EXPECT_TRUE(storage_->stat("object"));
+    EXPECT_EQ(unfinished(), 0U);
+}
+
+// Removing the last object of a folder removes the folder, perhaps in the very moment in which a put made or found it.
+TEST_F(DirectoryStorage, PutsBesideRemovalsInTheSameFolders) {
+    std::atomic<bool> done = false;
+    std::string failure;
+    std::thread beside([&] {
+        const auto other = open(root_);
+        while (!done && failure.empty()) {
+            if (const auto stored = put(*other, "a/b/c/d/e/other"); !stored) failure = stored.error().message();
+            if (const auto removed = other->remove("a/b/c/d/e/other"); !removed) failure = removed.error().message();
+        }
+    });
+    for (int i = 0; i < 400; ++i) {
+        const auto stored = put(*storage_, "a/b/c/d/e/object");
+        EXPECT_TRUE(stored) << i << ": " << stored.error().message();
+        const auto removed = storage_->remove("a/b/c/d/e/object");
+        EXPECT_TRUE(removed) << i << ": " << removed.error().message();
+        if (!stored || !removed) break;
+    }
+    done = true;
+    beside.join();
+    EXPECT_EQ(failure, "");
 }
 
 TEST_F(DirectoryStorage, IsUnreachableWhereNoFolderIs) {
