@@ -54,7 +54,7 @@ bool FanOut::deserted() {
 void FanOut::drop_read_chunks() {
     std::uint64_t needed = first_chunk_ + chunks_.size();
     for (const Reader& reader : readers_) {
-        if (!reader.gone) needed = std::min(needed, reader.chunk);
+        if (!reader.gone || reader.reading) needed = std::min(needed, reader.chunk);
     }
     for (; first_chunk_ < needed; ++first_chunk_) {
         held_bytes_ -= chunks_.front().size();
@@ -89,7 +89,8 @@ Result<std::size_t> FanOut::read(std::size_t number, MutableByteSpan buffer) {
     if (reader.gone) return Error(Errc::cancelled, "this reader has left");
     if (closed_ && error_) return *error_;
     if (reader.chunk == first_chunk_ + chunks_.size()) return std::size_t{0};
-    // The chunk stays until every reader has passed it, so it may be copied without the lock.
+    // The chunk stays until every reader has passed it or stopped reading, so it may be copied without the lock.
+    reader.reading = true;
     const Buffer& chunk = chunks_[static_cast<std::size_t>(reader.chunk - first_chunk_)];
     const std::size_t position = reader.position;
     const std::size_t count = std::min(buffer.size(), chunk.size() - position);
@@ -97,7 +98,12 @@ Result<std::size_t> FanOut::read(std::size_t number, MutableByteSpan buffer) {
     lock.unlock();
     std::memcpy(buffer.data(), from, count);
     lock.lock();
-    if (reader.gone) return Error(Errc::cancelled, "this reader has left");
+    reader.reading = false;
+    if (reader.gone) {
+        drop_read_chunks();
+        changed_.notify_all();
+        return Error(Errc::cancelled, "this reader has left");
+    }
     reader.moved_at_ms = steady_ms();
     reader.position += count;
     if (reader.position == chunks_[static_cast<std::size_t>(reader.chunk - first_chunk_)].size()) {

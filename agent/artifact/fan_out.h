@@ -40,6 +40,7 @@ private:
         std::uint64_t chunk = 0;   // the next one it reads from
         std::size_t position = 0;  // inside it
         std::int64_t moved_at_ms = 0;
+        bool reading = false;  // copies out of its chunk, without the lock: the chunk stays, though the reader be gone
         bool gone = false;
         bool too_slow = false;
     };

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
+#include <cstring>
 #include <future>
 #include <thread>
 
@@ -42,6 +44,23 @@ TEST(FanOut, AReaderThatLeavesHoldsNobodyUp) {
     for (int i = 0; i < 20; ++i) ASSERT_TRUE(fan_out.push(chunk_of("12345678")));
     fan_out.close(std::nullopt);
     EXPECT_EQ(first.get().size(), 160U);
+}
+
+// The chunk is copied without the lock: it may not be given back, and written to anew, before the copy is done.
+TEST(FanOut, AReaderThatLeavesInTheMiddleOfAReadKeepsItsChunkUntilThen) {
+    constexpr std::size_t kSize = 192 << 20;
+    std::vector<std::byte> target(kSize, std::byte{7});  // touched, so that the copying is all that takes time
+    FanOut fan_out(1, kSize, 60'000, [](Buffer chunk) { std::memset(chunk.data(), 0xFF, chunk.size()); });
+    Buffer chunk(kSize);
+    chunk.resize(kSize);
+    std::memset(chunk.data(), 1, kSize);
+    ASSERT_TRUE(fan_out.push(std::move(chunk)));
+    auto reading = std::async(std::launch::async, [&] { return fan_out.read(0, target).has_value(); });
+    auto& first = *reinterpret_cast<unsigned char*>(target.data());
+    while (std::atomic_ref<unsigned char>(first).load() == 7) std::this_thread::yield();
+    fan_out.leave(0);
+    EXPECT_FALSE(reading.get());
+    EXPECT_EQ(std::count(target.begin(), target.end(), std::byte{0xFF}), 0);
 }
 
 TEST(FanOut, WithoutReadersAPushIsRefused) {
