@@ -26,6 +26,10 @@ namespace {
 
 constexpr std::string_view kTableOfContents = "toc.dat";
 
+struct CloseFolder {
+    void operator()(DIR* folder) const { ::closedir(folder); }
+};
+
 // Bytes of the files in a folder; files that vanish meanwhile do not count.
 std::uint64_t bytes_in(const std::string& folder) {
     DIR* stream = ::opendir(folder.c_str());
@@ -128,7 +132,21 @@ private:
         const std::lock_guard lock(mutex_);
         if (!result_) return classify_dump_error(result_.error());
         ended_ = true;
-        return {};
+        return notice_the_rest();
+    }
+
+    // Everything in the folder is finished now. The kernel keeps 16384 events at most, and a database with many large
+    // objects has more files than that.
+    Result<> notice_the_rest() {
+        const std::unique_ptr<DIR, CloseFolder> stream(::opendir(folder_.c_str()));
+        if (!stream) return Error::from_errno(errno, "read " + folder_);
+        errno = 0;
+        while (const dirent* entry = ::readdir(stream.get())) {
+            const std::string name = entry->d_name;
+            if (name != "." && name != "..") took_notice(name);
+            errno = 0;
+        }
+        return errno == 0 ? Result<>() : Error::from_errno(errno, "read " + folder_);
     }
 
     Result<> take_events() {
@@ -141,7 +159,7 @@ private:
             for (ssize_t at = 0; at < count;) {
                 const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
                 at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
-                if ((event->mask & IN_Q_OVERFLOW) != 0) return Error(Errc::exhausted, "too many events of one folder");
+                // What is lost when the queue overflows (IN_Q_OVERFLOW: no name) is found at the end.
                 if (event->len > 0) took_notice(event->name);
             }
         }

@@ -140,6 +140,7 @@ public:
         const std::lock_guard lock(mutex_);
         if (status_) return;
         ::kill(-process_.pid, SIGTERM);
+        ::kill(-process_.pid, SIGCONT);  // whoever was stopped must run to hear it
         if (!ended_within(spec_.grace_ms)) {
             ::kill(-process_.pid, SIGKILL);
             ended_within(-1);

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "common/clock.h"
@@ -36,6 +37,14 @@ bool gone_soon(pid_t pid) {
     return false;
 }
 
+// The letter of the process's state in /proc.
+char shell_state(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    std::string text((std::istreambuf_iterator<char>(file)), {});
+    const std::size_t bracket = text.rfind(')');
+    return bracket == std::string::npos || bracket + 2 >= text.size() ? '?' : text[bracket + 2];
+}
+
 TEST(Subprocess, GivesTheOutputOfAChildThatSucceeds) {
     auto child = started(shell("printf hello"));
     EXPECT_EQ(*read_all(child->output(), 100), "hello");
@@ -55,6 +64,15 @@ TEST(Subprocess, AKilledChildIsAFailureThoughItsOutputLooksWhole) {
     const auto text = read_all(child->output(), 100);
     ASSERT_FALSE(text);
     EXPECT_EQ(text.error().facts().at("exit_status"), "killed by signal 9");
+}
+
+// SIGTERM waits at the door of a stopped process.
+TEST(Subprocess, AStoppedChildIsEndedWithoutTheGrace) {
+    auto child = started(shell("kill -STOP $$; sleep 60"));
+    while (shell_state(child->pid()) != 'T') std::this_thread::yield();
+    const std::int64_t began = steady_ms();
+    child->terminate();
+    EXPECT_LT(steady_ms() - began, 5000);
 }
 
 TEST(Subprocess, CarriesDataBothWaysAtOnce) {
