@@ -1,10 +1,28 @@
 #include "agent/state/identity.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
 #include "common/files/files.h"
 #include "common/ids.h"
 #include "common/json/json.h"
 
 namespace backstay {
+
+namespace {
+
+// `backstay enroll` is mostly typed as root; the daemon that must read the file is not root.
+Result<> give_to_owner_of(const std::string& folder, const std::string& path) {
+    struct stat about {};
+    if (::geteuid() != 0) return {};
+    if (::stat(folder.c_str(), &about) != 0) return Error::from_errno(errno, "look at " + folder);
+    if (::lchown(path.c_str(), about.st_uid, about.st_gid) != 0) return Error::from_errno(errno, "give away " + path);
+    return {};
+}
+
+}  // namespace
 
 std::string identity_file(const std::string& state_dir) { return state_dir + "/identity.json"; }
 
@@ -18,7 +36,9 @@ Result<std::optional<Identity>> load_identity(const std::string& state_dir) {
 
 Result<> save_identity(const std::string& state_dir, const Identity& identity) {
     TRY(make_folders(state_dir, 0700));
-    return atomic_write(identity_file(state_dir), json::serialize_pretty(json::encode(identity)) + "\n", 0600);
+    const std::string path = identity_file(state_dir);
+    TRY(atomic_write(path, json::serialize_pretty(json::encode(identity)) + "\n", 0600));
+    return give_to_owner_of(state_dir, path);
 }
 
 Result<std::string> local_agent_id(const std::string& state_dir) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <thread>
@@ -229,6 +230,19 @@ TEST_F(AgentState, RefusesAFileThatIsNoDatabase) {
     const auto opened = open_state(other.path());
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().code(), Errc::corrupted);
+}
+
+// `backstay enroll` is typed as root; the daemon that must read the identity is not root.
+TEST(Identity, BelongsToTheOwnerOfTheStateFolder) {
+    testing::TempDir folder;
+    // Only root can give files away; nobody else needs to.
+    const uid_t owner = ::geteuid() == 0 ? 65534 : ::geteuid();
+    ASSERT_EQ(::chown(folder.path().c_str(), owner, static_cast<gid_t>(-1)), 0);
+    ASSERT_TRUE(save_identity(folder.path(), {"a", "o", "n", "c", "http://x"}));
+    struct stat about {};
+    ASSERT_EQ(::stat(identity_file(folder.path()).c_str(), &about), 0);
+    EXPECT_EQ(about.st_uid, owner);
+    EXPECT_EQ(about.st_mode & 07777U, 0600U);
 }
 
 }  // namespace
