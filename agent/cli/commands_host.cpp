@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "agent/cli/commands.h"
@@ -36,7 +37,10 @@ class DescriptorSource final : public Source {
 public:
     explicit DescriptorSource(int descriptor) : descriptor_(descriptor) {}
     Result<std::size_t> read(MutableByteSpan buffer) override {
-        const ssize_t count = ::read(descriptor_, buffer.data(), buffer.size());
+        ssize_t count = 0;
+        do {
+            count = ::read(descriptor_, buffer.data(), buffer.size());
+        } while (count < 0 && errno == EINTR);
         if (count < 0) return Error::from_errno(errno, "read");
         return static_cast<std::size_t>(count);
     }
@@ -51,6 +55,7 @@ public:
     Result<> write(ByteSpan bytes) override {
         while (!bytes.empty()) {
             const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
+            if (count < 0 && errno == EINTR) continue;
             if (count < 0) return Error::from_errno(errno, "write");
             bytes = bytes.subspan(static_cast<std::size_t>(count));
         }
@@ -75,6 +80,13 @@ Result<Descriptor> open_output(const std::string& path) {
     return Descriptor(descriptor);
 }
 
+Result<> copy_durably(Source& from, Sink& to, int descriptor) {
+    TRY(copy(from, to));
+    // Pipes and terminals cannot be synced (EINVAL); a disk that fails late must not pass for success.
+    if (::fsync(descriptor) != 0 && errno != EINVAL && errno != EROFS) return Error::from_errno(errno, "sync");
+    return {};
+}
+
 Result<> run_decrypt(const DecryptOptions& options) {
     const StreamKey key = TRY(StreamKey::load(options.key));
     const Descriptor input = TRY(open_input(options.input));
@@ -82,8 +94,10 @@ Result<> run_decrypt(const DecryptOptions& options) {
     DescriptorSource encrypted(input.get());
     DecryptingSource plain(key, encrypted);
     DescriptorSink sink(output.get());
-    TRY(copy(plain, sink));
-    return {};
+    Result<> done = copy_durably(plain, sink, output.get());
+    // What was written is not the whole: it must not be taken for it.
+    if (!done && options.output != "-") ::unlink(options.output.c_str());
+    return done;
 }
 
 Result<std::string> enroll_at(const EnrollOptions& options) {
@@ -130,12 +144,7 @@ int generate_key(const Output& output, const std::string& path) {
 
 int decrypt(const DecryptOptions& options) {
     const auto done = run_decrypt(options);
-    if (done) return code(ExitCode::ok);
-    // What was written is not the whole: it must not be taken for it.
-    if (options.output != "-" && done.error().code() != Errc::conflict && done.error().reason() == "decrypt_failed") {
-        ::unlink(options.output.c_str());
-    }
-    return report({}, done.error());
+    return done ? code(ExitCode::ok) : report({}, done.error());
 }
 
 }  // namespace backstay::cli
