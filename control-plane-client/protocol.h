@@ -253,14 +253,23 @@ struct ReportBatch {
 };
 BOOST_DESCRIBE_STRUCT(ReportBatch, (), (instance_id, reports))
 
+// A report that can never be taken, while its job goes on: it counts as delivered and is not sent again.
+struct RejectedReport {
+    std::int64_t seq = 0;
+    std::string code;  // not_understood, or the kind of failure (invalid, conflict, corrupted, …)
+    std::string message;
+};
+BOOST_DESCRIBE_STRUCT(RejectedReport, (), (seq, code, message))
+
 struct ReportAck {
     std::string job_id;
     std::int64_t fence = 0;
-    std::int64_t seq = 0;  // everything up to here is stored and may leave the outbox
+    std::int64_t seq = 0;  // everything up to here is stored or rejected, and may leave the outbox
     bool refused = false;  // an older fence, or a job that is not this agent's: drop them all, stop the job
     std::string message;
+    std::vector<RejectedReport> rejected;  // of this batch
 };
-BOOST_DESCRIBE_STRUCT(ReportAck, (), (job_id, fence, seq, refused, message))
+BOOST_DESCRIBE_STRUCT(ReportAck, (), (job_id, fence, seq, refused, message, rejected))
 
 struct ReportAnswer {
     std::vector<ReportAck> acks;

@@ -49,6 +49,7 @@ Result<bool> Delivery::deliver_batch(control_plane::ControlPlaneClient& client) 
         const Report& lost = batch.reports.front();
         log::error("report not understood, its job's reports are dropped",
                    {{"job", lost.job_id}, {"seq", lost.seq}, {"error", answer.error().message()}});
+        TRY(Outbox(database_).set_aside(lost.job_id, lost.fence, {lost.seq, "http", answer.error().message()}));
         TRY(Outbox(database_).drop(lost.job_id, lost.fence));
         return true;
     }
@@ -65,10 +66,15 @@ Result<bool> Delivery::deliver_batch(control_plane::ControlPlaneClient& client) 
 
 Result<bool> Delivery::take(const control_plane::ReportAck& ack) {
     Outbox outbox(database_);
+    for (const control_plane::RejectedReport& rejected : ack.rejected) {
+        log::error("report refused for good",
+                   {{"job", ack.job_id}, {"seq", rejected.seq}, {"code", rejected.code}, {"why", rejected.message}});
+        TRY(outbox.set_aside(ack.job_id, ack.fence, rejected));
+    }
     if (!ack.refused) {
         // Counted by what was removed, not by the size: workers add to the outbox meanwhile.
         const std::int64_t left = TRY(outbox.acknowledge(ack.job_id, ack.fence, ack.seq));
-        return left > 0;
+        return left > 0 || !ack.rejected.empty();
     }
     log::warning("reports refused", {{"job", ack.job_id}, {"fence", ack.fence}, {"why", ack.message}});
     const std::int64_t dropped = TRY(outbox.drop(ack.job_id, ack.fence));

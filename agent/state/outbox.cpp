@@ -50,6 +50,25 @@ Result<std::int64_t> Outbox::drop(const std::string& job_id, std::int64_t fence)
     return database_.run("DELETE FROM outbox WHERE job_id = $1 AND fence <= $2", {job_id, fence});
 }
 
+Result<bool> Outbox::set_aside(const std::string& job_id, std::int64_t fence,
+                               const control_plane::RejectedReport& why) {
+    auto transaction = TRY(sqlite::Transaction::begin(database_));
+    const auto kept = TRY(database_.run(
+        "INSERT INTO refused_reports (job_id, fence, seq, kind, report_json, code, message) SELECT job_id, fence, seq, "
+        "kind, report_json, $4, $5 FROM outbox WHERE job_id = $1 AND fence = $2 AND seq = $3",
+        {job_id, fence, why.seq, why.code, why.message}));
+    TRY(database_.run("DELETE FROM outbox WHERE job_id = $1 AND fence = $2 AND seq = $3", {job_id, fence, why.seq}));
+    TRY(database_.run("DELETE FROM refused_reports WHERE id <= (SELECT MAX(id) FROM refused_reports) - 1000"));
+    TRY(transaction.commit());
+    return kept > 0;
+}
+
+Result<std::int64_t> Outbox::refused() {
+    auto row = TRY(database_.query("SELECT count(*) FROM refused_reports"));
+    TRY(row.step());
+    return row.integer(0);
+}
+
 Result<std::int64_t> Outbox::size() {
     auto row = TRY(database_.query("SELECT count(*) FROM outbox"));
     TRY(row.step());

@@ -24,7 +24,12 @@ public:
     Result<std::int64_t> acknowledge(const std::string& job_id, std::int64_t fence, std::int64_t seq);
     // Everything of that job up to that fence.
     Result<std::int64_t> drop(const std::string& job_id, std::int64_t fence);
+    // Takes one report out for good and keeps it among the refused, of which the newest thousand stay. False: it is not
+    // in the outbox.
+    Result<bool> set_aside(const std::string& job_id, std::int64_t fence, const control_plane::RejectedReport& why);
     Result<std::int64_t> size();
+    // How many are set aside.
+    Result<std::int64_t> refused();
 
 private:
     sqlite::Database& database_;

@@ -75,15 +75,68 @@ Result<http::Response> heartbeat(api::Call& call, sqlite::Transaction& transacti
     return api::json_answer(200, json::encode(answer));
 }
 
-Result<http::Response> reports(api::Call& call, sqlite::Transaction& transaction, const Stirred& stirred) {
-    sqlite::Database& db = transaction.database();
-    const auto batch = TRY(message<control_plane::ReportBatch>(call));
-    if (batch.reports.size() > kReportsMost) {
+// Which report it is, of one that cannot be read as a whole.
+struct ReportName {
+    std::string job_id;
+    std::string operation_id;
+    std::int64_t fence = 0;
+    std::int64_t seq = 0;
+};
+BOOST_DESCRIBE_STRUCT(ReportName, (), (job_id, operation_id, fence, seq))
+
+struct Batch {
+    control_plane::ReportBatch batch;
+    dispatch::ReportFaults faults;
+};
+
+// One report that is not understood does not hide the others; only one that cannot even be named refuses all.
+Result<> read_report(const json::Value& value, Batch& into) {
+    control_plane::Report report;
+    json::Faults faults;
+    if (!json::decode_into(value, report, faults, json::kLenient)) {
+        ReportName name;
+        json::Faults unnamed;
+        const bool named =
+            json::decode_into(value, name, unnamed, json::kLenient) && !name.job_id.empty() && name.seq > 0;
+        if (!named) return api::problem(faults);
+        report = {};
+        report.job_id = std::move(name.job_id);
+        report.operation_id = std::move(name.operation_id);
+        report.fence = name.fence;
+        report.seq = name.seq;
+        const json::Value* kind = value.get_object().if_contains("kind");
+        if (kind != nullptr && *kind == json::Value("finished")) report.kind = control_plane::ReportKind::finished;
+        into.faults.emplace(into.batch.reports.size(), api::problem(faults).message());
+    }
+    into.batch.reports.push_back(std::move(report));
+    return {};
+}
+
+struct Envelope {
+    std::string instance_id;
+};
+BOOST_DESCRIBE_STRUCT(Envelope, (), (instance_id))
+
+Result<Batch> read_batch(const api::Call& call) {
+    Batch out;
+    out.batch.instance_id = TRY(message<Envelope>(call)).instance_id;
+    const json::Value value = TRY(api::body_value(call));
+    const json::Value* list = value.is_object() ? value.get_object().if_contains("reports") : nullptr;
+    if (list == nullptr) return out;
+    if (!list->is_array()) return api::problem({{"reports", "must be a list"}});
+    if (list->get_array().size() > kReportsMost) {
         return api::rule_broken("too_many_reports", "reports", "at most 100 at once");
     }
+    for (const json::Value& item : list->get_array()) TRY(read_report(item, out));
+    return out;
+}
+
+Result<http::Response> reports(api::Call& call, sqlite::Transaction& transaction, const Stirred& stirred) {
+    sqlite::Database& db = transaction.database();
+    const auto [batch, faults] = TRY(read_batch(call));
     const store::Agent agent = TRY(caller(call, db));
     dispatch::Stir stir;
-    const auto answer = TRY(dispatch::take_reports(db, agent, batch, call.now, stir));
+    const auto answer = TRY(dispatch::take_reports(db, agent, batch, call.now, stir, faults));
     TRY(store::Agents(db).note_seen(agent.id, call.now));
     call.after_commit.emplace_back([stirred, stir] { stirred(stir); });
     return api::json_answer(200, json::encode(answer));

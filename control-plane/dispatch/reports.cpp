@@ -35,10 +35,12 @@ public:
     Intake(sqlite::Database& db, const store::Agent& agent, TimeMs now, Stir& stir)
         : db_(db), agent_(agent), now_(now), stir_(stir) {}
 
-    Result<> take(const Report& report, ReportAck& ack) {
+    // `fault`: why the report could not be read; null when it could.
+    Result<> take(const Report& report, const std::string* fault, ReportAck& ack) {
         auto job = TRY(find_job(db_, report.job_id));
         if (!job) {
-            if (report.kind != ReportKind::declared) return refuse(ack, "this job is not known here");
+            if (report.kind != ReportKind::declared || fault != nullptr)
+                return refuse(ack, "this job is not known here");
             return declare(report, ack);
         }
         if (job->agent_id != agent_.id) return refuse(ack, "this job is another agent's");
@@ -50,7 +52,16 @@ public:
         if (!renew(*job, report.fence, now_)) return refuse(ack, "the job has ended here");
         job->seq = report.seq;
         job->moved_at = now_;
-        TRY(apply(report, *job));
+        Job changed = *job;
+        Result<> applied =
+            fault == nullptr ? apart([&] { return apply(report, changed); }) : Result<>(Error(Errc::invalid, *fault));
+        if (applied) {
+            *job = std::move(changed);
+        } else if (is_its_own(applied.error())) {
+            TRY(reject(report, applied.error(), fault != nullptr, *job, ack));
+        } else {
+            return applied;
+        }
         ack.seq = report.seq;
         return update_job(db_, *job);
     }
@@ -62,14 +73,59 @@ private:
         return {};
     }
 
+    // What `act` wrote is undone when it fails, and only that.
+    template <class Act>
+    Result<> apart(Act act) {
+        TRY(db_.run("SAVEPOINT report"));
+        Result<> done = act();
+        if (!done) TRY(db_.run("ROLLBACK TO report"));
+        TRY(db_.run("RELEASE report"));
+        return done;
+    }
+
+    // What the same report would meet again; anything else may pass.
+    static bool is_its_own(const Error& error) {
+        switch (error.code()) {
+            case Errc::invalid:
+            case Errc::not_found:
+            case Errc::conflict:
+            case Errc::corrupted:
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    Result<> reject(const Report& report, const Error& error, bool unread, Job& job, ReportAck& ack) {
+        log::warning("report rejected", {{"job", job.id}, {"seq", report.seq}, {"error", error.message()}});
+        const std::string code = unread ? "not_understood" : std::string(to_string(error.code()));
+        ack.rejected.push_back({report.seq, code, error.message()});
+        const bool ends =
+            report.kind == ReportKind::finished &&
+            (report.operation_id.empty() || report.operation_id == job.id || report.operation_id == job.operation_id);
+        if (!ends) return {};
+        // Nothing follows under this fence: the job must not wait for its lease to end.
+        const std::string message = "the agent's last report cannot be taken: " + error.message();
+        finish(job, "failed", reason::kInternalError, message);
+        stir_.agents.insert(job.agent_id);
+        stir_.operations.insert(job.operation_id);
+        const Result<> told = apart([&]() -> Result<> {
+            auto operation = TRY(operations::find_operation(db_, job.operation_id));
+            if (!operation) return {};
+            return operations::fail(db_, *operation, reason::kInternalError, message, now_);
+        });
+        if (!told && !is_its_own(told.error())) return told;
+        return {};
+    }
+
     Result<> declare(const Report& report, ReportAck& ack) {
         if (report.fence != 0) return refuse(ack, "a declared job has no number");
-        auto job = declare_job(db_, agent_, report, now_);
-        if (!job) {
-            const bool ours = job.error().code() == Errc::invalid || job.error().code() == Errc::conflict;
-            if (!ours) return std::move(job).error();
-            return refuse(ack, job.error().message());
-        }
+        std::optional<Job> job;
+        const Result<> declared = apart([&]() -> Result<> {
+            job = TRY(declare_job(db_, agent_, report, now_));
+            return {};
+        });
+        if (!declared) return is_its_own(declared.error()) ? refuse(ack, declared.error().message()) : declared;
         stir_.operations.insert(job->operation_id);
         job->seq = report.seq;
         ack.seq = report.seq;
@@ -162,15 +218,17 @@ private:
 }  // namespace
 
 Result<ReportAnswer> take_reports(sqlite::Database& db, const store::Agent& agent, const ReportBatch& batch, TimeMs now,
-                                  Stir& stir) {
+                                  Stir& stir, const ReportFaults& faults) {
     Intake intake(db, agent, now, stir);
     std::map<std::pair<std::string, std::int64_t>, ReportAck> acks;
-    for (const Report& report : batch.reports) {
+    for (std::size_t i = 0; i < batch.reports.size(); ++i) {
+        const Report& report = batch.reports[i];
+        const auto fault = faults.find(i);
         ReportAck& ack = acks[{report.job_id, report.fence}];
         ack.job_id = report.job_id;
         ack.fence = report.fence;
         if (ack.refused) continue;
-        TRY(intake.take(report, ack));
+        TRY(intake.take(report, fault == faults.end() ? nullptr : &fault->second, ack));
     }
     ReportAnswer answer;
     for (auto& [key, ack] : acks) answer.acks.push_back(std::move(ack));

@@ -2,6 +2,10 @@
 // transaction on the writing thread.
 #pragma once
 
+#include <cstddef>
+#include <map>
+#include <string>
+
 #include "common/result.h"
 #include "common/sqlite/database.h"
 #include "control-plane-client/protocol.h"
@@ -10,7 +14,13 @@
 
 namespace backstay::dispatch {
 
+// Reports of a batch, by their place in it, of which only job, fence, number and perhaps kind could be read; and why.
+using ReportFaults = std::map<std::size_t, std::string>;
+
+// A report that fails for a reason of its own is rejected alone: nothing of it stays, its number counts, the others are
+// taken. Failures that may pass are the error of the whole call: the agent sends again.
 Result<control_plane::ReportAnswer> take_reports(sqlite::Database& db, const store::Agent& agent,
-                                                 const control_plane::ReportBatch& batch, TimeMs now, Stir& stir);
+                                                 const control_plane::ReportBatch& batch, TimeMs now, Stir& stir,
+                                                 const ReportFaults& faults = {});
 
 }  // namespace backstay::dispatch

@@ -96,6 +96,30 @@ def test_reports_are_taken_once_in_order_and_only_under_their_number(plane):
     assert agent.send([late])[0]["refused"], "nothing follows the end"
 
 
+def test_a_report_that_is_not_understood_is_rejected_alone(plane):
+    backup, agent = plane.order(), plane.agent
+    assignment = agent.take(kind="backup")
+    good, bad, after = agent.made(assignment, "progress", progress=None), agent.made(assignment, "step", step={"name": 5}), agent.made(assignment, "dance")
+    ack = agent.send([good, bad, after])[0]
+    assert (ack["seq"], ack["refused"]) == (after["seq"], False)
+    assert [(one["seq"], one["code"]) for one in ack["rejected"]] == [(bad["seq"], "not_understood"), (after["seq"], "not_understood")]
+    assert "step" in ack["rejected"][0]["message"] and "kind" in ack["rejected"][1]["message"]
+    again = agent.send([bad])[0]
+    assert (again["seq"], again["rejected"]) == (after["seq"], []), "it has been dealt with"
+    agent.do_backup(assignment)
+    assert plane.owner.get(f"/backups/{backup}")["status"] == "completed"
+
+
+def test_an_end_that_is_not_understood_fails_the_job_at_once(plane):
+    backup, agent = plane.order(), plane.agent
+    assignment = agent.take(kind="backup")
+    ack = agent.send([agent.made(assignment, "finished", finished={"outcome": "splendid"})])[0]
+    assert [one["code"] for one in ack["rejected"]] == ["not_understood"]
+    agent.held.pop(backup)
+    row = plane.owner.get(f"/backups/{backup}")
+    assert (row["status"], row["recoveryEvidence"]["reason"]) == ("failed", "internal_error")
+
+
 def test_two_agents_with_one_identity(plane):
     plane.agent.heartbeat()
     twin = plane.agent.twin()

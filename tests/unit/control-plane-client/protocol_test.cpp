@@ -152,7 +152,12 @@ TEST(Protocol, WritesAndReadsAssignmentsAsTheGoldenFilesSay) {
 
 TEST(Protocol, WritesAndReadsReportsAsTheGoldenFilesSay) {
     holds("reports", every_kind());
-    holds("report_answer", ReportAnswer{{{"11111111-1111-4111-8111-111111111111", 3, 8, false, ""}}});
+    holds("report_answer", ReportAnswer{{{"11111111-1111-4111-8111-111111111111",
+                                          3,
+                                          8,
+                                          false,
+                                          "",
+                                          {{7, "not_understood", "step.status: unknown word"}}}}});
 }
 
 TEST(Protocol, IgnoresWhatANewerProgramAdds) {

@@ -77,6 +77,39 @@ TEST_F(CourierDelivery, DropsWhatIsRefusedAndTellsWho) {
     EXPECT_EQ(control_.reports().size(), 2U);
 }
 
+TEST_F(CourierDelivery, SetsARejectedReportAsideAndGoesOnWithTheOthers) {
+    add_job("a", 4);
+    add_job("b", 1);
+    control_.reject("a", 2);
+    ASSERT_TRUE(deliver());
+    EXPECT_EQ(waiting(), 0);
+    EXPECT_TRUE(refused_.empty()) << "its job goes on";
+    EXPECT_EQ(control_.reports().size(), 6U);
+    EXPECT_EQ(Outbox(*database_).refused().value(), 1);
+    auto row = database_->query("SELECT job_id, fence, seq, code, message, report_json FROM refused_reports");
+    ASSERT_TRUE(row && row->step());
+    EXPECT_EQ(row->text(0), "a");
+    EXPECT_EQ(row->integer(2), 2);
+    EXPECT_EQ(row->text(3), "not_understood");
+    EXPECT_THAT(row->text(5), ::testing::HasSubstr("step-0"));
+    const int calls = control_.calls();
+    ASSERT_TRUE(deliver());
+    EXPECT_EQ(control_.calls(), calls) << "nothing is sent again";
+}
+
+TEST_F(CourierDelivery, KeepsNoMoreThanAThousandRejectedReports) {
+    add_job("a", 0);
+    for (int i = 0; i < 1100; ++i) {
+        ASSERT_TRUE(
+            database_->run("INSERT INTO outbox (job_id, fence, seq, kind, report_json) VALUES ('x', 1, $1, "
+                           "'step', '{}')",
+                           {i}));
+        ASSERT_TRUE(Outbox(*database_).set_aside("x", 1, {i, "c", "m"}).value());
+    }
+    EXPECT_EQ(Outbox(*database_).refused().value(), 1000);
+    EXPECT_FALSE(Outbox(*database_).set_aside("x", 1, {5000, "c", "m"}).value());
+}
+
 TEST_F(CourierDelivery, DoesNotLetAReportThatNobodyUnderstandsBlockTheOthers) {
     add_job("a", 3);
     add_job("b", 1);

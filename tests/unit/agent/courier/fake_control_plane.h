@@ -30,6 +30,10 @@ public:
     void not_understand(const std::string& job_id) {
         locked([&] { strange_ = job_id; });
     }
+    // This report alone is rejected.
+    void reject(const std::string& job_id, std::int64_t seq) {
+        locked([&] { rejected_ = {job_id, seq}; });
+    }
     void offer(const control_plane::Assignment& assignment) {
         locked([&] { offers_.push_back(assignment); });
     }
@@ -104,7 +108,11 @@ private:
             std::int64_t& last = stored_[report.job_id];
             if (!ack.refused && report.seq == last + 1) {
                 last = report.seq;
-                reports_.push_back(report);
+                if (rejected_ == std::pair(report.job_id, report.seq)) {
+                    ack.rejected.push_back({report.seq, "not_understood", "step: what is this?"});
+                } else {
+                    reports_.push_back(report);
+                }
             }
             ack.seq = last;
         }
@@ -118,6 +126,7 @@ private:
     int calls_ = 0;
     std::string refused_;
     std::string strange_;
+    std::pair<std::string, std::int64_t> rejected_;
     control_plane::HeartbeatAnswer answer_;
     std::vector<control_plane::Assignment> offers_;
     std::vector<control_plane::Heartbeat> heartbeats_;

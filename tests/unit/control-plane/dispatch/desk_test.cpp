@@ -125,6 +125,70 @@ TEST(Reports, AreTakenOnceAndInOrder) {
     EXPECT_EQ(world.backup(id).status, "running");
 }
 
+TEST(Reports, ThatCannotBeTakenAreRejectedAloneAndTheOthersTaken) {
+    World world;
+    const std::string bad = world.order_backup();
+    world.ask();
+    world.send(world.report(bad, 1, 1, ReportKind::accepted));
+    Report step = world.report(bad, 1, 2, ReportKind::step);
+    step.step.emplace();
+    step.step->name = std::string(step::kPreflight);
+    EXPECT_FALSE(world.send(step).refused);
+    // A row that cannot be read any more: judging this operation fails whenever it is tried.
+    ASSERT_TRUE(world.db().run("UPDATE steps SET record = '{'", {}));
+    step.seq = 3;
+    step.step->name = std::string(step::kDbDump);
+    Report declared = world.report(new_uuid(), 0, 1, ReportKind::declared);
+    declared.declared.emplace();
+    declared.declared->kind = "verify";
+    const auto answer = take_reports(world.db(), world.agent, {"one", {step, declared}}, world.now, world.stir);
+    ASSERT_TRUE(answer) << answer.error().message();
+    ASSERT_EQ(answer->acks.size(), 2U);
+    for (const auto& ack : answer->acks) {
+        if (ack.job_id == bad) {
+            EXPECT_FALSE(ack.refused);
+            EXPECT_EQ(ack.seq, 3) << "its number counts: the next one follows";
+            ASSERT_EQ(ack.rejected.size(), 1U);
+            EXPECT_EQ(ack.rejected[0].seq, 3);
+            EXPECT_NE(ack.rejected[0].code, "");
+        } else {
+            EXPECT_EQ(ack.seq, 1);
+            EXPECT_TRUE(ack.rejected.empty());
+        }
+    }
+    EXPECT_EQ(world.job(bad).seq, 3);
+    EXPECT_EQ(operations::steps_of(world.db(), bad).error().code(), Errc::invalid) << "still there";
+    auto kept = world.db().query("SELECT COUNT(*) FROM steps");
+    ASSERT_TRUE(kept && kept->step());
+    EXPECT_EQ(kept->integer(0), 1) << "nothing of the rejected one stays";
+}
+
+TEST(Reports, ThatDeclareWhatTheStoreRefusesLeaveNothingBehind) {
+    World world;
+    Report declared = world.report(new_uuid(), 0, 1, ReportKind::declared);
+    declared.declared.emplace();
+    declared.declared->kind = "backup";
+    declared.declared->order = json::Object{{"backupId", new_uuid()}, {"scope", "everything"}};
+    EXPECT_TRUE(world.send(declared).refused);
+    EXPECT_FALSE(find_job(world.db(), declared.job_id).value());
+}
+
+TEST(Reports, OfTheEndThatCannotBeReadFailTheJob) {
+    World world;
+    const std::string id = world.order_backup();
+    world.ask();
+    world.send(world.report(id, 1, 1, ReportKind::accepted));
+    const Report last = world.report(id, 1, 2, ReportKind::finished);
+    const auto answer =
+        take_reports(world.db(), world.agent, {"one", {last}}, world.now, world.stir, {{0, "finished.outcome: what?"}});
+    ASSERT_TRUE(answer);
+    ASSERT_EQ(answer->acks[0].rejected.size(), 1U);
+    EXPECT_EQ(answer->acks[0].rejected[0].code, "not_understood");
+    EXPECT_EQ(world.backup(id).status, "failed");
+    EXPECT_EQ(world.evidence(id).reason, "internal_error");
+    EXPECT_EQ(world.job(id).state, JobState::finished);
+}
+
 TEST(Reports, UnderAnOlderNumberAreRefused) {
     World world;
     const std::string id = world.order_backup();
