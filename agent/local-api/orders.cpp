@@ -33,9 +33,8 @@ Result<std::string> pick_cluster(const AgentConfig& config, const std::optional<
 Result<EnvironmentOrder> environment(const Maker& maker, const std::string& database,
                                      const std::optional<std::string>& cluster) {
     // PostgreSQL's own limit; a slash would lead astray in folder names.
-    if (database.empty() || database.size() > 63 ||
-        database.find_first_of(std::string_view("/\0", 2)) != std::string::npos) {
-        return Error(Errc::invalid, "database: must be 1 to 63 bytes without a slash");
+    if (database.empty() || database.size() > 63 || !is_folder_name(database)) {
+        return Error(Errc::invalid, "database: must be 1 to 63 bytes without a slash, not '.' or '..'");
     }
     EnvironmentOrder order;
     order.organization_id = layout::kLocal;
@@ -145,7 +144,10 @@ Result<RestoreOrder> make_restore(const RestoreRequest& request, const Maker& ma
     order.scope = request.scope.value_or("all");
     TRY(one_of("scope", order.scope, {"all", "db", "filestore"}));
     const std::string database = request.database.value_or(backup.database);
-    const bool same_database = database == backup.database && (!request.cluster || *request.cluster == backup.cluster);
+    // Backups that the control plane ordered were once kept without the name of the only, or first, cluster.
+    const std::string cluster =
+        backup.cluster.empty() && !maker.config.clusters.empty() ? maker.config.clusters.front().name : backup.cluster;
+    const bool same_database = database == backup.database && (!request.cluster || *request.cluster == cluster);
     if (same_database) {
         order.target = backup.environment;
     } else {

@@ -32,6 +32,17 @@ void strip(json::Value& value) {
     }
 }
 
+Result<Order> decode_any(std::string_view kind, const json::Object& order) {
+    if (kind == "backup") return decode_as<BackupOrder>(order);
+    if (kind == "restore") return decode_as<RestoreOrder>(order);
+    if (kind == "verify") return decode_as<VerifyOrder>(order);
+    if (kind == "copy") return decode_as<CopyOrder>(order);
+    if (kind == "delete") return decode_as<DeleteOrder>(order);
+    if (kind == "undo") return decode_as<UndoOrder>(order);
+    if (kind == "test_destination") return decode_as<TestDestinationOrder>(order);
+    return Error(Errc::invalid, fmt::format("this agent does not know the kind \"{}\"", kind));
+}
+
 }  // namespace
 
 std::string_view kind_of(const Order& order) {
@@ -47,15 +58,17 @@ std::string_view kind_of(const Order& order) {
                       order);
 }
 
+bool is_folder_name(std::string_view database) {
+    return database != "." && database != ".." && database.find_first_of(std::string_view("/\0", 2)) == database.npos;
+}
+
 Result<Order> decode_order(std::string_view kind, const json::Object& order) {
-    if (kind == "backup") return decode_as<BackupOrder>(order);
-    if (kind == "restore") return decode_as<RestoreOrder>(order);
-    if (kind == "verify") return decode_as<VerifyOrder>(order);
-    if (kind == "copy") return decode_as<CopyOrder>(order);
-    if (kind == "delete") return decode_as<DeleteOrder>(order);
-    if (kind == "undo") return decode_as<UndoOrder>(order);
-    if (kind == "test_destination") return decode_as<TestDestinationOrder>(order);
-    return Error(Errc::invalid, fmt::format("this agent does not know the kind \"{}\"", kind));
+    Order decoded = TRY(decode_any(kind, order));
+    const EnvironmentOrder* environment = environment_of(decoded);
+    if (environment != nullptr && !is_folder_name(environment->database)) {
+        return Error(Errc::invalid, "the database's name would lead out of the folder of filestores");
+    }
+    return decoded;
 }
 
 std::string operation_of(const Order& order) {
@@ -77,6 +90,19 @@ const EnvironmentOrder* environment_of(const Order& order) {
     if (const auto* verify = std::get_if<VerifyOrder>(&order)) return &verify->environment;
     if (const auto* undo = std::get_if<UndoOrder>(&order)) return &undo->target;
     return nullptr;
+}
+
+void name_cluster(Order& order, const std::string& cluster) {
+    const auto name = [&](EnvironmentOrder& environment) {
+        if (environment.cluster.value_or("").empty()) environment.cluster = cluster;
+    };
+    if (auto* backup = std::get_if<BackupOrder>(&order)) name(backup->environment);
+    if (auto* verify = std::get_if<VerifyOrder>(&order)) name(verify->environment);
+    if (auto* undo = std::get_if<UndoOrder>(&order)) name(undo->target);
+    if (auto* restore = std::get_if<RestoreOrder>(&order)) {
+        name(restore->target);
+        if (restore->safety_backup) name(restore->safety_backup->environment);
+    }
 }
 
 std::vector<DestinationOrder> destinations_of(const Order& order) {

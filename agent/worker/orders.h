@@ -18,13 +18,17 @@ using Order =
 
 // "backup", "restore" …, as Assignment::kind.
 std::string_view kind_of(const Order& order);
-// Unknown kind, or an order that does not fit it: invalid.
+// Databases give their folders below "filestore" their names: false for one that would lead elsewhere.
+bool is_folder_name(std::string_view database);
+// Unknown kind, or an order that does not fit it, or a database that is no name of a folder: invalid.
 Result<Order> decode_order(std::string_view kind, const json::Object& order);
 
 // The id of the order itself: backup_id, restore_id, verification_id …
 std::string operation_of(const Order& order);
 // Whose data it concerns; nullptr for copies, deletions and tests.
 const EnvironmentOrder* environment_of(const Order& order);
+// The control plane may leave the cluster out where there is one; two orders for one database must be seen as such.
+void name_cluster(Order& order, const std::string& cluster);
 // Every destination that it brings along, with its secrets.
 std::vector<DestinationOrder> destinations_of(const Order& order);
 std::int64_t timeout_of(const Order& order);

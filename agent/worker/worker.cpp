@@ -71,6 +71,11 @@ Result<> Worker::submit(sqlite::Database& database, JobRequest request) {
             return Error(Errc::exhausted, fmt::format("{} jobs are waiting already", queue_.size()));
         }
     }
+    const AgentConfig config = settings_.config();
+    if (!config.clusters.empty()) name_cluster(request.order, config.clusters.front().name);
+    if (const EnvironmentOrder* environment = environment_of(request.order)) {
+        request.row.cluster = environment->cluster.value_or("");
+    }
     TRY(JobRepository(database).add(request.row));
     const std::string id = request.row.job_id;
     {

@@ -184,5 +184,26 @@ TEST_F(LocalOrders, UndoesRestoresOnly) {
     EXPECT_EQ(make_undo({other.row.job_id}, maker()).error().code(), Errc::invalid);
 }
 
+TEST_F(LocalOrders, TakeNoDatabaseWhoseNameIsAFolderOfItsOwn) {
+    for (const char* name : {".", ".."}) EXPECT_THAT(fault(backup_request(name)), HasSubstr("database:")) << name;
+}
+
+// A backup that the control plane ordered without naming the only cluster is of that cluster: restored in place, it is
+// neither neutralized nor given another identity.
+TEST_F(LocalOrders, KnowsTheOnlyClusterByItsNameAndWithout) {
+    BackupRow row = keep_backup({"disk"});
+    row.backup_id = new_uuid();
+    row.cluster = "";
+    row.environment.cluster.reset();
+    ASSERT_TRUE(BackupRepository(*database_).put(row));
+    RestoreRequest request;
+    request.backup = row.backup_id;
+    request.cluster = "main";
+    const auto order = make_restore(request, maker());
+    ASSERT_TRUE(order) << order.error().message();
+    EXPECT_EQ(order->target_type, "same");
+    EXPECT_FALSE(order->neutralize);
+}
+
 }  // namespace
 }  // namespace backstay::local_api

@@ -37,6 +37,14 @@ TEST(Orders, StoresNoSecretOfAnyDestination) {
     }
 }
 
+TEST(Orders, TakesNoDatabaseWhoseNameLeadsOutOfTheFolderOfFilestores) {
+    for (const char* name : {".", "..", "a/b", "/etc", "../x"}) {
+        EXPECT_FALSE(decode_order("restore", {{"target", json::Object{{"database", name}}}})) << name;
+        EXPECT_FALSE(decode_order("backup", {{"environment", json::Object{{"database", name}}}})) << name;
+    }
+    EXPECT_TRUE(decode_order("restore", {{"target", json::Object{{"database", "a.b-c d"}}}}));
+}
+
 TEST(Orders, LocksTheDatabaseThatAJobChanges) {
     RestoreOrder restore;
     restore.target.cluster = "main";

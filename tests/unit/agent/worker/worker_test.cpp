@@ -198,6 +198,30 @@ TEST_F(AgentWorker, RunsSoManyAtOnceAndNeverTwoOnOneDatabase) {
     EXPECT_EQ(FakeJobs::instance().most_at_once, 2);
 }
 
+// The control plane may leave the cluster out, the socket names it: the database is the same.
+TEST_F(AgentWorker, NeverRunsTwoOnOneDatabaseWhetherTheClusterIsNamedOrNot) {
+    ClusterConfig cluster;
+    cluster.name = "main";
+    config_.clusters = {cluster};
+    config_.limits.concurrent_jobs = 2;
+    settings_->replace(config_);
+    start();
+    FakeJobs::instance().hold("a");
+    FakeJobs::instance().hold("b");
+    BackupOrder named = backup("a");
+    named.environment.cluster = "main";
+    const std::string first = submit(request(backup("a"), std::string(kOriginControlPlane)));
+    const std::string second = submit(request(named));
+    ASSERT_TRUE(FakeJobs::instance().wait_until_held("a"));
+    // A third one, of another database, passes the second: that one is really waiting.
+    const std::string third = submit(request(backup("b")));
+    ASSERT_TRUE(FakeJobs::instance().wait_until_held("b"));
+    EXPECT_EQ(row(second).state, JobState::queued);
+    EXPECT_EQ(row(first).cluster, "main");
+    for (const char* name : {"a", "b"}) FakeJobs::instance().release(name);
+    for (const std::string& id : {first, second, third}) EXPECT_EQ(wait_for_end(id).state, JobState::succeeded);
+}
+
 TEST_F(AgentWorker, StopsJobsThatTakeTooLong) {
     FakeJobs::instance().hold("shop");
     start();
