@@ -17,6 +17,8 @@ namespace {
 constexpr std::int64_t kEnrolmentPollMs = 2'000;
 constexpr std::int64_t kInventoryEveryMs = 300'000;
 constexpr std::int64_t kLongPollMs = 25'000;
+// A poll that is answered so soon, and brings nothing, did not wait at the other end.
+constexpr std::int64_t kSoonMs = 1'000;
 constexpr std::int64_t kIntervalMinMs = 1'000;
 constexpr std::int64_t kIntervalMaxMs = 120'000;
 
@@ -137,7 +139,7 @@ std::optional<control_plane::Inventory> Courier::news() {
     return inventory;
 }
 
-Result<> Courier::heartbeat(control_plane::ControlPlaneClient& client, sqlite::Database& database) {
+Result<> Courier::heartbeat(control_plane::ControlPlaneClient& client, sqlite::Database& database, Retry& jitter) {
     control_plane::Heartbeat message;
     message.instance_id = instance_id_;
     message.agent_version = kVersion;
@@ -150,6 +152,9 @@ Result<> Courier::heartbeat(control_plane::ControlPlaneClient& client, sqlite::D
         return answer.error();
     }
     take(*answer, database);
+    // Who still wants it after having got it waits for the next beat.
+    const bool at_once = inventory_wanted_ && !message.inventory;
+    next_heartbeat_ms_ = steady_ms() + (at_once ? 0 : jitter.jittered(interval_ms_));
     return {};
 }
 
@@ -170,8 +175,7 @@ void Courier::take(const control_plane::HeartbeatAnswer& answer, sqlite::Databas
 std::int64_t Courier::work_once(sqlite::Database& database, control_plane::ControlPlaneClient& speaker, Retry& retry) {
     Result<> went;
     if (steady_ms() >= next_heartbeat_ms_) {
-        went = heartbeat(speaker, database);
-        if (went) next_heartbeat_ms_ = steady_ms() + (inventory_wanted_ ? 0 : retry.jittered(interval_ms_));
+        went = heartbeat(speaker, database, retry);
     }
     if (went) {
         went = Delivery(database, instance_id_, [this](const std::string& id, std::int64_t) {
@@ -236,11 +240,13 @@ void Courier::poll() {
         std::int64_t pause = 1000;
         const std::optional<Contact> found = status().connected ? contact() : std::nullopt;
         if (found) {
+            const std::int64_t asked_at = steady_ms();
             const auto answer = dial(line, *found, stop_.get_token())
                                     .next_assignments({instance_id_, kLongPollMs, hooks_.free_slots()});
             if (answer) {
                 retry.succeeded();
-                pause = 0;
+                // Two hosts with one identity, or something in between, would otherwise make us race.
+                pause = steady_ms() - asked_at < kSoonMs ? kSoonMs : 0;
                 for (const std::string& id : answer->cancel) hooks_.cancel(id);
                 for (const auto& assignment : answer->assignments) hooks_.assigned(*database, assignment);
                 // The answer repeats until the acceptance was reported.

@@ -73,7 +73,7 @@ private:
     void poll();
     std::optional<Contact> contact();
     static control_plane::ControlPlaneClient& dial(Line& line, const Contact& contact, const std::stop_token& stop);
-    Result<> heartbeat(control_plane::ControlPlaneClient& client, sqlite::Database& database);
+    Result<> heartbeat(control_plane::ControlPlaneClient& client, sqlite::Database& database, Retry& jitter);
     std::optional<control_plane::Inventory> news();
     void take(const control_plane::HeartbeatAnswer& answer, sqlite::Database& database);
     std::int64_t work_once(sqlite::Database& database, control_plane::ControlPlaneClient& client, Retry& retry);

@@ -151,5 +151,20 @@ TEST_F(AgentCourier, DeliversWhatWaitsBeforeItEnds) {
     EXPECT_EQ(control_.reports().size(), 1U);
 }
 
+// A control plane, or something in between, that never lets a poll wait and wants the inventory again and again.
+TEST_F(AgentCourier, DoesNotRaceWithAControlPlaneThatAnswersAtOnce) {
+    control_plane::HeartbeatAnswer answer;
+    answer.interval_ms = 1000;
+    answer.inventory_wanted = true;
+    control_.ask(answer);
+    enroll();
+    courier_->start();
+    ASSERT_TRUE(eventually([&] { return control_.heartbeats().size() >= 1; }));
+    const std::int64_t began = steady_ms();
+    ASSERT_TRUE(eventually([&] { return steady_ms() - began >= 3'000; }));
+    EXPECT_LE(control_.heartbeats().size(), 6U);
+    EXPECT_LE(control_.calls(), 14);
+}
+
 }  // namespace
 }  // namespace backstay
