@@ -29,11 +29,13 @@ std::string lower(std::string_view text) {
 
 // Modules bring their own keys, so the words inside a name decide.
 bool is_secret(std::string_view key) {
-    constexpr std::array<std::string_view, 9> kWords{"passwd", "password", "secret",      "token",     "api_key",
-                                                     "apikey", "license",  "private_key", "access_key"};
+    constexpr std::array<std::string_view, 12> kWords{"pass",       "pwd",    "secret",     "token",
+                                                      "api_key",    "apikey", "license",    "private",
+                                                      "access_key", "auth",   "credential", "dsn"};
     const std::string name = lower(key);
-    return std::any_of(kWords.begin(), kWords.end(),
-                       [&](std::string_view word) { return name.find(word) != std::string::npos; });
+    return name.ends_with("key") || std::any_of(kWords.begin(), kWords.end(), [&](std::string_view word) {
+               return name.find(word) != std::string::npos;
+           });
 }
 
 struct Line {
