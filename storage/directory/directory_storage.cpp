@@ -215,7 +215,9 @@ Result<> DirectoryStorage::erase(std::string_view key) {
 // Its writer holds a lock on it (UnfinishedFile::create), which goes with the writer however that ends.
 bool DirectoryStorage::is_being_written(int folder, const char* name) {
     const Fd file(::openat(folder, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
-    return file.get() >= 0 && ::flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    // What may not be looked at is somebody else's.
+    if (file.get() < 0) return errno != ENOENT;
+    return ::flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 Result<std::uint64_t> DirectoryStorage::sweep_leftovers(TimeMs older_than) {
