@@ -80,6 +80,21 @@ def test_a_copy_is_neutral_and_has_its_own_identity(place):
     assert pg.psql("copy", "SELECT count(*) FROM ir_mail_server WHERE active AND smtp_host <> 'invalid'") == "0"
 
 
+def test_the_operator_may_name_the_folder_in_any_way(place):
+    """No local_roots allow it: they bind the daemon, not whoever runs this command."""
+    folder = place[1]
+    described = folder / "destination.json"
+    described.write_text(json.dumps({"id": "", "name": "", "type": "local", "config": {"path": str(folder / "store")}}))
+    described.chmod(0o600)
+    config = folder / "named.toml"
+    config.write_text((folder / "agent.toml").read_text()
+                      + f'[[destination]]\nid = "disk"\ntype = "local"\npath = "{folder}/store"\nmin_free_bytes = 0\n')
+    for words in (["--from", str(described), "--config", str(folder / "agent.toml")], ["--from", "disk", "--config", str(config)]):
+        code, output, error = backstay(place, "--json", "restore", *words)
+        assert code == 0, error
+        assert [backup["database"] for backup in json.loads(output)["backups"]] == ["source"]
+
+
 @pytest.mark.parametrize("words, status", [
     (["nosuch", "--database", "never"], 5),
     (["latest", "--database", "postgres"], 1),
