@@ -38,6 +38,52 @@ bool is_secret(std::string_view key) {
            });
 }
 
+// A word of a line, with quotes as they stand, and what is before it.
+struct Word {
+    std::string_view gap;
+    std::string_view text;
+};
+
+Word next_word(std::string_view& rest) {
+    const auto blank = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
+    std::size_t begin = 0;
+    while (begin < rest.size() && blank(rest[begin])) ++begin;
+    std::size_t end = begin;
+    for (char quote = 0; end < rest.size() && (quote != 0 || !blank(rest[end])); ++end) {
+        if (quote != 0 ? rest[end] == quote : rest[end] == '"' || rest[end] == '\'')
+            quote = quote != 0 ? '\0' : rest[end];
+    }
+    const Word word{rest.substr(0, begin), rest.substr(begin, end - begin)};
+    rest.remove_prefix(end);
+    return word;
+}
+
+// Units of systemd, and whatever else holds commands and variables: NAME=secret, --db_password secret, -w secret.
+// `hide_next`: the line before ended with an option whose value is a secret.
+std::string hide_in_words(std::string_view line, bool& hide_next) {
+    std::string out;
+    for (std::string_view rest = line; !rest.empty();) {
+        const Word word = next_word(rest);
+        out += word.gap;
+        if (word.text.empty()) continue;
+        const std::size_t equals = word.text.find('=', 1);
+        const std::string_view name = word.text.substr(0, equals);
+        const bool option = name.starts_with("--");
+        if (hide_next && !word.text.starts_with('-') && word.text != "\\") {
+            out += kHidden;
+            hide_next = false;
+        } else if (equals != std::string_view::npos && is_secret(name)) {
+            out.append(name).append("=").append(kHidden);
+            hide_next = false;
+        } else {
+            out += word.text;
+            // A backslash goes on in the next line.
+            hide_next = word.text == "\\" ? hide_next : name == "-w" || (option && is_secret(name));
+        }
+    }
+    return out;
+}
+
 struct Line {
     std::string_view key;  // empty: a comment, a section, an empty line or a continuation
     std::string_view value;
@@ -115,7 +161,9 @@ Result<Conf> read_conf(const std::string& path) {
 
 std::string redact_conf(std::string_view text) {
     std::string out;
-    bool hiding = false;  // a secret's continuation lines are secret too
+    bool hiding = false;        // a secret's continuation lines are secret too
+    bool unit_goes_on = false;  // a unit's line ended with a backslash
+    bool hide_next = false;
     each_line(text, [&](std::string_view line) {
         const bool continues = !line.empty() && (line.front() == ' ' || line.front() == '\t');
         if (continues && hiding) return;
@@ -130,7 +178,16 @@ std::string redact_conf(std::string_view text) {
         if (hiding) {
             out.append(line.substr(0, lead)).append(parts.before_value).append(" ").append(kHidden);
         } else {
-            out.append(scrub(line, {}));
+            const bool of_unit = lower(parts.key) == "environment" || lower(parts.key).starts_with("exec");
+            const bool goes_on = unit_goes_on;
+            if (of_unit || goes_on) {
+                const std::size_t head = of_unit ? lead + parts.before_value.size() : 0;
+                out.append(line.substr(0, head)).append(scrub(hide_in_words(line.substr(head), hide_next), {}));
+            } else {
+                out.append(scrub(line, {}));
+            }
+            unit_goes_on = (of_unit || goes_on) && line.ends_with('\\');
+            hide_next = unit_goes_on && hide_next;
         }
         out += '\n';
     });

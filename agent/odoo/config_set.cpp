@@ -41,7 +41,20 @@ void add_unit(const Location& location, std::vector<ConfigFile>& files) {
 std::string commit_of(const std::string& path) {
     ProcessSpec spec;
     // The owner of an addons folder is Odoo's user, which git would otherwise refuse to trust.
-    spec.argv = {"git", "-c", "safe.directory=*", "-C", path, "rev-parse", "HEAD"};
+    // What its configuration names may therefore not be run.
+    spec.argv = {"git",
+                 "-c",
+                 "safe.directory=*",
+                 "-c",
+                 "core.fsmonitor=false",
+                 "-c",
+                 "protocol.allow=never",
+                 "-c",
+                 "core.hooksPath=/dev/null",
+                 "-C",
+                 path,
+                 "rev-parse",
+                 "HEAD"};
     Result<std::string> out = run_tool(std::move(spec), 10'000, 4096);
     if (!out) return "";
     return out->substr(0, out->find('\n'));

@@ -19,6 +19,21 @@ TEST(OdooConf, KeepsNoSecretOfAnyModule) {
     }
 }
 
+TEST(OdooConf, KeepsNoSecretOfAUnit) {
+    for (const char* line :
+         {"Environment=PGPASSWORD=hush", "Environment=\"LANG=C\" \"ADMIN_PASSWD=hush\"",
+          "Environment=A=b S3_TOKEN='hush'", "ExecStart=/usr/bin/odoo -c /etc/odoo.conf --db_password hush",
+          "ExecStart=/usr/bin/odoo -w hush -d shop", "ExecStart=/usr/bin/odoo --db_password=hush",
+          "ExecStart=/usr/bin/odoo -w \\\nhush", "ExecStart=/a \\\n-w hush",
+          "ExecStart=/usr/bin/odoo \\\n  --db_password \"hush\" -d shop"}) {
+        EXPECT_THAT(redact_conf(line), Not(HasSubstr("hush"))) << line;
+    }
+    const std::string plain =
+        "[Service]\nExecStart=/usr/bin/odoo -c /etc/odoo.conf -d shop\nEnvironment=LANG=C PATH=/bin\n"
+        "ExecReload=/bin/kill -HUP $MAINPID\n";
+    EXPECT_EQ(redact_conf(plain), plain);
+}
+
 TEST(OdooConf, KeepsWhatARestoreNeeds) {
     const std::string text =
         "[options]\naddons_path = /opt/a,/opt/b\ndata_dir = /var/lib/odoo\ndb_name = shop\nworkers = 4\n"
