@@ -13,6 +13,7 @@
 #include "agent/evidence/steps.h"
 #include "common/domain/manifest.h"
 #include "common/domain/orders.h"
+#include "common/domain/wal_retention.h"
 #include "common/result.h"
 
 namespace backstay {
@@ -36,6 +37,25 @@ struct BackupOutcome {
 // A backup in its steps (design.md 5). An error means that no destination holds a complete backup; what was written is
 // removed again. One destination failing is no error: its step and copies say so.
 Result<BackupOutcome> run_backup(const BackupOrder& order, const JobHost& host, Steps& steps);
+
+// What retention removed from a cluster's archive.
+struct Pruned {
+    std::string archive;
+    wal::Disposal disposal;
+    std::uint64_t segments = 0;
+};
+Testimony testify(const Pruned& pruned);
+
+struct BaseBackupOutcome {
+    std::string folder;
+    Manifest manifest;
+    std::uint64_t size_bytes = 0;    // stored bytes of all artifacts on one destination
+    std::vector<std::string> notes;  // further whyGreen statements
+    std::optional<Pruned> pruned;
+};
+
+// A base backup in its steps (design.md 7). An error means that no destination holds a complete one.
+Result<BaseBackupOutcome> run_base_backup(const BaseBackupOrder& order, const JobHost& host, Steps& steps);
 
 struct RestoreOutcome {
     std::optional<std::string> safety_backup_id;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "common/domain/lsn.h"
 #include "common/domain/reasons.h"
 #include "common/ids.h"
 #include "common/json/json.h"
@@ -30,13 +31,33 @@ bool is_file_name(std::string_view path) {
     });
 }
 
+// Sizes of segments are powers of two from 1 MiB to 1 GiB.
+Result<> check_base(const Manifest& manifest) {
+    const std::uint64_t segment = manifest.base->segment_bytes;
+    if (segment < (1U << 20U) || segment > (1U << 30U) || (segment & (segment - 1)) != 0) {
+        return refused("base.segmentBytes is not one");
+    }
+    const auto start = wal::parse_lsn(manifest.postgres.start_lsn);
+    const auto stop = wal::parse_lsn(manifest.postgres.end_lsn);
+    if (!start || !stop || *stop < *start) return refused("startLsn and endLsn are no positions in WAL");
+    const auto& id = manifest.postgres.system_id;
+    if (id.empty() || id.size() > 20 || id.find_first_not_of("0123456789") != std::string::npos) {
+        return refused("systemId is not one");
+    }
+    if (manifest.postgres.timeline < 1 || manifest.postgres.timeline > UINT32_MAX)
+        return refused("timeline is not one");
+    return {};
+}
+
 Result<> check(const Manifest& manifest) {
     if (manifest.format != 1) return refused(fmt::format("format {} is newer than this program", manifest.format));
     if (!is_uuid(manifest.backup_id)) return refused("backupId is not a UUID");
     if (manifest.scope != "db" && manifest.scope != "full" && manifest.scope != "base") {
         return refused("scope is unknown");
     }
-    if (manifest.dump_format != "custom" && manifest.dump_format != "directory")
+    if (manifest.base.has_value() != (manifest.scope == "base")) return refused("base belongs to the scope base");
+    if (manifest.base) TRY(check_base(manifest));
+    if (!manifest.base && manifest.dump_format != "custom" && manifest.dump_format != "directory")
         return refused("dumpFormat is unknown");
     std::set<std::string> names;
     std::set<std::string> paths = {"manifest.json"};

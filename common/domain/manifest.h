@@ -90,6 +90,18 @@ struct ManifestArtifact {
 };
 BOOST_DESCRIBE_STRUCT(ManifestArtifact, (), (name, path, bytes, uncompressed_bytes, sha256, codec, encryption))
 
+// Of a base backup: what a recovery must know beside `postgres`, whose positions are those of the WAL that it needs.
+struct ManifestBase {
+    std::string cluster;  // its name on the host
+    std::string archive;  // the cluster's folder in the destination
+    std::uint64_t segment_bytes = 0;
+    std::string superuser;  // the role that initdb made
+    Timestamp started_at;
+    Timestamp ended_at;  // by the server's clock; no earlier than any commit before postgres.end_lsn
+    std::vector<std::string> databases;
+};
+BOOST_DESCRIBE_STRUCT(ManifestBase, (), (cluster, archive, segment_bytes, superuser, started_at, ended_at, databases))
+
 // Odoo's own manifest.json, under its own names.
 struct OdooManifest {
     std::string odoo_dump = "1";
@@ -123,6 +135,7 @@ struct Manifest {
     ManifestPostgres postgres;
     ManifestContents contents;
     std::optional<ManifestFilestore> filestore;  // null for scope db
+    std::optional<ManifestBase> base;            // scope base only
     std::vector<ManifestArtifact> artifacts;
     std::map<std::string, std::string> tools;
     std::optional<std::string> label;
@@ -131,7 +144,7 @@ struct Manifest {
 BOOST_DESCRIBE_STRUCT(Manifest, (),
                       (format, backup_id, kind, scope, trigger, organization_id, project_id, environment_id,
                        environment_name, environment_type, is_neutralized, database_uuid, is_odoo, dump_format,
-                       started_at, completed_at, agent, postgres, contents, filestore, artifacts, tools, label))
+                       started_at, completed_at, agent, postgres, contents, filestore, base, artifacts, tools, label))
 
 // The file's text, ending in a newline.
 std::string write_manifest(const Manifest& manifest);

@@ -14,6 +14,7 @@ inline constexpr std::string_view kDbAuthFailed = "db_auth_failed";
 inline constexpr std::string_view kDbNotFound = "db_not_found";
 inline constexpr std::string_view kPgToolTooOld = "pg_tool_too_old";
 inline constexpr std::string_view kDbDumpFailed = "db_dump_failed";
+inline constexpr std::string_view kBaseBackupFailed = "base_backup_failed";  // additive: pg_basebackup said no
 inline constexpr std::string_view kFilestoreMissing = "filestore_missing";
 inline constexpr std::string_view kFilestoreUnreadable = "filestore_unreadable";
 inline constexpr std::string_view kFilestoreInconsistent = "filestore_inconsistent";

@@ -88,7 +88,7 @@ def step_faults(root):
 
 
 FACT = (re.compile(r'facts(?:\[|\.(?:try_)?emplace\(|\.insert_or_assign\()"(\w+)"'), re.compile(r'(?:add|with)_fact\("(\w+)"'))
-FACT_LIST = re.compile(r'facts = \{(\{.*?\})\};', re.S)
+FACT_LIST = re.compile(r'facts = \{\s*(\{.*?\})\s*\};', re.S)
 PROOF = re.compile(r'proofs(?:\.emplace_back\(|\.push_back\()"([a-z_]+:[\w:]*)"')
 PROOF_LIST = re.compile(r'proofs = \{("[^}]*)\}')
 PROOF_WORD = re.compile(r'"([a-z_]+:\w*)"')

@@ -1,6 +1,8 @@
 // Runs one job of the agent's library in a process of its own, so that a benchmark measures the job and nothing else:
 //   jobs-tool backup  CLUSTER_HOST PORT BIN_DIR DATABASE FILESTORE DESTINATION STATE   prints the backup's folder
 //   jobs-tool restore CLUSTER_HOST PORT BIN_DIR DATABASE FILESTORE DESTINATION STATE   the newest backup there
+//   jobs-tool base    CLUSTER_HOST PORT BIN_DIR -        -         DESTINATION STATE   a base backup; prints its folder
+//   jobs-tool push    -            -    -       PATH     SYSTEM_ID DESTINATION STATE   archives one file of WAL
 // and then, in any order: --parallel (a parallel dump whatever the size), --key FILE (encrypts, decrypts)
 #include <fmt/format.h>
 
@@ -8,9 +10,13 @@
 #include <cstdio>
 #include <string>
 
+#include "agent/jobs/destinations.h"
 #include "agent/jobs/jobs.h"
 #include "agent/jobs/restore/standalone.h"
+#include "agent/wal/archive.h"
+#include "common/domain/layout.h"
 #include "common/domain/verdict.h"
+#include "common/files/files.h"
 #include "common/ids.h"
 
 namespace backstay {
@@ -31,7 +37,9 @@ int complain(const Error& error) {
     return 1;
 }
 
-int finish(const standalone::FileJournal& journal) {
+int finish(const standalone::FileJournal& journal, const Result<std::string>& folder) {
+    if (!folder) return complain(folder.error());
+    if (!folder->empty()) std::printf("%s\n", folder->c_str());
     EvidenceInput input;
     input.plan = journal.plan();
     input.phase = Phase::ended;
@@ -41,6 +49,65 @@ int finish(const standalone::FileJournal& journal) {
                      static_cast<long long>(step.duration_ms.value_or(0)), step.summary.c_str());
     }
     return 0;
+}
+
+// As an archive_command does it, without an agent.
+int push_wal(const std::string& path, const std::string& system_id, const DestinationOrder& destination,
+             const JobHost& host) {
+    const auto push = [&]() -> Result<> {
+        const auto storage = TRY(open_destination(destination, host, {}));
+        wal::Packer packer(1);
+        StringSource source(TRY(read_file(path, 1 << 30)));
+        wal::PackOrder order;
+        order.name = TRY(wal::parse_wal_name(path.substr(path.rfind('/') + 1)));
+        order.system_id = std::stoull(system_id);
+        order.segment_bytes = wal::kDefaultSegmentBytes;
+        const wal::PackedObject object = TRY(packer.pack(source, order));
+        wal::Archive archive(*storage, layout::cluster_folder(layout::kLocal, system_id), nullptr);
+        TRY(archive.put(object, false));
+        return {};
+    };
+    const auto pushed = push();
+    return pushed ? 0 : complain(pushed.error());
+}
+
+struct Order {
+    std::string id;
+    DestinationOrder destination;
+    bool encrypt;
+};
+
+// Both answer the folder.
+Result<std::string> back_up_cluster(const Order& wanted, const JobHost& host, const Clock& clock, Steps& steps) {
+    BaseBackupOrder order;
+    order.backup_id = wanted.id;
+    order.trigger = "manual";
+    order.reason = "asked";
+    order.created_at = Timestamp{clock.now_ms()};
+    order.organization_id = layout::kLocal;
+    order.cluster = host.config.clusters.front().name;
+    order.destinations = {wanted.destination};
+    if (wanted.encrypt) order.encrypt_for = {wanted.destination.id};
+    return TRY(run_base_backup(order, host, steps)).folder;
+}
+
+Result<std::string> back_up(const Order& wanted, const std::string& database, const std::string& filestore,
+                            const JobHost& host, const Clock& clock, Steps& steps) {
+    BackupOrder order;
+    order.backup_id = wanted.id;
+    order.scope = "full";
+    order.trigger = "manual";
+    order.created_at = Timestamp{clock.now_ms()};
+    order.environment.organization_id = "local";
+    order.environment.project_id = "bench";
+    order.environment.environment_id = database;
+    order.environment.name = database;
+    order.environment.type = "production";
+    order.environment.database = database;
+    order.environment.filestore = filestore;
+    order.destinations = {wanted.destination};
+    if (wanted.encrypt) order.encrypt_for = {wanted.destination.id};
+    return TRY(run_backup(order, host, steps)).folder;
 }
 
 int run(const std::vector<std::string>& arguments) {
@@ -64,30 +131,16 @@ int run(const std::vector<std::string>& arguments) {
     const std::atomic<std::uint64_t> rate{0};
     const JobHost host{config, "bench", "0", clock, rate};
     const std::string id = new_uuid();
+    const DestinationOrder destination = destination_at(arguments[7]);
+    if (arguments[1] == "push") return push_wal(arguments[5], arguments[6], destination, host);
     auto journal = standalone::FileJournal::open(host, id, {});
     if (!journal) return complain(journal.error());
     ProgressMeter progress(clock, arguments[1], id, "");
     Steps steps(**journal, progress, clock, {});
-    const DestinationOrder destination = destination_at(arguments[7]);
+    const Order order{id, destination, encrypt};
+    if (arguments[1] == "base") return finish(**journal, back_up_cluster(order, host, clock, steps));
     if (arguments[1] == "backup") {
-        BackupOrder order;
-        order.backup_id = id;
-        order.scope = "full";
-        order.trigger = "manual";
-        order.created_at = Timestamp{clock.now_ms()};
-        order.environment.organization_id = "local";
-        order.environment.project_id = "bench";
-        order.environment.environment_id = arguments[5];
-        order.environment.name = arguments[5];
-        order.environment.type = "production";
-        order.environment.database = arguments[5];
-        order.environment.filestore = arguments[6];
-        order.destinations = {destination};
-        if (encrypt) order.encrypt_for = {destination.id};
-        auto made = run_backup(order, host, steps);
-        if (!made) return complain(made.error());
-        std::printf("%s\n", made->folder.c_str());
-        return finish(**journal);
+        return finish(**journal, back_up(order, arguments[5], arguments[6], host, clock, steps));
     }
     auto listing = standalone::find_backups(destination, host, {}, {});
     if (!listing) return complain(listing.error());
@@ -96,8 +149,7 @@ int run(const std::vector<std::string>& arguments) {
     wish.database = arguments[5];
     wish.filestore = arguments[6];
     auto done = run_restore(standalone::order_for(listing->backups.front(), destination, wish), host, steps, {});
-    const int code = finish(**journal);
-    return done ? code : complain(done.error());
+    return finish(**journal, done ? Result<std::string>("") : Result<std::string>(done.error()));
 }
 
 }  // namespace

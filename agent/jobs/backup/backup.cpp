@@ -89,7 +89,7 @@ public:
         TRY(plan());
         Result<> made = steps();
         if (made) {
-            TRY(settle_notes(prepared_, left_behind_, steps_));
+            TRY(settle_notes(leftovers_of(prepared_), left_behind_, steps_));
             return outcome();
         }
         if (shipping_) {
@@ -98,7 +98,7 @@ public:
             // Nothing was written yet; an earlier attempt may have.
             for (const auto& place : prepared_.places) remember_leftovers(*place);
         }
-        if (auto settled = settle_notes(prepared_, left_behind_, steps_); !settled) {
+        if (auto settled = settle_notes(leftovers_of(prepared_), left_behind_, steps_); !settled) {
             log::warning("notes of a failed backup not settled", {{"error", settled.error().message()}});
         }
         return std::move(made).error();
@@ -137,9 +137,9 @@ private:
             prepared_.places.push_back(std::make_unique<Place>(destination, host_, steps_.stop_token()));
         }
         // Before preflight too: an earlier attempt's notes went with its records.
-        TRY(leave_notes(prepared_, steps_));
+        TRY(leave_notes(leftovers_of(prepared_), steps_));
         Testimony testimony = TRY(preflight(prepared_, steps_.stop_token()));
-        TRY(leave_notes(prepared_, steps_));
+        TRY(leave_notes(leftovers_of(prepared_), steps_));
         shipping_ = std::make_unique<Shipping>(prepared_.places, prepared_.folder,
                                                prepared_.key ? &*prepared_.key : nullptr, steps_, host_.config.limits);
         return testimony;

@@ -26,11 +26,11 @@ struct Unfinished {
 };
 BOOST_DESCRIBE_STRUCT(Unfinished, (), (folder, scratch, destinations, local, unwanted, made_at))
 
-Unfinished unfinished(const Prepared& prepared) {
+Unfinished unfinished(const Leftovers& leftovers) {
     Unfinished note;
-    note.folder = prepared.folder;
-    note.scratch = prepared.scratch ? prepared.scratch->path() : "";
-    note.made_at = {prepared.host.clock.now_ms()};
+    note.folder = leftovers.folder;
+    note.scratch = leftovers.scratch;
+    note.made_at = {leftovers.now};
     return note;
 }
 
@@ -97,17 +97,22 @@ void sweep_places(Unfinished& note, const JobHost& host, Swept& swept) {
 
 }  // namespace
 
-Result<> leave_notes(const Prepared& prepared, Steps& steps) {
-    Unfinished note = unfinished(prepared);
-    for (const DestinationOrder& destination : prepared.order.destinations) add_destination(note, destination);
+Leftovers leftovers_of(const Prepared& prepared) {
+    return {prepared.folder, prepared.scratch ? prepared.scratch->path() : "", prepared.order.destinations,
+            prepared.host.clock.now_ms()};
+}
+
+Result<> leave_notes(const Leftovers& leftovers, Steps& steps) {
+    Unfinished note = unfinished(leftovers);
+    for (const DestinationOrder& destination : leftovers.destinations) add_destination(note, destination);
     return steps.note(std::string(kNote), text_of(note));
 }
 
-Result<> settle_notes(const Prepared& prepared, const std::set<std::string>& left_behind, Steps& steps) {
+Result<> settle_notes(const Leftovers& leftovers, const std::set<std::string>& left_behind, Steps& steps) {
     if (left_behind.empty()) return steps.note(std::string(kNote), "");
-    Unfinished note = unfinished(prepared);
+    Unfinished note = unfinished(leftovers);
     note.unwanted = true;
-    for (const DestinationOrder& destination : prepared.order.destinations) {
+    for (const DestinationOrder& destination : leftovers.destinations) {
         if (left_behind.contains(destination.id)) add_destination(note, destination);
     }
     return steps.note(std::string(kNote), text_of(note));

@@ -14,10 +14,19 @@ namespace backstay::backup {
 // Elsewhere than on this host, what others began to store is surely dead only when it is as old as this.
 inline constexpr std::int64_t kDeadUploadMs = 24LL * 3600 * 1000;
 
+// What a backup is about to leave: its folder in the destinations, and a scratch folder "…/backup-…" ("" for none).
+struct Leftovers {
+    std::string folder;
+    std::string scratch;
+    const std::vector<DestinationOrder>& destinations;
+    TimeMs now = 0;
+};
+Leftovers leftovers_of(const Prepared& prepared);
+
 // Notes for sweep(), to be set before anything is written.
-Result<> leave_notes(const Prepared& prepared, Steps& steps);
+Result<> leave_notes(const Leftovers& leftovers, Steps& steps);
 // After the end: the notes go, but for those destinations from which what failed there could not be removed.
-Result<> settle_notes(const Prepared& prepared, const std::set<std::string>& left_behind, Steps& steps);
+Result<> settle_notes(const Leftovers& leftovers, const std::set<std::string>& left_behind, Steps& steps);
 
 // After a crash, or when a backup left something behind: removes the scratch folder and the objects of a backup that
 // came to nothing. A destination that is out of reach, or whose configuration only the control plane has, keeps its
