@@ -44,6 +44,7 @@ void Restoration::look() {
         return {};
     };
     if (auto seen = see_target(); !seen) target_fault_ = std::move(seen).error();
+    if (order_.pitr) return look_at_moment();
     auto opened = open_backup(order_.destinations, order_.folder, order_.backup_id, host_, work_.get_token());
     if (opened) {
         backup_ = std::move(*opened);
@@ -55,6 +56,7 @@ void Restoration::look() {
 RestoreShape Restoration::shape() const {
     RestoreShape shape;
     shape.scope = order_.scope;
+    shape.pitr = order_.pitr.has_value();
     shape.with_filestore = !backup_ || backup_->manifest.filestore.has_value();
     // A target that holds nothing yet has nothing to save.
     shape.safety_backup = order_.safety_backup.has_value() && (!target_ || target_->database_exists);
@@ -81,7 +83,7 @@ Result<RestoreOutcome> Restoration::run() {
 
 Result<> Restoration::prepare() {
     TRY(steps_.run(step::kValidateTarget, [&] { return validate(); }));
-    TRY(steps_.run(step::kFetchArtifacts, [&] { return find_backup(); }));
+    TRY(steps_.run(step::kFetchArtifacts, [&] { return order_.pitr ? find_moment() : find_backup(); }));
     SideRecord side{target_->cluster.name, target_->database, with_database() ? target_->side_database : "",
                     with_filestore() ? target_->side_filestore : "", target_->scratch};
     TRY(steps_.note(std::string(kSideNote), encode_note(side)));
@@ -91,11 +93,13 @@ Result<> Restoration::prepare() {
         std::promise<Result<>> promise;
         filestore_ = promise.get_future();
         filestore_thread_ = std::jthread([this, done = std::move(promise)]() mutable {
-            auto made = steps_.run(step::kRestoreFilestore, [&] { return restore_filestore(); });
+            auto made = steps_.run(step::kRestoreFilestore,
+                                   [&] { return order_.pitr ? unite_filestores() : restore_filestore(); });
             done.set_value(made ? Result<>() : Result<>(std::move(made).error()));
         });
     }
     TRY(steps_.run(step::kVerifyArtifacts, [&] { return verify_artifacts(); }));
+    if (recovery_) TRY(recover());
     if (shape().safety_backup) TRY(steps_.run(step::kSafetyBackup, [&] { return make_safety_backup(); }));
     if (with_database()) TRY(steps_.run(step::kRestoreDatabase, [&] { return restore_database(); }));
     if (filestore_.valid()) TRY(filestore_.get());
@@ -175,6 +179,12 @@ Result<> Restoration::change_over() {
 Error Restoration::undo_all(Error error) {
     work_.request_stop();
     if (filestore_thread_.joinable()) filestore_thread_.join();
+    if (recovery_) {
+        const auto ended = recovery_->end();
+        const auto noted = ended ? steps_.note(std::string(pitr::kSidecarNote), "") : Result<>();
+        if (!ended) error.followed_by(ended.error());
+        if (!noted) error.followed_by(noted.error());
+    }
     if (!target_) return error;
     const auto attempt = [&](Result<> done) {
         if (!done) error.followed_by(done.error());

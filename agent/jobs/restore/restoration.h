@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "agent/jobs/jobs.h"
+#include "agent/jobs/pitr/recovery.h"
+#include "agent/jobs/restore/folders.h"
 #include "agent/jobs/restore/opened_backup.h"
 #include "agent/jobs/restore/side_database.h"
 #include "agent/jobs/restore/side_filestore.h"
@@ -50,6 +52,15 @@ private:
     Result<Testimony> renew_uuid();
     Result<Testimony> commit();
 
+    // restoration_pitr.cpp: to a moment
+    void look_at_moment();
+    Result<Testimony> find_moment();
+    Result<> recover();
+    Result<> own_new_database();
+    std::vector<std::string> live_filestores() const;
+    Result<Testimony> unite_filestores();
+    Result<> check_moment_files(pq::Connection& database, Testimony& testimony);
+
     // restoration_checks.cpp
     Result<> check_contents(pq::Connection& database, Testimony& testimony);
     Result<> check_files(pq::Connection& database, Testimony& testimony);
@@ -76,6 +87,8 @@ private:
     std::optional<OpenedBackup> backup_;
     std::optional<Error> target_fault_;  // met while looking; told by the step that is to tell it
     std::optional<Error> backup_fault_;
+    std::unique_ptr<pitr::Recovery> recovery_;
+    std::vector<OpenedBackup> moment_files_;
     std::optional<Tool> pg_restore_;
     std::optional<FetchedDump> dump_;
     std::future<Result<>> filestore_;

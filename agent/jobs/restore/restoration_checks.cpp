@@ -86,7 +86,9 @@ Result<Testimony> Restoration::check_result() {
     const auto check = [&]() -> Result<> {
         auto database = TRY(connect_side());
         if (with_database()) TRY(check_contents(database, testimony));
-        if (with_filestore()) TRY(check_files(database, testimony));
+        if (with_filestore()) {
+            TRY(order_.pitr ? check_moment_files(database, testimony) : check_files(database, testimony));
+        }
         return {};
     };
     auto checked = check();

@@ -15,6 +15,8 @@ constexpr const char* kDebianAddons = "/usr/lib/python3/dist-packages/odoo/addon
 
 Result<Testimony> Restoration::validate() {
     if (target_fault_) return std::move(*target_fault_);
+    // A moment that cannot be reached is refused first of all.
+    if (order_.pitr && backup_fault_) return std::move(*backup_fault_);
     static const Manifest kUnknown;
     const Manifest& manifest = backup_ ? backup_->manifest : kUnknown;
     Testimony testimony = TRY(check_target(*target_, manifest, with_database(), *cluster_, steps_.stop_token()));
@@ -42,7 +44,7 @@ Result<Testimony> Restoration::find_backup() {
 
 Result<Testimony> Restoration::verify_artifacts() {
     Testimony testimony;
-    if (!with_database()) {
+    if (!with_database() || order_.pitr) {
         testimony.summary = "the filestore's SHA-256 is proven while it is written";
         return testimony;
     }

@@ -74,7 +74,10 @@ private:
         for (std::size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) {
             const std::string folder = name.substr(0, slash);
             if (!folders_.insert(folder).second) continue;
-            if (mkdirat(root_, folder.c_str(), 0755) != 0) return failed(errno, "make folder " + folder);
+            if (mkdirat(root_, folder.c_str(), 0755) != 0) {
+                if (making_.add && errno == EEXIST) continue;
+                return failed(errno, "make folder " + folder);
+            }
             if (give_away_ && fchownat(root_, folder.c_str(), making_.owner.uid, making_.owner.gid, 0) != 0) {
                 return failed(errno, "give away folder " + folder);
             }
@@ -84,6 +87,8 @@ private:
 
     Result<> write(const std::string& name, Source& content) {
         const Descriptor file(openat(root_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+        // Equal names are equal contents; whatever of this one is left unread is skipped.
+        if (file.fd < 0 && errno == EEXIST && making_.add) return {};
         if (file.fd < 0) return failed(errno, "make file " + name);
         while (const std::size_t count = TRY(content.read(buffer_))) {
             const ByteSpan piece(buffer_.data(), count);
@@ -134,6 +139,39 @@ private:
     FilesMade made_;
 };
 
+// The file is there and its content has the SHA-1 of its name.
+Result<bool> is_what_it_says(int root, const std::string& name) {
+    const Descriptor file(openat(root, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    const std::string wanted = odoo::sha1_of_name(name);
+    if (file.fd < 0 || wanted.empty()) return false;
+    Digest digest(DigestKind::sha1);
+    std::vector<std::byte> buffer(256 * 1024);
+    while (true) {
+        const ssize_t count = ::read(file.fd, buffer.data(), buffer.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return failed(errno, "read " + name);
+        if (count == 0) return digest.hex() == wanted;
+        digest.update(ByteSpan(buffer).first(static_cast<std::size_t>(count)));
+    }
+}
+
+// The folders above `name`, owned as those of the filestore that it comes from.
+Result<> make_parents_like(int from, int into, const std::string& name) {
+    for (std::size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) {
+        const std::string folder = name.substr(0, slash);
+        if (mkdirat(into, folder.c_str(), 0755) != 0) {
+            if (errno == EEXIST) continue;
+            return failed(errno, "make folder " + folder);
+        }
+        struct stat status {};
+        if (!may_give_files_away() || fstatat(from, folder.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+        if (fchownat(into, folder.c_str(), status.st_uid, status.st_gid, AT_SYMLINK_NOFOLLOW) != 0) {
+            return failed(errno, "give away folder " + folder);
+        }
+    }
+    return {};
+}
+
 bool is_hash_folder(std::string_view name) {
     return (name.size() == 2 || name.size() == 3) &&
            name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -169,15 +207,20 @@ Result<std::uint64_t> keep_from_folder(int from, int into, const std::string& na
 
 }  // namespace
 
-Result<FilesMade> make_filestore(Source& archive, const FilestoreMaking& making) {
+Result<> begin_filestore(const FilestoreMaking& making) {
     TRY(remove_folder(making.folder));
     TRY(make_folders(parent_of(making.folder), 0755));
     if (mkdir(making.folder.c_str(), 0755) != 0) return failed(errno, "make folder " + making.folder);
-    const Descriptor root(open(making.folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (root.fd < 0) return failed(errno, "open folder " + making.folder);
-    if (may_give_files_away() && fchown(root.fd, making.owner.uid, making.owner.gid) != 0) {
+    if (may_give_files_away() && lchown(making.folder.c_str(), making.owner.uid, making.owner.gid) != 0) {
         return failed(errno, "give away folder " + making.folder);
     }
+    return {};
+}
+
+Result<FilesMade> make_filestore(Source& archive, const FilestoreMaking& making) {
+    if (!making.add) TRY(begin_filestore(making));
+    const Descriptor root(open(making.folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (root.fd < 0) return failed(errno, "open folder " + making.folder);
     FilestoreWriter writer(making, root.fd);
     TRY(read_tar(archive, [&](const TarMember& member, Source& content) { return writer.take(member, content); }));
     return writer.made();
@@ -197,6 +240,28 @@ Result<std::uint64_t> keep_newer_files(const std::string& in_use, const std::str
         }
     }
     return kept;
+}
+
+Result<std::uint64_t> take_named_files(pq::Connection& connection, const std::string& in_use,
+                                       const std::string& folder) {
+    const pq::Rows odoo = TRY(connection.query("SELECT to_regclass('ir_attachment') IS NOT NULL"));
+    if (!odoo.boolean(0, 0)) return std::uint64_t{0};
+    const Descriptor from(open(in_use.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (from.fd < 0) return failed(errno, "open folder " + in_use);
+    const Descriptor into(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (into.fd < 0) return failed(errno, "open folder " + folder);
+    std::uint64_t taken = 0;
+    const auto take = [&](const std::string& name) -> Result<> {
+        if (odoo::kind_of_name(name) != odoo::NameKind::file) return {};
+        if (faccessat(into.fd, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return {};
+        if (!TRY(is_what_it_says(from.fd, name))) return {};
+        TRY(make_parents_like(from.fd, into.fd, name));
+        if (linkat(from.fd, name.c_str(), into.fd, name.c_str(), 0) == 0) ++taken;
+        return {};
+    };
+    TRY(connection.stream("SELECT DISTINCT store_fname FROM ir_attachment WHERE store_fname IS NOT NULL", {},
+                          [&](pq::RowView row) { return take(std::string(row.text(0, 0))); }));
+    return taken;
 }
 
 Result<std::optional<Reconciled>> reconcile_filestore(pq::Connection& connection, const std::string& folder) {

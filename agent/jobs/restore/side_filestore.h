@@ -22,6 +22,7 @@ struct FilesMade {
 
 struct FilestoreMaking {
     std::string folder;  // absent, or left by an earlier try: emptied first
+    bool add = false;    // to what begin_filestore and earlier archives left there; what is there already stays
     FileOwner owner;
     std::uint64_t unnamed_damaged = 0;                  // so many more, beyond what the manifest has room to name
     std::set<std::string> known_damaged;                // store_fname, from the manifest
@@ -32,6 +33,14 @@ struct FilestoreMaking {
 // Writes every file of the archive, its SHA-1 checked against its name. A name that leads elsewhere, or content that
 // its name denies and the manifest does not, ends it: filestore_inconsistent.
 Result<FilesMade> make_filestore(Source& archive, const FilestoreMaking& making);
+
+// The folder, empty.
+Result<> begin_filestore(const FilestoreMaking& making);
+
+// Links the files that rows of ir_attachment name and `folder` lacks out of a filestore in use, when their content is
+// what their name says. Answers how many.
+Result<std::uint64_t> take_named_files(pq::Connection& connection, const std::string& in_use,
+                                       const std::string& folder);
 
 // Links the files of the filestore in use that the backup lacks, so that attachments newer than the backup keep theirs.
 // Answers how many.
