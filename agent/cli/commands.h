@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/local-api/messages.h"
+#include "common/result.h"
 
 namespace backstay::cli {
 
@@ -30,6 +31,7 @@ int show_backups(const Output& output, const std::string& database, std::size_t 
 int show_inventory(const Output& output);
 int check(const Output& output, const std::string& database, const std::string& cluster);
 int show_limits(const Output& output);
+int show_wal(const Output& output);
 int change_limits(const Output& output, const local_api::LimitsView& change);
 
 // Each orders a job; with `wait` its progress is followed and its end decides the exit code.
@@ -68,10 +70,20 @@ struct AloneOptions {
     std::optional<bool> neutralize;
     std::optional<bool> new_uuid;
     std::optional<std::int64_t> keep_previous_ms;
+    std::string at;  // a moment instead of a backup
+    std::string of;  // whose moment
 };
 int restore_alone(const Output& output, const AloneOptions& options);
+// The archives of WAL in a destination: timelines, ranges, gaps, base backups.
+int wal_show_alone(const Output& output, const AloneOptions& options);
+// "2026-01-02T03:04:05+01:00", "2026-01-02 03:04:05": without a zone it is UTC, and is said to be on stderr.
+Result<TimeMs> parse_moment(const std::string& text);
+
 // Puts back what a restore of that kind replaced.
 int undo_alone(const Output& output, const AloneOptions& options, const std::string& restore);
+
+// A map of archives: a table, or JSON.
+int print_wal(const Output& output, const local_api::WalAnswer& answer);
 
 // Prints the error to stderr (as JSON to stdout when asked for) and names its exit code.
 int report(const Output& output, const Error& error);

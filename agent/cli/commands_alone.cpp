@@ -10,7 +10,8 @@
 #include "agent/cli/bar.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/render.h"
-#include "agent/jobs/restore/standalone.h"
+#include "agent/jobs/restore/standalone_moment.h"
+#include "agent/local-api/wal_view.h"
 #include "common/domain/verdict.h"
 #include "common/files/files.h"
 #include "common/human.h"
@@ -158,16 +159,20 @@ int print_verdict(const Output& output, const std::string& id, const standalone:
     return code(evidence.status == "amber" ? ExitCode::amber : ExitCode::failed);
 }
 
-standalone::RestoreWish wish_of(const AloneOptions& options, const Manifest& manifest) {
-    standalone::RestoreWish wish;
-    wish.database = options.database.value_or(source_of(manifest));
+void complete_wish(const AloneOptions& options, const std::string& source, standalone::RestoreWish& wish) {
     wish.cluster = options.cluster;
     wish.filestore = options.filestore;
     wish.scope = options.scope.value_or("all");
-    const bool copy = wish.database != source_of(manifest);
+    const bool copy = wish.database != source;
     wish.neutralize = options.neutralize.value_or(copy);
     wish.new_uuid = options.new_uuid.value_or(copy);
     wish.keep_previous_ms = options.keep_previous_ms.value_or(wish.keep_previous_ms);
+}
+
+standalone::RestoreWish wish_of(const AloneOptions& options, const Manifest& manifest) {
+    standalone::RestoreWish wish;
+    wish.database = options.database.value_or(source_of(manifest));
+    complete_wish(options, source_of(manifest), wish);
     return wish;
 }
 
@@ -212,6 +217,23 @@ int run(const Output& output, Alone& alone, const RestoreOrder& order) {
 
 }  // namespace
 
+int restore_moment(const Output& output, const AloneOptions& options, const DestinationOrder& destination,
+                   Alone& alone) {
+    const auto target = parse_moment(options.at);
+    if (!target) return report(output, target.error());
+    standalone::Moment moment{*target, options.of.empty() ? options.database.value_or("") : options.of};
+    if (moment.database.empty()) {
+        return report(output, Error(Errc::invalid, "whose moment? name the database with --of"));
+    }
+    standalone::RestoreWish wish;
+    wish.database = options.database.value_or(moment.database);
+    complete_wish(options, moment.database, wish);
+    const auto order = standalone::order_for_moment(moment, destination, wish, alone.host, alone.stop.get_token());
+    if (!order) return report(output, order.error());
+    if (const auto swept = alone.sweep(); !swept) return report(output, swept.error());
+    return run(output, alone, *order);
+}
+
 int restore_alone(const Output& output, const AloneOptions& options) {
     auto config = read_config(options);
     if (!config) return report(output, config.error());
@@ -219,6 +241,7 @@ int restore_alone(const Output& output, const AloneOptions& options) {
     if (!destination) return report(output, destination.error());
     allow_folder(*destination, *config);
     Alone alone(std::move(*config));
+    if (!options.at.empty()) return restore_moment(output, options, *destination, alone);
     const auto listing = standalone::find_backups(*destination, alone.host, {}, alone.stop.get_token());
     if (!listing) return report(output, listing.error());
     if (options.backup.empty()) return print_listing(output, *listing);
@@ -226,6 +249,20 @@ int restore_alone(const Output& output, const AloneOptions& options) {
     if (!backup) return report(output, backup.error());
     if (const auto swept = alone.sweep(); !swept) return report(output, swept.error());
     return run(output, alone, standalone::order_for(*backup, *destination, wish_of(options, backup->manifest)));
+}
+
+int wal_show_alone(const Output& output, const AloneOptions& options) {
+    auto config = read_config(options);
+    if (!config) return report(output, config.error());
+    const auto destination = find_destination(options.from, *config);
+    if (!destination) return report(output, destination.error());
+    const Alone alone(std::move(*config));
+    const auto archives = standalone::find_archives(*destination, alone.host, alone.stop.get_token());
+    if (!archives) return report(output, archives.error());
+    local_api::WalAnswer answer;
+    for (const standalone::FoundArchive& archive : *archives)
+        answer.archives.push_back(local_api::view_archive(archive));
+    return print_wal(output, answer);
 }
 
 int undo_alone(const Output& output, const AloneOptions& options, const std::string& restore) {

@@ -129,6 +129,7 @@ AloneOptions alone_of(AloneOptions alone, const local_api::RestoreRequest& reque
     alone.neutralize = request.neutralize;
     alone.new_uuid = request.new_uuid;
     alone.keep_previous_ms = request.keep_previous_ms;
+    alone.of = request.of.value_or("");
     return alone;
 }
 
@@ -141,6 +142,9 @@ void add_restore(CLI::App& app, Chosen& chosen) {
     CLI::App* command = app.add_subcommand("restore", "restore a backup, beside what runs, then swapped in");
     command->add_option("BACKUP", request.backup, "its id, or the beginning; with --from also latest, or none to list");
     add_alone(*command, alone);
+    auto& moment = kept<std::string>(chosen);
+    command->add_option("--at", moment, "a moment instead of the backup: 2026-01-02T15:04:05+01:00; no zone: UTC");
+    command->add_option("--of", request.of, "whose moment, when no BACKUP says it");
     command->add_option("--database", request.database, "into this one; else where it came from");
     command->add_option("--cluster", request.cluster);
     command->add_option("--filestore", request.filestore, "the target's folder; else found");
@@ -156,9 +160,41 @@ void add_restore(CLI::App& app, Chosen& chosen) {
     command->callback([&] {
         chosen.run = [&] {
             if (keep_hours) request.keep_previous_ms = *keep_hours * 3'600'000;
-            if (!alone.from.empty()) return restore_alone(chosen.output, alone_of(alone, request));
-            if (request.backup.empty()) return report(chosen.output, Error(Errc::invalid, "BACKUP is required"));
+            if (!alone.from.empty()) {
+                AloneOptions options = alone_of(alone, request);
+                options.at = moment;
+                return restore_alone(chosen.output, options);
+            }
+            if (!moment.empty()) {
+                const auto target = parse_moment(moment);
+                if (!target) return report(chosen.output, target.error());
+                request.at = Timestamp{*target};
+                if (!request.of && request.backup.empty()) request.of = request.database;
+            }
+            if (request.backup.empty() && !(request.at && request.of))
+                return report(chosen.output, Error(Errc::invalid, "BACKUP is required"));
             return order(chosen.output, "POST", "/v1/restores", body_of(request), wait);
+        };
+    });
+}
+
+void add_wal(CLI::App& app, Chosen& chosen) {
+    auto& request = kept<local_api::BaseBackupRequest>(chosen);
+    auto& wait = kept<bool>(chosen);
+    wait = true;
+    CLI::App* base = app.add_subcommand("base-backup", "copy a whole cluster, for restores to a moment");
+    base->add_option("CLUSTER", request.cluster, "of the configuration; else the only one");
+    base->add_option("--to", request.destinations, "destination ids; else those of the cluster's WAL");
+    add_wait(*base, wait);
+    base->callback(
+        [&] { chosen.run = [&] { return order(chosen.output, "POST", "/v1/base-backups", body_of(request), wait); }; });
+
+    auto& alone = kept<AloneOptions>(chosen);
+    CLI::App* show = app.add_subcommand("wal-show", "what archives of WAL hold: timelines, ranges, gaps, base backups");
+    add_alone(*show, alone);
+    show->callback([&] {
+        chosen.run = [&] {
+            return alone.from.empty() ? show_wal(chosen.output) : wal_show_alone(chosen.output, alone);
         };
     });
 }
@@ -279,6 +315,7 @@ int run(int argc, const char* const* argv) {
     add_reading(app, chosen);
     add_backup(app, chosen);
     add_restore(app, chosen);
+    add_wal(app, chosen);
     add_verify_and_copy(app, chosen);
     add_undo_and_delete(app, chosen);
     add_limits(app, chosen);

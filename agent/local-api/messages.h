@@ -36,7 +36,9 @@ BOOST_DESCRIBE_STRUCT(BackupRequest, (), (database, cluster, type, trigger, labe
 
 // POST /v1/restores
 struct RestoreRequest {
-    std::string backup;                   // id, or its beginning
+    std::string backup;                   // id, or its beginning; "" with `of`
+    std::optional<Timestamp> at;          // a moment instead of the backup
+    std::optional<std::string> of;        // whose moment, when no backup says it
     std::optional<std::string> database;  // absent: the one that was backed up
     std::optional<std::string> cluster;
     std::optional<std::string> filestore;  // of the target; absent: found
@@ -47,8 +49,72 @@ struct RestoreRequest {
     std::optional<std::int64_t> keep_previous_ms;
 };
 BOOST_DESCRIBE_STRUCT(RestoreRequest, (),
-                      (backup, database, cluster, filestore, scope, neutralize, new_uuid, safety_backup,
+                      (backup, at, of, database, cluster, filestore, scope, neutralize, new_uuid, safety_backup,
                        keep_previous_ms))
+
+// GET /v1/wal, and `backstay wal-show --from`: what archives of WAL hold.
+struct WalSpan {
+    Timestamp start;
+    Timestamp end;
+};
+BOOST_DESCRIBE_STRUCT(WalSpan, (), (start, end))
+
+// Segments without a hole on one timeline.
+struct WalRunView {
+    std::int64_t timeline = 0;
+    std::string start_lsn;
+    std::string end_lsn;
+    std::uint64_t segments = 0;
+    std::optional<Timestamp> last_commit;
+};
+BOOST_DESCRIBE_STRUCT(WalRunView, (), (timeline, start_lsn, end_lsn, segments, last_commit))
+
+struct WalBaseView {
+    std::string backup_id;
+    std::int64_t timeline = 0;
+    std::string start_lsn;
+    std::string stop_lsn;
+    Timestamp started_at;
+    Timestamp ended_at;
+    std::uint64_t size_bytes = 0;
+    std::vector<std::string> destination_ids;
+    std::string folder;
+};
+BOOST_DESCRIBE_STRUCT(WalBaseView, (),
+                      (backup_id, timeline, start_lsn, stop_lsn, started_at, ended_at, size_bytes, destination_ids,
+                       folder))
+
+struct WalArchiveView {
+    std::string cluster;  // "" where only a destination was asked
+    std::string system_id;
+    std::string archive;        // its folder
+    std::int64_t timeline = 0;  // the one that is followed
+    std::uint64_t segments = 0;
+    std::uint64_t wal_bytes = 0;   // stored
+    std::uint64_t base_bytes = 0;  // stored
+    std::vector<WalRunView> runs;
+    std::vector<WalBaseView> bases;
+    std::vector<WalSpan> ranges;
+    std::vector<WalSpan> gaps;
+    std::optional<Timestamp> earliest_recoverable;
+    std::optional<Timestamp> latest_recoverable;
+    std::vector<std::string> faults;
+};
+BOOST_DESCRIBE_STRUCT(WalArchiveView, (),
+                      (cluster, system_id, archive, timeline, segments, wal_bytes, base_bytes, runs, bases, ranges,
+                       gaps, earliest_recoverable, latest_recoverable, faults))
+
+struct WalAnswer {
+    std::vector<WalArchiveView> archives;
+};
+BOOST_DESCRIBE_STRUCT(WalAnswer, (), (archives))
+
+// POST /v1/base-backups
+struct BaseBackupRequest {
+    std::optional<std::string> cluster;
+    std::optional<std::vector<std::string>> destinations;  // ids; absent: those of the cluster's [[wal]]
+};
+BOOST_DESCRIBE_STRUCT(BaseBackupRequest, (), (cluster, destinations))
 
 // POST /v1/verifications
 struct VerifyRequest {

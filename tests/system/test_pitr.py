@@ -1,0 +1,167 @@
+"""Restores to a moment with nothing but a destination: real base backups, real WAL, real recoveries. A writer notes what it
+committed and when; what is restored must hold exactly the commits up to the moment."""
+
+import datetime
+import json
+import os
+import random
+import time
+
+import odoo_data
+import pytest
+from archived_cluster import ArchivedCluster, Writer, ledger, moment_of, text_of
+from conftest import new_folder
+from processes import wait_until
+
+TARGETS = 5
+
+
+@pytest.fixture(scope="module")
+def written():
+    """A cluster with two databases that are written to before, during and after a base backup."""
+    cluster = ArchivedCluster(new_folder())
+    odoo_data.Made("pitr", partners=50, messages=100, files=10).load(cluster.pg, "shop", cluster.path("files", "shop"))
+    odoo_data.create(cluster.pg, "other")
+    shop, other = Writer(cluster.pg, "shop"), Writer(cluster.pg, "other", pause=0.001, weight=8000)
+    with shop, other:
+        time.sleep(1)  # writing goes on before the base backup
+        base = cluster.base_backup()
+        deadline = time.monotonic() + 6
+        while time.monotonic() < deadline:
+            time.sleep(1)  # and after it, over several segments
+    cluster.archive_all()
+    yield cluster, shop, base
+    cluster.pg.forget()
+
+
+def test_a_base_backup_is_a_folder_of_standard_files(written):
+    cluster, _, base = written
+    names = sorted(os.listdir(os.path.join(cluster.store, base)))
+    assert names == ["backup_manifest.zst", "base.tar.zst", "manifest.json"]
+    with open(os.path.join(cluster.store, base, "manifest.json")) as file:
+        manifest = json.load(file)
+    assert manifest["scope"] == "base" and manifest["base"]["databases"] == ["other", "postgres", "shop"]
+    assert manifest["postgres"]["systemId"] == cluster.system_id
+
+
+def test_the_archive_is_shown_whole(written):
+    cluster, shop, _ = written
+    archive = cluster.show()
+    assert archive["faults"] == [] and archive["gaps"] == []
+    assert len(archive["bases"]) == 1 and len(archive["runs"]) == 1 and len(archive["ranges"]) == 1
+    assert moment_of(archive["earliestRecoverable"]) > shop.commits()[0][1]
+    assert moment_of(archive["latestRecoverable"]) >= shop.commits()[-1][1].replace(microsecond=0)
+
+
+def expected(commits, moment):
+    return [n for n, at in commits if at <= moment]
+
+
+@pytest.mark.parametrize("number", range(TARGETS))
+def test_random_moments_hold_exactly_the_commits_up_to_them(written, number):
+    cluster, shop, _ = written
+    archive = cluster.show()
+    first, last = moment_of(archive["earliestRecoverable"]), moment_of(archive["latestRecoverable"])
+    share = random.Random(number).random() if number else 0.0
+    moment = first + (last - first) * share
+    moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    commits = shop.commits()
+    done = cluster.restore(moment, f"past_{number}", "--scope", "db")
+    evidence = json.loads(done.stdout)["recoveryEvidence"]
+    assert evidence["status"] == "green", evidence["whyNotGreen"]
+    assert ledger(cluster.pg, f"past_{number}") == expected(commits, moment)
+    assert 0 < len(expected(commits, moment)) <= len(commits)
+
+
+def test_the_very_last_moment_is_reached_too(written):
+    """No commit follows it: PostgreSQL alone would end with "recovery ended before configured recovery target was reached"."""
+    cluster, shop, _ = written
+    cluster.restore(cluster.show()["latestRecoverable"], "at_the_end", "--scope", "db")
+    assert ledger(cluster.pg, "at_the_end") == [n for n, _ in shop.commits()]
+
+
+def test_the_other_databases_go_on_undisturbed(written):
+    cluster, shop, _ = written
+    moment = shop.commits()[len(shop.commits()) // 2 + 1][1]
+    with Writer(cluster.pg, "other") as other:
+        before = len(ledger(cluster.pg, "other"))
+        cluster.restore(max(moment, moment_of(cluster.show()["earliestRecoverable"])), "beside", "--scope", "db")
+    assert other.failed is None
+    assert len(ledger(cluster.pg, "other")) > before
+
+
+def test_moments_outside_are_refused_with_the_nearest_ones(written):
+    cluster, _, _ = written
+    archive = cluster.show()
+    before = cluster.databases()
+    early = moment_of(archive["earliestRecoverable"]) - datetime.timedelta(hours=1)
+    done = cluster.restore(early, "never", "--scope", "db", check=1)
+    evidence = json.loads(done.stdout)["recoveryEvidence"]
+    assert evidence["reason"] == "pitr_target_unreachable" and evidence["blockingSteps"] == ["validate_target"]
+    assert archive["earliestRecoverable"] in done.stderr
+    late = moment_of(archive["latestRecoverable"]) + datetime.timedelta(hours=1)
+    done = cluster.restore(late, "never", "--scope", "db", check=1)
+    assert archive["latestRecoverable"] in done.stderr
+    done = cluster.restore("yesterday", "never", "--scope", "db", check=2)
+    assert "is no moment" in done.stderr
+    assert cluster.databases() == before
+
+
+def test_a_moment_without_zone_is_read_as_utc_and_said_to_be(written):
+    cluster, _, _ = written
+    done = cluster.restore("2001-01-01 00:00", "never", "--scope", "db", check=1)
+    assert "is read as UTC: 2001-01-01T00:00:00Z" in done.stderr
+
+
+def test_a_missing_segment_in_the_middle_is_a_gap_refused_before_anything_is_touched(written):
+    cluster, _, _ = written
+    archive = cluster.show()
+    segments = cluster.segments()
+    lost = segments[-4]
+    os.rename(lost, lost + ".away")
+    try:
+        gap = cluster.show()
+        assert len(gap["gaps"]) == 1, gap
+        inside = moment_of(gap["gaps"][0]["start"]) + (moment_of(gap["gaps"][0]["end"]) - moment_of(gap["gaps"][0]["start"])) / 2
+        done = cluster.restore(inside, "never", "--scope", "db", check=1)
+        evidence = json.loads(done.stdout)["recoveryEvidence"]
+        assert evidence["reason"] == "wal_gap" and evidence["blockingSteps"] == ["validate_target"]
+        assert gap["latestRecoverable"] in done.stderr
+        # What lies before the gap is reached as before.
+        cluster.restore(gap["latestRecoverable"], "before_the_gap", "--scope", "db")
+    finally:
+        os.rename(lost + ".away", lost)
+    assert cluster.show() == archive
+
+
+def test_a_damaged_segment_ends_the_recovery_and_never_passes_for_the_end_of_wal(written):
+    cluster, _, _ = written
+    archive = cluster.show()
+    victim = cluster.segments()[-3]
+    with open(victim, "rb") as file:
+        good = file.read()
+    damaged = bytearray(good)
+    damaged[len(damaged) // 2] ^= 1
+    before = cluster.databases()
+    with open(victim, "wb") as file:
+        file.write(damaged)
+    try:
+        done = cluster.restore(archive["latestRecoverable"], "never", "--scope", "db", check=1)
+    finally:
+        with open(victim, "wb") as file:
+            file.write(good)
+    assert os.path.basename(victim)[:24] in done.stderr, done.stderr
+    assert cluster.databases() == before
+    assert leftovers(cluster) == []
+
+
+def leftovers(cluster):
+    scratch = cluster.path("alone", "scratch")
+    names = os.listdir(scratch) if os.path.isdir(scratch) else []
+    return names + [name for folder in ("/tmp", "/var/tmp") for name in os.listdir(folder) if name.startswith("backstay-recovery-")]
+
+
+def test_nothing_is_left_of_all_this(written):
+    cluster, _, _ = written
+    assert wait_until(lambda: leftovers(cluster) == [], 10), leftovers(cluster)
+    assert not [name for name in cluster.databases() if "__" in name]
