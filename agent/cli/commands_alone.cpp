@@ -256,6 +256,7 @@ int wal_show_alone(const Output& output, const AloneOptions& options) {
     if (!config) return report(output, config.error());
     const auto destination = find_destination(options.from, *config);
     if (!destination) return report(output, destination.error());
+    allow_folder(*destination, *config);
     const Alone alone(std::move(*config));
     const auto archives = standalone::find_archives(*destination, alone.host, alone.stop.get_token());
     if (!archives) return report(output, archives.error());
