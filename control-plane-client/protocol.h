@@ -46,13 +46,14 @@ struct DatabaseInfo {
     std::optional<std::string> database_uuid;
     std::optional<bool> is_neutralized;
     std::optional<std::int32_t> installed_modules;
-    std::optional<std::string> filestore;  // found path
+    std::optional<std::string> filestore;          // found path
+    std::optional<std::uint64_t> filestore_bytes;  // of the files that its attachments name, each once
     std::optional<std::string> odoo_conf;
     std::optional<std::string> problem;  // why it could not be looked into
 };
 BOOST_DESCRIBE_STRUCT(DatabaseInfo, (),
                       (name, owner, size_bytes, is_odoo, odoo_version, base_version, database_uuid, is_neutralized,
-                       installed_modules, filestore, odoo_conf, problem))
+                       installed_modules, filestore, filestore_bytes, odoo_conf, problem))
 
 struct ClusterInfo {
     std::string name;
@@ -69,7 +70,7 @@ BOOST_DESCRIBE_STRUCT(ClusterInfo, (),
 
 struct DiskInfo {
     std::string path;
-    std::string role;  // "scratch", "state", "filestore", "destination"
+    std::string role;  // "scratch", "state", "filestore", "snapshots", "destination"
     std::uint64_t free_bytes = 0;
     std::uint64_t total_bytes = 0;
 };

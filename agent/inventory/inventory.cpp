@@ -25,6 +25,10 @@ constexpr std::string_view kDatabases =
     "CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) ELSE 0 END "
     "FROM pg_database d WHERE NOT d.datistemplate AND d.datallowconn ORDER BY d.datname";
 
+constexpr std::string_view kFilestoreSize =
+    "SELECT COALESCE(sum(size), 0)::bigint FROM (SELECT max(file_size) AS size FROM ir_attachment WHERE store_fname IS "
+    "NOT NULL GROUP BY store_fname) AS files";
+
 pq::ConnectParameters quick(const ClusterConfig& cluster, const std::string& database) {
     pq::ConnectParameters parameters = connect_parameters(cluster, database);
     parameters.connect_timeout_ms = kConnectMs;
@@ -47,6 +51,10 @@ Result<> look_into(const AgentConfig& config, const ClusterConfig& cluster, cons
     }
     const odoo::Location location = TRY(odoo::locate(config, cluster.name, info.name, std::nullopt, std::nullopt));
     if (!location.filestore.empty()) info.filestore = location.filestore;
+    // What a backup would read: each file once, however many rows name it.
+    if (const auto files = connection.query(kFilestoreSize)) {
+        info.filestore_bytes = static_cast<std::uint64_t>(TRY(files->integer(0, 0)));
+    }
     if (location.conf) info.odoo_conf = location.conf->path;
     return {};
 }

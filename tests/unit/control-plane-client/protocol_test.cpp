@@ -47,6 +47,7 @@ Inventory inventory() {
     database.is_neutralized = false;
     database.installed_modules = 154;
     database.filestore = "/var/lib/odoo/filestore/shop";
+    database.filestore_bytes = 450'000'000;
     database.odoo_conf = "/etc/odoo/odoo.conf";
     cluster.databases = {database};
     found.clusters = {cluster};
