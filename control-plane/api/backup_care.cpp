@@ -7,8 +7,10 @@
 #include "control-plane/api/backups.h"
 #include "control-plane/api/operation_scope.h"
 #include "control-plane/api/scope.h"
+#include "control-plane/dispatch/care.h"
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/dispatch/job_rows.h"
+#include "control-plane/dispatch/order_backup.h"
 #include "control-plane/store/environments.h"
 
 namespace backstay::api {
@@ -19,82 +21,6 @@ using operations::BackupRow;
 using operations::Kind;
 
 bool is_restorable(const BackupRow& row) { return row.status == "completed" || row.status == "partial"; }
-
-DestinationOrder named(const store::DestinationRow& row) { return {row.id, row.name, row.type, {}}; }
-
-// Destinations where something of the backup lies, or may lie after an attempt that broke off.
-Result<std::vector<store::DestinationRow>> holders(const Call& call, sqlite::Database& db, const std::string& backup_id,
-                                                   bool complete_only) {
-    const auto operation = TRY(operations::find_operation(db, backup_id));
-    std::map<std::string, std::size_t> stored;
-    std::set<std::string> touched;
-    for (const CopyRecord& copy : TRY(operations::copies_of(db, backup_id))) {
-        if (copy.state != CopyState::deleted) touched.insert(copy.destination_id);
-        if (copy.state == CopyState::uploaded || copy.state == CopyState::verified) ++stored[copy.destination_id];
-    }
-    const std::size_t all = operation ? operation->plan.artifacts.size() : 0;
-    std::vector<store::DestinationRow> out;
-    for (const std::string& id : touched) {
-        if (complete_only && stored[id] < all) continue;
-        auto row = TRY(store::Destinations(db).find(call.organization_id, id));
-        if (row) out.push_back(std::move(*row));
-    }
-    return out;
-}
-
-// Who does it: the agent that made the backup. When that one is gone for good, the one that has the environment now, or
-// any other, reaches what is not local.
-Result<std::string> caring_agent(const Call& call, sqlite::Database& db, const BackupRow& backup) {
-    store::Agents agents(db);
-    if (TRY(agents.find(call.organization_id, backup.agent_id))) return backup.agent_id;
-    if (backup.environment_id) {
-        const auto environment = TRY(store::Environments(db).find(call.organization_id, *backup.environment_id));
-        if (environment) return environment->agent_id;
-    }
-    const auto others = TRY(agents.list(call.organization_id, {1, 0}));
-    if (!others.items.empty()) return others.items.front().id;
-    return conflict("no_agent", "the agent of this backup was removed, and the organization has no other");
-}
-
-// A folder of another host is out of reach, even where the agent has one of the same name.
-bool reaches(const std::string& agent_id, const BackupRow& backup, const store::DestinationRow& row) {
-    return row.type != "local" || agent_id == backup.agent_id;
-}
-
-// Who cares for the backup and what of it that one reaches.
-struct Care {
-    std::string agent_id;
-    std::vector<store::DestinationRow> where;
-};
-Result<Care> care_for(const Call& call, sqlite::Database& db, const BackupRow& backup, bool complete_only) {
-    Care care;
-    care.where = TRY(holders(call, db, backup.id, complete_only));
-    if (care.where.empty()) return care;
-    care.agent_id = TRY(caring_agent(call, db, backup));
-    std::erase_if(care.where, [&](const auto& row) { return !reaches(care.agent_id, backup, row); });
-    return care;
-}
-
-// Whose files nobody can delete any more, and why: "'disk' (removed)"; empty: none.
-Result<std::string> left_behind(const Call& call, sqlite::Database& db, const BackupRow& backup, const Care& care) {
-    std::set<std::string> touched;
-    for (const CopyRecord& copy : TRY(operations::copies_of(db, backup.id))) {
-        if (copy.state != CopyState::deleted) touched.insert(copy.destination_id);
-    }
-    for (const auto& row : care.where) touched.erase(row.id);
-    std::string text;
-    store::Destinations destinations(db);
-    for (const std::string& id : touched) {
-        const auto row = TRY(destinations.find_any(call.organization_id, id));
-        const bool there = TRY(destinations.find(call.organization_id, id)).has_value();
-        const std::string_view why = !row    ? " (unknown here)"
-                                     : there ? " (a folder of a removed agent's host)"
-                                             : " (removed)";
-        if (!text.empty()) text += ", ";
-        text.append("'").append(row ? row->name : id).append("'").append(why);
-    }
-    return text;
-}
 
 operations::OperationRow new_operation(const Call& call, const BackupRow& backup, Kind kind) {
     operations::OperationRow operation;
@@ -114,7 +40,7 @@ Result<> refuse_while_used(sqlite::Database& db, const BackupRow& backup) {
     return conflict("backup_in_use", jobs.front().kind + " " + jobs.front().operation_id + " works on this backup");
 }
 
-Result<> enqueue_deletion(const Call& call, sqlite::Database& db, const BackupRow& backup, const Care& care,
+Result<> enqueue_deletion(const Call& call, sqlite::Database& db, const BackupRow& backup, const dispatch::Care& care,
                           dispatch::Stir& stir) {
     dispatch::NewJob job;
     job.kind = "delete";
@@ -124,7 +50,7 @@ Result<> enqueue_deletion(const Call& call, sqlite::Database& db, const BackupRo
     order.deletion_id = job.operation.id;
     order.backup_id = backup.id;
     order.folder = backup.folder;
-    for (const auto& row : care.where) order.destinations.push_back(named(row));
+    order.destinations = dispatch::closed(care.where);
     job.order = json::encode(order).as_object();
     return dispatch::enqueue(db, std::move(job), call.now, stir);
 }
@@ -155,8 +81,8 @@ Result<http::Response> remove(Call& call, sqlite::Transaction& transaction, live
     // Made inside another job: the safety copy of a restore that still runs.
     if (backup.status == "running") return conflict("backup_running", "the backup is still being made");
     TRY(find_folder(db, backup));
-    const Care care = TRY(care_for(call, db, backup, false));
-    const std::string left = TRY(left_behind(call, db, backup, care));
+    const dispatch::Care care = TRY(dispatch::care_for(db, backup, false));
+    const std::string left = TRY(dispatch::left_behind(db, backup, care));
     const std::string stays = left.empty() ? "" : "its files stay in " + left;
     backup.status = "deleting";
     backup.error_message.reset();
@@ -217,7 +143,7 @@ Result<http::Response> verify(Call& call, sqlite::Transaction& transaction, live
     const auto request = TRY(body<VerifyRequest>(call));
     TRY(refuse_while_used(db, backup));
     // Also one that was found damaged: a new look may find it whole again.
-    const Care care = TRY(care_for(call, db, backup, false));
+    const dispatch::Care care = TRY(dispatch::care_for(db, backup, false));
     if (backup.folder.empty() || care.where.empty()) {
         return conflict("backup_not_verifiable", "no copy of this backup is known");
     }
@@ -230,7 +156,7 @@ Result<http::Response> verify(Call& call, sqlite::Transaction& transaction, live
     order.verification_id = job.operation.id;
     order.backup_id = backup.id;
     order.folder = backup.folder;
-    for (const auto& row : care.where) order.destinations.push_back(named(row));
+    order.destinations = dispatch::closed(care.where);
     order.drill = request.drill;
     order.environment = TRY(environment_order(call, db, backup));
     job.order = json::encode(order).as_object();
@@ -263,7 +189,7 @@ Result<http::Response> copy(Call& call, sqlite::Transaction& transaction, live::
     const auto request = TRY(body<CopyRequest>(call));
     if (!is_restorable(backup)) return conflict("backup_not_copyable", "there is no complete copy to copy from");
     TRY(refuse_while_used(db, backup));
-    const Care care = TRY(care_for(call, db, backup, true));
+    const dispatch::Care care = TRY(dispatch::care_for(db, backup, true));
     const auto& from = care.where;
     if (from.empty()) return conflict("backup_not_copyable", "there is no complete copy to copy from");
     std::set<std::string> complete;
@@ -273,9 +199,9 @@ Result<http::Response> copy(Call& call, sqlite::Transaction& transaction, live::
     if (wanted.empty()) return conflict("nothing_to_copy", "every destination of this backup holds it already");
     const auto to = TRY(choose_destinations(call, db, wanted));
     CopyOrder order;
-    for (const auto& row : from) order.from.push_back(named(row));
+    order.from = dispatch::closed(from);
     for (const auto& row : to) {
-        if (!complete.contains(row.id)) order.to.push_back(named(row));
+        if (!complete.contains(row.id)) order.to.push_back({row.id, row.name, row.type, {}});
     }
     if (order.to.empty()) return conflict("nothing_to_copy", "these destinations hold the backup already");
     dispatch::NewJob job;

@@ -3,6 +3,7 @@
 #include "common/domain/orders.h"
 #include "common/json/json.h"
 #include "control-plane/dispatch/job_rows.h"
+#include "control-plane/dispatch/order_snapshot.h"
 #include "control-plane/dispatch/orders.h"
 #include "control-plane/operations/history.h"
 #include "control-plane/operations/lifecycle.h"
@@ -20,10 +21,17 @@ struct Shape {
     std::string_view id_member;  // which member of the order is the operation's id
 };
 constexpr Shape kShapes[] = {
-    {"backup", Kind::backup, "backupId"},    {"base_backup", Kind::backup, "backupId"},
-    {"restore", Kind::restore, "restoreId"}, {"verify", Kind::verification, "verificationId"},
-    {"copy", Kind::copy, "copyId"},          {"delete", Kind::deletion, "deletionId"},
-    {"undo", Kind::undo, "undoId"},          {"test_destination", Kind::destination_test, "testId"},
+    {"backup", Kind::backup, "backupId"},
+    {"base_backup", Kind::backup, "backupId"},
+    {"restore", Kind::restore, "restoreId"},
+    {"verify", Kind::verification, "verificationId"},
+    {"copy", Kind::copy, "copyId"},
+    {"delete", Kind::deletion, "deletionId"},
+    {"undo", Kind::undo, "undoId"},
+    {"test_destination", Kind::destination_test, "testId"},
+    {"snapshot", Kind::snapshot, "snapshotId"},
+    {"rollback", Kind::rollback, "rollbackId"},
+    {"delete_snapshot", Kind::deletion, "deletionId"},
 };
 
 std::optional<std::string> text_member(const json::Object& object, std::string_view name) {
@@ -50,6 +58,38 @@ Result<std::optional<store::Environment>> environment_of(sqlite::Database& db, c
     auto there = TRY(environments.on_agent(agent.id, named->cluster.value_or(""), named->database));
     if (there) return there;
     return environments.on_agent(agent.id, "", named->database);
+}
+
+Result<> insert_snapshot_of(sqlite::Database& db, const OperationRow& operation, const json::Object& order,
+                            const std::string& agent_id, const std::optional<store::Environment>& environment) {
+    if (TRY(operations::find_snapshot_row(db, operation.id))) return {};
+    auto known = json::decode<SnapshotOrder>(json::Value(order), json::kLenient);
+    SnapshotOrder snapshot = known ? std::move(*known) : SnapshotOrder{};
+    snapshot.snapshot_id = operation.id;
+    snapshot.created_at = {operation.created_at};
+    SnapshotOrigin origin{operation.organization_id, environment, agent_id, "warn", operation.performed_by};
+    if (environment) {
+        origin.failure_policy =
+            TRY(store::SnapshotSettingsOf(db).ensure(*environment, operation.created_at)).failure_policy;
+    }
+    return operations::insert_snapshot(db, make_snapshot_row(snapshot, origin));
+}
+
+Result<> insert_rollback_of(sqlite::Database& db, const OperationRow& operation, const std::string& agent_id,
+                            const std::optional<store::Environment>& source) {
+    if (TRY(operations::find_rollback_row(db, operation.id))) return {};
+    operations::RollbackRow row;
+    row.id = operation.id;
+    row.organization_id = operation.organization_id;
+    row.snapshot_id = operation.backup_id.value_or("");
+    if (source) row.source_environment_id = source->id;
+    row.target_environment_id = operation.environment_id;
+    row.agent_id = agent_id;
+    const auto snapshot = TRY(operations::find_snapshot(db, operation.organization_id, row.snapshot_id));
+    if (snapshot) row.deployment_id = snapshot->deployment_id;
+    row.created_at = operation.created_at;
+    row.performed_by = operation.performed_by;
+    return operations::insert_rollback(db, row);
 }
 
 Result<> insert_history(sqlite::Database& db, const OperationRow& operation, const json::Object& order,
@@ -85,6 +125,8 @@ Result<> insert_history(sqlite::Database& db, const OperationRow& operation, con
         row.performed_by = operation.performed_by;
         return operations::insert_restore(db, row);
     }
+    if (operation.kind == Kind::snapshot) return insert_snapshot_of(db, operation, order, agent_id, environment);
+    if (operation.kind == Kind::rollback) return insert_rollback_of(db, operation, agent_id, source);
     return {};
 }
 
@@ -108,8 +150,11 @@ Result<Job> declare_job(sqlite::Database& db, const store::Agent& agent, const c
     }
     operation.kind = shape->kind;
     operation.organization_id = agent.organization_id;
-    operation.backup_id = operation.kind == Kind::backup ? operation.id : text_member(order, "backupId");
+    const auto snapshot_id = text_member(order, "snapshotId");
+    operation.backup_id = operations::makes_copies(operation.kind) ? operation.id : text_member(order, "backupId");
+    if (!operation.backup_id) operation.backup_id = snapshot_id;
     operation.subject = text_member(order, "restoreId").value_or("");
+    if (operation.kind == Kind::deletion) operation.subject = snapshot_id.value_or("");
     operation.job_id = report.job_id;
     operation.performed_by = "agent:" + agent.name;
     operation.created_at = report.at.ms;
@@ -139,14 +184,18 @@ Result<Job> declare_job(sqlite::Database& db, const store::Agent& agent, const c
 Result<std::optional<OperationRow>> open_inner_operation(sqlite::Database& db, const Job& job,
                                                          std::string_view operation_id, TimeMs now) {
     const json::Value order = TRY(json::parse(job.order));
-    const json::Value* safety = order.is_object() ? order.get_object().if_contains("safetyBackup") : nullptr;
+    const bool rolls_back = job.kind == "rollback";
+    const char* member = rolls_back ? "safetySnapshot" : "safetyBackup";
+    const json::Value* safety = order.is_object() ? order.get_object().if_contains(member) : nullptr;
     if (safety == nullptr || !safety->is_object()) return std::optional<OperationRow>();
     const json::Object& inner = safety->get_object();
-    if (text_member(inner, "backupId") != operation_id) return std::optional<OperationRow>();
+    if (text_member(inner, rolls_back ? "snapshotId" : "backupId") != operation_id) {
+        return std::optional<OperationRow>();
+    }
 
     OperationRow operation;
     operation.id = operation_id;
-    operation.kind = Kind::backup;
+    operation.kind = rolls_back ? Kind::snapshot : Kind::backup;
     operation.organization_id = job.organization_id;
     operation.environment_id = job.environment_id;
     operation.backup_id = operation.id;
@@ -159,6 +208,7 @@ Result<std::optional<OperationRow>> open_inner_operation(sqlite::Database& db, c
     }
     TRY(operations::insert_operation(db, operation));
     TRY(insert_history(db, operation, inner, job.agent_id, environment, std::nullopt));
+    if (rolls_back) TRY(operations::name_safety_snapshot(db, job.operation_id, operation.id));
     TRY(operations::begin(db, operation, 1, now));
     return std::optional<OperationRow>(std::move(operation));
 }

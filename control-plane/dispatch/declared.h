@@ -17,8 +17,8 @@ namespace backstay::dispatch {
 Result<Job> declare_job(sqlite::Database& db, const store::Agent& agent, const control_plane::Report& report,
                         TimeMs now);
 
-// The operation inside a job (a restore's safety backup), made when its first report comes. absent: the job's order
-// knows no such operation.
+// The operation inside a job (the safety copy of a restore or a rollback), made when its first report comes. absent:
+// the job's order knows no such operation.
 Result<std::optional<operations::OperationRow>> open_inner_operation(sqlite::Database& db, const Job& job,
                                                                      std::string_view operation_id, TimeMs now);
 

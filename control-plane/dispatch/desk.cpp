@@ -74,10 +74,7 @@ Assignment make_assignment(const Job& job, json::Object order) {
     return assignment;
 }
 
-// A database that a job works on, so that no second one begins; deletions and copies touch none.
-bool occupies(const Job& job) {
-    return job.environment_id && (job.kind == "backup" || job.kind == "restore" || job.kind == "undo");
-}
+bool occupies(const Job& job) { return job.environment_id && occupies_environment(job.kind); }
 
 class Counter {
 public:

@@ -120,10 +120,10 @@ Result<std::vector<Job>> unfinished_jobs_of_agent(sqlite::Database& db, std::str
 }
 
 Result<std::vector<Job>> busy_jobs_of_environment(sqlite::Database& db, std::string_view environment_id) {
-    return read_all(db,
-                    "WHERE environment_id = $1 AND state <> 'finished' AND kind IN ('backup', 'restore', "
-                    "'undo') ORDER BY created_at, id",
-                    {environment_id});
+    auto jobs = TRY(
+        read_all(db, "WHERE environment_id = $1 AND state <> 'finished' ORDER BY created_at, id", {environment_id}));
+    std::erase_if(jobs, [](const Job& job) { return !occupies_environment(job.kind); });
+    return jobs;
 }
 
 Result<std::vector<Job>> unfinished_jobs_of_backup(sqlite::Database& db, std::string_view backup_id) {

@@ -9,6 +9,19 @@
 
 namespace backstay::dispatch {
 
+std::vector<DestinationOrder> closed(const std::vector<store::DestinationRow>& rows) {
+    std::vector<DestinationOrder> out;
+    for (const store::DestinationRow& row : rows) out.push_back({row.id, row.name, row.type, {}});
+    return out;
+}
+
+std::vector<std::string> encrypted_for(const std::vector<store::DestinationRow>& rows) {
+    std::vector<std::string> ids;
+    if (std::none_of(rows.begin(), rows.end(), [](const auto& row) { return row.encrypt; })) return ids;
+    for (const store::DestinationRow& row : rows) ids.push_back(row.id);
+    return ids;
+}
+
 BackupOrder make_backup_order(const store::Environment& environment, const BackupWish& wish,
                               const std::vector<store::DestinationRow>& destinations, std::string backup_id,
                               TimeMs now) {
@@ -19,12 +32,8 @@ BackupOrder make_backup_order(const store::Environment& environment, const Backu
     order.label = wish.label;
     order.created_at = {now};
     order.environment = store::to_order(environment);
-    for (const store::DestinationRow& row : destinations) {
-        order.destinations.push_back({row.id, row.name, row.type, {}});
-    }
-    if (std::any_of(destinations.begin(), destinations.end(), [](const auto& row) { return row.encrypt; })) {
-        for (const store::DestinationRow& row : destinations) order.encrypt_for.push_back(row.id);
-    }
+    order.destinations = closed(destinations);
+    order.encrypt_for = encrypted_for(destinations);
     return order;
 }
 

@@ -23,8 +23,12 @@ struct BackupWish {
     std::string performed_by;
 };
 
-// The order with its destinations named but closed. One destination that wants encryption has it for all artifacts of
-// the backup: they are written once and go everywhere.
+// Destinations as orders name them before they are handed out: without their configuration.
+std::vector<DestinationOrder> closed(const std::vector<store::DestinationRow>& rows);
+// One destination that wants encryption has it for all of them: artifacts are written once and go everywhere.
+std::vector<std::string> encrypted_for(const std::vector<store::DestinationRow>& rows);
+
+// The order with its destinations named but closed.
 BackupOrder make_backup_order(const store::Environment& environment, const BackupWish& wish,
                               const std::vector<store::DestinationRow>& destinations, std::string backup_id,
                               TimeMs now);

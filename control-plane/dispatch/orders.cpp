@@ -14,8 +14,11 @@ void empty_config(json::Value& destination) {
     if (json::Object* object = destination.if_object()) (*object)["config"] = json::Object();
 }
 
-// A backup order names where it must write: there none may be missing. Elsewhere the list says where to read or remove.
-Result<json::Array> fill_list(const json::Array& list, bool all_needed, const Open& open) {
+enum class Need { all, one, none };
+
+// A backup order names where it must write: there none may be missing. Elsewhere the list says where to read or remove:
+// one must be left. A snapshot has its own place on the host and does without any.
+Result<json::Array> fill_list(const json::Array& list, Need need, const Open& open) {
     json::Array filled;
     std::string missing;
     for (const json::Value& item : list) {
@@ -29,17 +32,18 @@ Result<json::Array> fill_list(const json::Array& list, bool all_needed, const Op
             missing = id->get_string();
         }
     }
-    if (!missing.empty() && (all_needed || filled.empty())) {
+    const bool enough = missing.empty() || need == Need::none || (need == Need::one && !filled.empty());
+    if (!enough) {
         return Error(Errc::not_found, "destination " + missing + " does not exist any more");
     }
     return filled;
 }
 
-// Parts of an order that name destinations of their own: a restore's safety backup, its point in time, and the
-// filestores of that.
+// Parts of an order that name destinations of their own: the safety copy of a restore or a rollback, a point in time,
+// and the filestores of that.
 std::vector<json::Object*> inner_orders(json::Object& order) {
     std::vector<json::Object*> inner;
-    for (const std::string_view name : {"safetyBackup", "pitr"}) {
+    for (const std::string_view name : {"safetyBackup", "safetySnapshot", "pitr"}) {
         json::Value* part = order.if_contains(name);
         if (part != nullptr && part->is_object()) inner.push_back(&part->get_object());
     }
@@ -53,13 +57,14 @@ std::vector<json::Object*> inner_orders(json::Object& order) {
 
 Result<> fill(json::Object& order, const Open& open) {
     const bool writes = order.contains("encryptFor");
+    const Need usual = order.contains("snapshotId") ? Need::none : writes ? Need::all : Need::one;
     for (const std::string_view name : kLists) {
         json::Value* list = order.if_contains(name);
         if (list == nullptr || !list->is_array()) continue;
-        *list = TRY(fill_list(list->get_array(), writes || name == "to", open));
+        *list = TRY(fill_list(list->get_array(), name == "to" ? Need::all : usual, open));
     }
     if (json::Value* one = order.if_contains("destination")) {
-        const json::Array filled = TRY(fill_list(json::Array{*one}, true, open));
+        const json::Array filled = TRY(fill_list(json::Array{*one}, Need::all, open));
         *one = filled.front();
     }
     for (json::Object* inner : inner_orders(order)) TRY(fill(*inner, open));

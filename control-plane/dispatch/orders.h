@@ -22,7 +22,8 @@ using OpenDestination = std::function<Result<std::optional<DestinationOrder>>(
 json::Object without_secrets(json::Object order);
 
 // The order ready to be handed out. not_found when a destination that it needs is gone; a source to read from (`from`,
-// or a restore's and a deletion's destinations) that is gone is left out as long as another one remains.
+// or a restore's and a deletion's destinations) that is gone is left out as long as another one remains; a snapshot's
+// orders also do without any: they have the host's own copy.
 Result<json::Object> with_secrets(
     json::Object order,
     const std::function<Result<std::optional<DestinationOrder>>(std::string_view destination_id)>& open);

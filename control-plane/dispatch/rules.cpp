@@ -26,13 +26,29 @@ void queue_again(Job& job, std::int64_t delay_ms, TimeMs now) {
     job.moved_at.reset();
 }
 
+std::string shown_span(std::int64_t ms) {
+    return ms >= 2 * kHour ? std::to_string(ms / kHour) + " hours" : std::to_string(ms / kMinute) + " minutes";
+}
+
 SweepResult fail(Job& job, std::string_view reason, std::string message) {
     finish(job, "failed", reason, message);
     return {Sweep::fail, std::string(reason), std::move(message)};
 }
 
-// A restore that is out belongs to its holder: nobody else may make it, and what it did must become known, however long
-// the network was away. It ends here when its agent stays away for a day, or is back and does not know of it any more.
+bool is_deletion(std::string_view kind) { return kind == "delete" || kind == "delete_snapshot"; }
+
+// What is out and is not tried again belongs to its holder: nobody else may make it, and what it did must become known,
+// however long the network was away.
+bool belongs_to_holder(std::string_view kind) {
+    return kind == "restore" || kind == "undo" || kind == "rollback" || kind == "snapshot";
+}
+
+// How long a queued job waits for a silent agent. A snapshot that comes later than it may take is of no use to anybody.
+std::int64_t patience_ms(const Job& job) {
+    return job.kind == "snapshot" ? std::min(job.timeout_ms, kUnclaimedMs) : kUnclaimedMs;
+}
+
+// It ends here when its agent stays away for a day, or is back and does not know of it any more.
 SweepResult wait_for_holder(Job& job, TimeMs now, TimeMs agent_heard_at) {
     if (job.lost_at && agent_heard_at > *job.lost_at) {
         job.lost_at.reset();  // it is back: one more lease to name the job or to deliver its end
@@ -70,12 +86,16 @@ SweepResult end_lease(Job& job, TimeMs now) {
 
 }  // namespace
 
-bool is_quick(std::string_view kind) { return kind == "delete" || kind == "undo" || kind == "test_destination"; }
+bool is_quick(std::string_view kind) { return is_deletion(kind) || kind == "undo" || kind == "test_destination"; }
+
+bool occupies_environment(std::string_view kind) {
+    return kind == "backup" || kind == "restore" || kind == "undo" || kind == "snapshot" || kind == "rollback";
+}
 
 std::optional<std::int64_t> retry_delay_ms(std::string_view kind, std::int32_t attempt) {
     const std::size_t index = attempt < 1 ? 0 : static_cast<std::size_t>(attempt - 1);
-    if (kind == "delete") return index < kRetryDelays.size() ? kRetryDelays[index] : kHour;
-    if (kind == "restore" || kind == "undo" || kind == "test_destination") return std::nullopt;
+    if (is_deletion(kind)) return index < kRetryDelays.size() ? kRetryDelays[index] : kHour;
+    if (belongs_to_holder(kind) || kind == "test_destination") return std::nullopt;
     if (index >= kRetryDelays.size()) return std::nullopt;
     return kRetryDelays[index];
 }
@@ -127,9 +147,10 @@ void accept(Job& job, TimeMs now) {
 
 SweepResult sweep(Job& job, TimeMs now, TimeMs agent_heard_at) {
     if (job.state == JobState::queued) {
-        const bool stays_away = now - std::max(job.waiting_since, agent_heard_at) >= kUnclaimedMs;
-        if (stays_away && job.kind != "delete") {
-            return fail(job, reason::kAgentOffline, "the agent stayed away for 24 hours");
+        const std::int64_t patience = patience_ms(job);
+        const bool stays_away = now - std::max(job.waiting_since, agent_heard_at) >= patience;
+        if (stays_away && !is_deletion(job.kind)) {
+            return fail(job, reason::kAgentOffline, "the agent stayed away for " + shown_span(patience));
         }
         return {};
     }
@@ -139,8 +160,9 @@ SweepResult sweep(Job& job, TimeMs now, TimeMs agent_heard_at) {
         return silent ? fail(job, reason::kAgentOffline, "the agent stayed away for 24 hours") : SweepResult{};
     }
     if (job.lease_until && now >= *job.lease_until) {
-        const bool irreversible = job.kind == "restore" || job.kind == "undo";
-        if (irreversible && job.state == JobState::accepted) return wait_for_holder(job, now, agent_heard_at);
+        if (belongs_to_holder(job.kind) && job.state == JobState::accepted) {
+            return wait_for_holder(job, now, agent_heard_at);
+        }
         return end_lease(job, now);
     }
     if (job.started_at && now - *job.started_at >= job.timeout_ms) {

@@ -24,6 +24,7 @@ inline constexpr std::int64_t kUnclaimedMs = 24 * kHour;     // a queued job who
 inline constexpr std::int64_t kNoProgressMs = 15 * kMinute;  // a running job that moves nothing fails
 inline constexpr std::int64_t kBackupTimeoutMs = 6 * kHour;
 inline constexpr std::int64_t kRestoreTimeoutMs = 12 * kHour;
+inline constexpr std::int64_t kRollbackTimeoutMs = 6 * kHour;
 
 enum class JobState {
     queued,    // waits for its agent, or for its next attempt
@@ -39,7 +40,7 @@ struct Job {
     std::string organization_id;
     std::string agent_id;
     std::optional<std::string> environment_id;  // on which it acts; a restore's is its target
-    std::optional<std::string> backup_id;       // which backup it makes, reads, copies or removes
+    std::optional<std::string> backup_id;       // which backup or snapshot it makes, reads, copies or removes
     std::string operation_id;                   // what its reports are about; ours carry the job's own id
     std::string order;  // JSON; destinations by id only, their configuration is added when handed out
     JobState state = JobState::queued;
@@ -64,8 +65,12 @@ struct Job {
 // Quick jobs are handed out whatever else runs on the agent.
 bool is_quick(std::string_view kind);
 
+// Works on its environment's database, so that no second one begins beside it; deletions and copies touch none.
+bool occupies_environment(std::string_view kind);
+
 // When a job of this kind that failed in its `attempt`-th attempt is tried again, for a cause that may pass; absent:
-// not at all. Deletions never give up; a restore is never started again by itself, people must know when it happens.
+// not at all. Deletions never give up; a restore or a rollback is never started again by itself, people must know when
+// it happens; a snapshot neither, whoever waits for it before a deployment must know at once.
 std::optional<std::int64_t> retry_delay_ms(std::string_view kind, std::int32_t attempt);
 
 // Whether the job may go out now. `agent_heard_at`: the agent's last heartbeat. A job whose lease ended goes out again

@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "common/sqlite/transaction.h"
 #include "control-plane/dispatch/desk.h"
+#include "control-plane/dispatch/order_snapshot.h"
 #include "control-plane/live/purge.h"
 
 namespace backstay::live {
@@ -21,6 +22,13 @@ Result<dispatch::Stir> swept(sqlite::Database& db, TimeMs now) {
     TRY(dispatch::sweep_jobs(db, now, stir));
     TRY(transaction.commit());
     return stir;
+}
+
+// A transaction of its own: what goes wrong here keeps no job from being swept.
+Result<> expired(sqlite::Database& db, TimeMs now, dispatch::Stir& stir) {
+    auto transaction = TRY(sqlite::Transaction::begin(db));
+    TRY(dispatch::remove_expired_snapshots(db, now, stir));
+    return transaction.commit();
 }
 
 Result<> restarted(sqlite::Database& db, TimeMs now) {
@@ -63,6 +71,10 @@ void Live::sweep() {
     sweeping_ = threads_.submit(Lane::write, [this](sqlite::Database& db) {
         auto stirred = swept(db, clock_.now_ms());
         if (!stirred) log::error("jobs not swept", {{"error", stirred.error().message()}});
+        if (stirred) {
+            const auto done = expired(db, clock_.now_ms(), *stirred);
+            if (!done) log::error("snapshots not expired", {{"error", done.error().message()}});
+        }
         return Done([this, stirred = std::move(stirred)] {
             sweeping_ = false;
             if (stirred) stir(*stirred);

@@ -8,6 +8,8 @@
 #include "common/json/json.h"
 #include "control-plane/operations/history.h"
 #include "control-plane/operations/lifecycle.h"
+#include "control-plane/operations/snapshot_aftermath.h"
+#include "control-plane/operations/snapshots.h"
 #include "control-plane/store/destinations.h"
 #include "control-plane/store/environments.h"
 
@@ -103,7 +105,7 @@ Result<> settle_copy(sqlite::Database& db, const OperationRow& operation, TimeMs
 Result<> settle_deletion(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
     if (!operation.backup_id) return {};
     auto row = TRY(find_backup_row(db, *operation.backup_id));
-    if (!row) return {};
+    if (!row) return settle_snapshot_deletion(db, operation, now);
     if (operation.status != "completed") {  // it stays in `deleting`, with the reason
         row->error_message = "deletion: " + operation.failure;
         return update_backup(db, *row);
@@ -136,6 +138,21 @@ Result<> settle_test(sqlite::Database& db, const OperationRow& operation, TimeMs
                                  passed ? "reachable and writable" : operation.failure, now);
 }
 
+// What the manifest of a backup or a snapshot says; false when it is not known.
+Result<bool> source_is_neutralized(sqlite::Database& db, const std::string& id) {
+    const auto backup = TRY(find_backup_row(db, id));
+    std::optional<std::string> text = backup ? backup->manifest : std::nullopt;
+    if (!backup) {
+        const auto snapshot = TRY(find_snapshot_row(db, id));
+        if (snapshot) text = snapshot->manifest;
+    }
+    if (!text) return false;
+    const auto manifest = json::parse(*text);
+    const json::Value* flag =
+        manifest && manifest->is_object() ? manifest->as_object().if_contains("isNeutralized") : nullptr;
+    return flag != nullptr && flag->is_bool() && flag->get_bool();
+}
+
 // A restored environment is neutralized when the step ran, or when the source was already.
 Result<> settle_restore(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
     const bool stands = operation.status == "completed" || operation.status == "partial";
@@ -144,12 +161,7 @@ Result<> settle_restore(sqlite::Database& db, const OperationRow& operation, Tim
     for (const StepRow& step : TRY(steps_of(db, operation.id))) {
         if (step.record.name == step::kNeutralize) neutralized = step.record.status == StepStatus::completed;
     }
-    auto backup = TRY(find_backup_row(db, *operation.backup_id));
-    if (!neutralized && backup && backup->manifest) {
-        const auto manifest = json::parse(*backup->manifest);
-        const json::Value* flag = manifest ? manifest->as_object().if_contains("isNeutralized") : nullptr;
-        neutralized = flag != nullptr && flag->is_bool() && flag->get_bool();
-    }
+    if (!neutralized) neutralized = TRY(source_is_neutralized(db, *operation.backup_id));
     return store::Environments(db).set_neutralized(*operation.environment_id, neutralized, now);
 }
 
@@ -158,6 +170,8 @@ Result<> settle_restore(sqlite::Database& db, const OperationRow& operation, Tim
 Result<> show_in_history(sqlite::Database& db, const OperationRow& operation, std::string_view message, TimeMs) {
     if (operation.kind == Kind::backup) return show_backup(db, operation, message);
     if (operation.kind == Kind::restore) return show_restore(db, operation, message);
+    if (operation.kind == Kind::snapshot) return show_snapshot(db, operation, error_of(operation, message));
+    if (operation.kind == Kind::rollback) return show_rollback(db, operation, error_of(operation, message));
     return {};
 }
 
@@ -180,6 +194,10 @@ Result<> store_results(sqlite::Database& db, const OperationRow& operation, cons
         if (finish.outcome == control_plane::JobOutcome::succeeded) row->keep_until = now + keep_previous_ms;
         return update_restore(db, *row);
     }
+    if (operation.kind == Kind::snapshot) return store_snapshot_results(db, operation, finish);
+    if (operation.kind == Kind::rollback) {
+        return store_rollback_results(db, operation, finish, keep_previous_ms, now);
+    }
     return {};
 }
 
@@ -187,7 +205,10 @@ Result<> settle_aftermath(sqlite::Database& db, const OperationRow& operation, T
     switch (operation.kind) {
         case Kind::backup:
             return {};
+        case Kind::snapshot:
+            return settle_snapshot(db, operation);
         case Kind::restore:
+        case Kind::rollback:
             return settle_restore(db, operation, now);
         case Kind::verification:
             return settle_verification(db, operation, now);

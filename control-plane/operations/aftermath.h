@@ -1,4 +1,5 @@
-// What an operation's change means for the rows around it: the backup, the restore, the environment, the destination.
+// What an operation's change means for the rows around it: the backup, the snapshot, the restore, the rollback, the
+// environment, the destination.
 // Inside of control-plane/operations.
 #pragma once
 

@@ -26,7 +26,7 @@ Result<EvidenceInput> gather(sqlite::Database& db, const OperationRow& operation
     for (StepRow& step : TRY(steps_of(db, operation.id))) input.steps.push_back(std::move(step.record));
     if (operation.backup_id) {
         input.copies = TRY(copies_of(db, *operation.backup_id));
-        if (operation.kind != Kind::backup) {  // another operation only names what it read
+        if (!makes_copies(operation.kind)) {
             std::erase_if(input.copies, [](const CopyRecord& copy) { return !is_stored(copy); });
         }
     }
@@ -127,7 +127,7 @@ Result<> refresh(sqlite::Database& db, OperationRow& operation, TimeMs now) {
 Result<> begin(sqlite::Database& db, OperationRow& operation, std::int32_t attempt, TimeMs now) {
     if (attempt > 1) {
         TRY(clear_steps(db, operation.id));
-        if (operation.kind == Kind::backup) TRY(clear_copies(db, operation.id));
+        if (makes_copies(operation.kind)) TRY(clear_copies(db, operation.id));
         operation.progress.reset();
     }
     operation.phase = Phase::running;
@@ -165,7 +165,7 @@ Result<> record_step(sqlite::Database& db, OperationRow& operation, const StepRe
 Result<> record_copy(sqlite::Database& db, OperationRow& operation, const CopyRecord& copy, TimeMs now) {
     if (!operation.backup_id) return {};
     TRY(put_copy(db, *operation.backup_id, copy, now));
-    if (operation.kind == Kind::backup) return refresh(db, operation, now);
+    if (makes_copies(operation.kind)) return refresh(db, operation, now);
     auto backup = TRY(find_operation(db, *operation.backup_id));
     if (!backup) return {};
     return refresh(db, *backup, now);

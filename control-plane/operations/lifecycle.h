@@ -14,7 +14,8 @@
 
 namespace backstay::operations {
 
-// Its agent works on it now. A new attempt begins with a clean page of steps, and a backup's also of copies.
+// Its agent works on it now. A new attempt begins with a clean page of steps, and a backup's or a snapshot's also of
+// copies.
 Result<> begin(sqlite::Database& db, OperationRow& operation, std::int32_t attempt, TimeMs now);
 Result<> set_plan(sqlite::Database& db, OperationRow& operation, const OperationPlan& plan, TimeMs now);
 Result<> record_step(sqlite::Database& db, OperationRow& operation, const StepRecord& step, TimeMs now);
@@ -22,7 +23,7 @@ Result<> record_step(sqlite::Database& db, OperationRow& operation, const StepRe
 Result<> record_copy(sqlite::Database& db, OperationRow& operation, const CopyRecord& copy, TimeMs now);
 Result<> record_progress(sqlite::Database& db, OperationRow& operation, const Progress& progress, TimeMs now);
 
-// The agent's last word. `keep_previous_ms`: how long a restore's way back stays open.
+// The agent's last word. `keep_previous_ms`: how long the way back of a restore or a rollback stays open.
 Result<> end(sqlite::Database& db, OperationRow& operation, const control_plane::JobFinish& finish,
              std::int64_t keep_previous_ms, TimeMs now);
 // Our own last word: the agent vanished, refused, or took too long.

@@ -70,7 +70,11 @@ std::optional<Kind> kind_from(std::string_view text) {
     return kind;
 }
 
-bool is_judged(Kind kind) { return kind == Kind::backup || kind == Kind::restore || kind == Kind::verification; }
+bool is_judged(Kind kind) {
+    return makes_copies(kind) || kind == Kind::restore || kind == Kind::rollback || kind == Kind::verification;
+}
+
+bool makes_copies(Kind kind) { return kind == Kind::backup || kind == Kind::snapshot; }
 
 bool is_ended(const OperationRow& operation) {
     return operation.phase == Phase::ended || operation.phase == Phase::cancelled;

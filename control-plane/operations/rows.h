@@ -15,22 +15,24 @@
 
 namespace backstay::operations {
 
-// What runs; the words of /operations/{type}. Only the first three have a plan and a verdict.
-enum class Kind { backup, restore, verification, copy, deletion, undo, destination_test };
-BOOST_DESCRIBE_ENUM(Kind, backup, restore, verification, copy, deletion, undo, destination_test)
+// What runs; the words of /operations/{type}. The first five have a plan and a verdict.
+enum class Kind { backup, snapshot, restore, rollback, verification, copy, deletion, undo, destination_test };
+BOOST_DESCRIBE_ENUM(Kind, backup, snapshot, restore, rollback, verification, copy, deletion, undo, destination_test)
 
 std::string_view to_string(Kind kind);
 std::optional<Kind> kind_from(std::string_view text);
 // Has steps, proofs and a verdict.
 bool is_judged(Kind kind);
+// Its copies are its own; another operation only names what it read.
+bool makes_copies(Kind kind);
 
 struct OperationRow {
     std::string id;
     Kind kind = Kind::backup;
     std::string organization_id;
-    std::optional<std::string> environment_id;  // a restore's is its target
-    std::optional<std::string> backup_id;
-    std::string subject;  // an undo's restore, a test's destination
+    std::optional<std::string> environment_id;  // a restore's or a rollback's is its target
+    std::optional<std::string> backup_id;       // the backup or the snapshot that it makes, reads or removes
+    std::string subject;                        // an undo's restore, a test's destination, the snapshot of a deletion
     std::string job_id;
     OperationPlan plan;
     Phase phase = Phase::pending;

@@ -17,6 +17,7 @@ Result<Listing<AuditEntry>> Audit::list(std::string_view organization, const Pag
         "WHERE organization_id = $1 AND ($2 = '' OR object_id = $2 OR "
         "object_id IN (SELECT id FROM environments WHERE project_id = $2) OR "
         "object_id IN (SELECT id FROM backups WHERE project_id = $2) OR "
+        "object_id IN (SELECT id FROM snapshots WHERE project_id = $2) OR "
         "object_id IN (SELECT id FROM api_keys WHERE project_id = $2) OR "
         "object_id IN (SELECT id FROM operations WHERE environment_id IN "
         "(SELECT id FROM environments WHERE project_id = $2)))";

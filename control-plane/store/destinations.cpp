@@ -9,7 +9,8 @@ namespace {
 constexpr const char* kNeeded =
     "(is_default OR agent_id IN (SELECT agent_id FROM environments WHERE project_id = $2 AND deleted_at IS NULL) OR "
     "EXISTS (SELECT 1 FROM copies c JOIN backups b ON b.id = c.backup_id WHERE c.destination_id = destinations.id AND "
-    "b.project_id = $2 AND b.deleted_at IS NULL))";
+    "b.project_id = $2 AND b.deleted_at IS NULL) OR EXISTS (SELECT 1 FROM copies c JOIN snapshots s ON s.id = "
+    "c.backup_id WHERE c.destination_id = destinations.id AND s.project_id = $2 AND s.deleted_at IS NULL))";
 
 std::string select(std::string_view where) {
     std::string sql =
@@ -107,8 +108,9 @@ Result<> Destinations::set_test(std::string_view id, std::string_view status, st
 
 Result<std::int64_t> Destinations::backups_in(std::string_view id) {
     return count_of(
-        db_.query("SELECT COUNT(DISTINCT c.backup_id) FROM copies c JOIN backups b ON b.id = c.backup_id "
-                  "WHERE c.destination_id = $1 AND b.deleted_at IS NULL",
+        db_.query("SELECT COUNT(DISTINCT backup_id) FROM copies WHERE destination_id = $1 AND (backup_id IN (SELECT "
+                  "id FROM backups WHERE deleted_at IS NULL) OR backup_id IN (SELECT id FROM snapshots WHERE "
+                  "deleted_at IS NULL))",
                   {id}));
 }
 

@@ -47,7 +47,7 @@ public:
     Result<bool> needed_by(std::string_view id, std::string_view project);
     Result<> update(sqlite::Transaction& transaction, const DestinationRow& row);
     Result<> set_test(std::string_view id, std::string_view status, std::string_view message, std::optional<TimeMs> at);
-    // Backups that are not deleted and have something in it.
+    // Backups and snapshots that are not deleted and have something in it.
     Result<std::int64_t> backups_in(std::string_view id);
     Result<> remove(std::string_view organization, std::string_view id, TimeMs now);
 

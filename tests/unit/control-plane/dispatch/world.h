@@ -142,6 +142,18 @@ public:
                 EXPECT_FALSE(send(copied).refused);
             }
         }
+        seq = testify_steps(job, fence, seq, plan, failing_destination);
+        Report last = report(job, fence, ++seq, ReportKind::finished);
+        last.finished.emplace();
+        last.finished->outcome = JobOutcome::succeeded;
+        last.finished->folder = "v1/a/b/c";
+        last.finished->size_bytes = 77;
+        EXPECT_FALSE(send(last).refused);
+        return seq;
+    }
+
+    std::int64_t testify_steps(const std::string& job, std::int64_t fence, std::int64_t seq, const OperationPlan& plan,
+                               const std::string& failing_destination = "") {
         for (const StepPlan& planned : plan.steps) {
             Report step = report(job, fence, ++seq, ReportKind::step);
             step.step.emplace();
@@ -153,12 +165,6 @@ public:
             if (planned.name == step::kCatalogCommit) step.step->proofs = plan.required_proofs;
             EXPECT_FALSE(send(step).refused);
         }
-        Report last = report(job, fence, ++seq, ReportKind::finished);
-        last.finished.emplace();
-        last.finished->outcome = JobOutcome::succeeded;
-        last.finished->folder = "v1/a/b/c";
-        last.finished->size_bytes = 77;
-        EXPECT_FALSE(send(last).refused);
         return seq;
     }
 

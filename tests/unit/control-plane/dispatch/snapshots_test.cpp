@@ -1,0 +1,207 @@
+// Snapshots and rollbacks from the order to expiry, with a clock moved by hand.
+#include <gmock/gmock.h>
+
+#include "control-plane/dispatch/order_snapshot.h"
+#include "tests/unit/control-plane/dispatch/world.h"
+
+namespace backstay::dispatch {
+namespace {
+
+using operations::SnapshotRow;
+
+SnapshotRow row_of(World& world, const std::string& id) {
+    return operations::find_snapshot_row(world.db(), id).value().value();
+}
+
+std::string order(World& world) {
+    SnapshotWish wish;
+    wish.performed_by = "someone";
+    return order_snapshot(world.db(), world.environment, wish, world.now, world.stir).value().id;
+}
+
+// A snapshot as its agent made it; a differential when it has a base.
+std::string made(World& world, const std::string& base = "") {
+    const std::string id = order(world);
+    world.ask(4);
+    EXPECT_FALSE(world.send(world.report(id, 1, 1, ReportKind::accepted)).refused);
+    OperationPlan plan = plan_snapshot({});
+    std::int64_t seq = world.testify_steps(id, 1, 1, plan);
+    Report last = world.report(id, 1, ++seq, ReportKind::finished);
+    last.finished.emplace();
+    last.finished->outcome = JobOutcome::succeeded;
+    last.finished->folder = "v1/a/b/c/snapshots/" + id;
+    json::Object filestore{{"mode", base.empty() ? "full" : "differential"}};
+    if (!base.empty()) filestore["baseSnapshotId"] = base;
+    last.finished->manifest = json::Object{{"filestore", filestore}};
+    EXPECT_FALSE(world.send(last).refused);
+    EXPECT_EQ(row_of(world, id).status, "completed");
+    return id;
+}
+
+Result<> expire(World& world) { return remove_expired_snapshots(world.db(), world.now, world.stir); }
+
+// Its agent removes whatever it is told to; the ids.
+std::vector<std::string> removed(World& world) {
+    std::vector<std::string> ids;
+    for (const auto& assignment : world.ask(0).assignments) {
+        EXPECT_EQ(assignment.kind, "delete_snapshot");
+        ids.emplace_back(assignment.order.at("snapshotId").as_string());
+        world.send(world.report(assignment.job_id, assignment.fence, 1, ReportKind::accepted));
+        Report last = world.report(assignment.job_id, assignment.fence, 2, ReportKind::finished);
+        last.finished.emplace();
+        last.finished->outcome = JobOutcome::succeeded;
+        world.send(last);
+    }
+    return ids;
+}
+
+TEST(SnapshotExpiry, RemovesWhatIsOverAndNothingElse) {
+    World world;
+    const std::string old = made(world);
+    world.now += 3 * operations::kDayMs;
+    const std::string young = made(world);
+    world.now += 4 * operations::kDayMs - 1;
+    ASSERT_TRUE(expire(world));
+    EXPECT_THAT(removed(world), ::testing::IsEmpty());
+    world.now += 1;
+    ASSERT_TRUE(expire(world));
+    EXPECT_EQ(row_of(world, old).status, "deleting");
+    ASSERT_TRUE(expire(world)) << "it is ordered once";
+    EXPECT_THAT(removed(world), ::testing::ElementsAre(old));
+    EXPECT_TRUE(row_of(world, old).deleted_at.has_value());
+    EXPECT_EQ(row_of(world, young).status, "completed");
+}
+
+TEST(SnapshotExpiry, LeavesABaseUntilItsLastDifferentialIsGone) {
+    World world;
+    const std::string base = made(world);
+    world.now += 5 * operations::kDayMs;
+    const std::string differential = made(world, base);
+    EXPECT_EQ(row_of(world, differential).base_id, base);
+    world.now += 3 * operations::kDayMs;
+    ASSERT_TRUE(expire(world));
+    EXPECT_THAT(removed(world), ::testing::IsEmpty());
+    world.now += 4 * operations::kDayMs;
+    ASSERT_TRUE(expire(world));
+    EXPECT_EQ(row_of(world, base).status, "completed") << "while the differential is only marked";
+    EXPECT_THAT(removed(world), ::testing::ElementsAre(differential));
+    ASSERT_TRUE(expire(world));
+    EXPECT_THAT(removed(world), ::testing::ElementsAre(base));
+}
+
+TEST(SnapshotExpiry, LeavesWhatIsPinned) {
+    World world;
+    SnapshotRow row = row_of(world, made(world));
+    row.is_pinned = true;
+    row.expires_at.reset();
+    ASSERT_TRUE(operations::update_snapshot(world.db(), row));
+    world.now += 400 * operations::kDayMs;
+    ASSERT_TRUE(expire(world));
+    EXPECT_THAT(removed(world), ::testing::IsEmpty());
+}
+
+TEST(SnapshotExpiry, WaitsWhileASnapshotIsTakenThatMayBuildOnIt) {
+    World world;
+    const std::string old = made(world);
+    world.now += 7 * operations::kDayMs;
+    const std::string running = order(world);
+    ASSERT_TRUE(expire(world));
+    EXPECT_EQ(row_of(world, old).status, "completed");
+    ASSERT_TRUE(cancel_job(world.db(), running, world.now, world.stir));
+    ASSERT_TRUE(expire(world));
+    EXPECT_EQ(row_of(world, old).status, "deleting");
+}
+
+TEST(SnapshotExpiry, WaitsForARollbackThatReadsIt) {
+    World world;
+    const std::string old = made(world);
+    operations::RollbackRow rollback;
+    rollback.id = new_ordered_uuid();
+    rollback.organization_id = world.organization_id;
+    rollback.snapshot_id = old;
+    rollback.agent_id = world.agent.id;
+    rollback.performed_by = "someone";
+    ASSERT_TRUE(operations::insert_rollback(world.db(), rollback));
+    world.now += 7 * operations::kDayMs;
+    ASSERT_TRUE(expire(world));
+    EXPECT_EQ(row_of(world, old).status, "completed");
+    EXPECT_EQ(operations::rollback_using(world.db(), old).value(), rollback.id);
+    rollback.status = "completed";
+    ASSERT_TRUE(operations::update_rollback(world.db(), rollback));
+    ASSERT_TRUE(expire(world));
+    EXPECT_EQ(row_of(world, old).status, "deleting");
+}
+
+TEST(SnapshotExpiry, ForgetsWhatNeverBegan) {
+    World world;
+    const std::string id = order(world);
+    ASSERT_TRUE(cancel_job(world.db(), id, world.now, world.stir));
+    world.now += 7 * operations::kDayMs;
+    ASSERT_TRUE(expire(world));
+    EXPECT_EQ(row_of(world, id).status, "deleted");
+    EXPECT_THAT(removed(world), ::testing::IsEmpty());
+}
+
+TEST(SnapshotJobs, GiveUpOnASilentAgentAfterTheirOwnTimeout) {
+    World world;
+    const std::string id = order(world);
+    world.now += 30 * kMinute;
+    ASSERT_TRUE(world.sweep());
+    EXPECT_EQ(row_of(world, id).status, "pending");
+    world.now += kMinute;
+    ASSERT_TRUE(world.sweep());
+    EXPECT_EQ(row_of(world, id).status, "failed");
+    EXPECT_EQ(row_of(world, id).error_message, "the agent stayed away for 31 minutes");
+    EXPECT_EQ(world.evidence(id).reason, "agent_offline");
+}
+
+TEST(SnapshotJobs, TakeLongerThanTheyMay) {
+    World world;
+    const std::string id = order(world);
+    world.ask(4);
+    world.send(world.report(id, 1, 1, ReportKind::accepted));
+    for (int minute = 0; minute < 31; ++minute) {
+        world.now += kMinute;
+        ASSERT_TRUE(world.beat({{id, 1}}));
+        Report progress = world.report(id, 1, minute + 2, ReportKind::progress);
+        progress.progress.emplace();
+        world.send(progress);
+    }
+    ASSERT_TRUE(world.sweep());
+    EXPECT_EQ(row_of(world, id).status, "failed");
+    EXPECT_EQ(world.evidence(id).reason, "timeout");
+}
+
+TEST(SnapshotJobs, StayWithTheirHolderWhileTheNetworkIsAway) {
+    World world;
+    ASSERT_TRUE(world.beat({}));
+    const std::string id = order(world);
+    world.ask(4);
+    world.send(world.report(id, 1, 1, ReportKind::accepted));
+    world.now += 3 * kMinute;
+    ASSERT_TRUE(world.sweep());
+    EXPECT_EQ(row_of(world, id).status, "running");
+    EXPECT_THAT(world.ask(4).assignments, ::testing::IsEmpty());
+    EXPECT_FALSE(world.send(world.report(id, 1, 2, ReportKind::progress)).refused) << "it is back";
+}
+
+TEST(SnapshotOrders, GoWithoutADestinationThatIsGone) {
+    World world;
+    SnapshotOrder snapshot;
+    snapshot.snapshot_id = new_ordered_uuid();
+    snapshot.destinations.push_back({"gone", "gone", "local", {}});
+    NewJob job;
+    job.kind = "snapshot";
+    job.agent_id = world.agent.id;
+    job.order = json::encode(snapshot).as_object();
+    job.operation.id = snapshot.snapshot_id;
+    job.operation.kind = operations::Kind::snapshot;
+    job.operation.organization_id = world.organization_id;
+    ASSERT_TRUE(enqueue(world.db(), job, world.now, world.stir));
+    const auto assignments = world.ask(4).assignments;
+    ASSERT_EQ(assignments.size(), 1U);
+    EXPECT_TRUE(assignments[0].order.at("destinations").as_array().empty());
+}
+
+}  // namespace
+}  // namespace backstay::dispatch
