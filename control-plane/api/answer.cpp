@@ -124,6 +124,10 @@ Error not_found(std::string_view what) {
 
 Error conflict(std::string_view code, std::string message) { return problem(409, code, std::move(message)); }
 
+Error conflict(std::string_view code, std::string message, const json::Faults& faults) {
+    return conflict(code, std::move(message)).with_fact(kDetailFact, detail_text(faults));
+}
+
 http::Response error_answer(const Error& error) {
     const auto& facts = error.facts();
     const auto detail = facts.find(kDetailFact);

@@ -26,6 +26,8 @@ Error rules_broken(std::string_view code, std::string message, const json::Fault
 Error not_found(std::string_view what);
 // 409
 Error conflict(std::string_view code, std::string message);
+// The same with `detail`: what stands in the way.
+Error conflict(std::string_view code, std::string message, const json::Faults& faults);
 
 // The error body. Errors that no problem() made get the status of their kind, and those of the server itself (io,
 // corrupted) say nothing of their cause: it stands in the log under the request id.

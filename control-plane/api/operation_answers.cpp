@@ -7,24 +7,6 @@ namespace {
 
 using operations::OperationRow;
 
-// What stands in recoveryEvidence.progress is an object in the contract, also before there is any.
-json::Value evidence_answer(const std::optional<OperationRow>& operation) {
-    json::Object out;
-    if (operation && !operation->evidence.empty()) {
-        if (auto stored = json::parse(operation->evidence)) out = std::move(stored->as_object());
-    }
-    if (out.empty()) {
-        RecoveryEvidence unknown;
-        unknown.operation = operation ? operations::to_string(operation->kind) : "backup";
-        unknown.status = "unknown";
-        unknown.remote_copy_state = "not_required";
-        out = json::encode(unknown).as_object();
-    }
-    if (operation && operation->progress) out["progress"] = json::encode(*operation->progress);
-    if (!out["progress"].is_object()) out["progress"] = json::Object();
-    return json::Value(std::move(out));
-}
-
 json::Value checksum_of(const std::vector<CopyRecord>& copies, std::string_view artifact) {
     for (const CopyRecord& copy : copies) {
         if (copy.artifact == artifact && !copy.sha256.empty()) return json::Value("sha256:" + copy.sha256);
@@ -53,6 +35,24 @@ json::Array copy_answers(const std::vector<CopyRecord>& copies) {
 }
 
 }  // namespace
+
+// What stands in recoveryEvidence.progress is an object in the contract, also before there is any.
+json::Value evidence_answer(const std::optional<OperationRow>& operation, std::string_view kind) {
+    json::Object out;
+    if (operation && !operation->evidence.empty()) {
+        if (auto stored = json::parse(operation->evidence)) out = std::move(stored->as_object());
+    }
+    if (out.empty()) {
+        RecoveryEvidence unknown;
+        unknown.operation = kind;
+        unknown.status = "unknown";
+        unknown.remote_copy_state = "not_required";
+        out = json::encode(unknown).as_object();
+    }
+    if (operation && operation->progress) out["progress"] = json::encode(*operation->progress);
+    if (!out["progress"].is_object()) out["progress"] = json::Object();
+    return json::Value(std::move(out));
+}
 
 json::Value time_answer(const std::optional<TimeMs>& time) {
     return time ? json::Value(to_rfc3339(*time)) : json::Value(nullptr);
@@ -92,7 +92,7 @@ Result<json::Value> backup_answer(Names& names, const operations::BackupRow& row
     out["remotePaths"] = remote_paths(row, copies);
     out["gfsTiers"] = json::Array();
     out["errorMessage"] = text_answer(row.error_message);
-    out["recoveryEvidence"] = evidence_answer(operation);
+    out["recoveryEvidence"] = evidence_answer(operation, "backup");
     // Beyond the contract.
     out["projectId"] = text_answer(row.project_id);
     out["trigger"] = row.trigger_kind;
@@ -124,7 +124,7 @@ Result<json::Value> restore_answer(Names& names, const operations::RestoreRow& r
     out["completedAt"] = time_answer(row.completed_at);
     out["errorMessage"] = text_answer(row.error_message);
     out["performedBy"] = row.performed_by;
-    out["recoveryEvidence"] = evidence_answer(operation);
+    out["recoveryEvidence"] = evidence_answer(operation, "restore");
     // Beyond the contract.
     out["scope"] = row.scope;
     out["safetyBackupId"] = text_answer(row.safety_backup_id);
@@ -134,12 +134,16 @@ Result<json::Value> restore_answer(Names& names, const operations::RestoreRow& r
 }
 
 Result<json::Value> operation_answer(const OperationRow& row) {
+    // A deletion names what it removes as its subject, when that is a snapshot.
+    const bool of_snapshot = row.kind == operations::Kind::snapshot || row.kind == operations::Kind::rollback ||
+                             (row.kind == operations::Kind::deletion && row.subject == row.backup_id);
     json::Object out;
     out["id"] = row.id;
     out["type"] = operations::to_string(row.kind);
     out["status"] = row.status;
     out["environmentId"] = text_answer(row.environment_id);
-    out["backupId"] = text_answer(row.backup_id);
+    out["backupId"] = of_snapshot ? json::Value(nullptr) : text_answer(row.backup_id);
+    out["snapshotId"] = of_snapshot ? text_answer(row.backup_id) : json::Value(nullptr);
     out["subjectId"] = row.subject.empty() ? json::Value(nullptr) : json::Value(row.subject);
     out["performedBy"] = row.performed_by;
     out["errorMessage"] = row.failure.empty() ? json::Value(nullptr) : json::Value(row.failure);
@@ -147,7 +151,8 @@ Result<json::Value> operation_answer(const OperationRow& row) {
     out["startedAt"] = time_answer(row.started_at);
     out["completedAt"] = time_answer(row.completed_at);
     out["progress"] = row.progress ? json::encode(*row.progress) : json::Value(json::Object());
-    out["recoveryEvidence"] = operations::is_judged(row.kind) ? evidence_answer(row) : json::Value(nullptr);
+    out["recoveryEvidence"] =
+        operations::is_judged(row.kind) ? evidence_answer(row, operations::to_string(row.kind)) : json::Value(nullptr);
     return json::Value(std::move(out));
 }
 

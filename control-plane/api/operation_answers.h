@@ -1,4 +1,5 @@
-// Backups, restores, operations and steps as the contract writes them: every field there, null for what is not known.
+// Backups, snapshots, restores, rollbacks, operations and steps as the contract writes them: every field there, null
+// for what is not known.
 #pragma once
 
 #include <map>
@@ -8,6 +9,7 @@
 #include "common/json/json.h"
 #include "control-plane/operations/history.h"
 #include "control-plane/operations/rows.h"
+#include "control-plane/operations/snapshots.h"
 #include "control-plane/store/environments.h"
 
 namespace backstay::api {
@@ -28,10 +30,14 @@ private:
 
 Result<json::Value> backup_answer(Names& names, const operations::BackupRow& row);
 Result<json::Value> restore_answer(Names& names, const operations::RestoreRow& row);
+Result<json::Value> snapshot_answer(Names& names, const operations::SnapshotRow& row);
+Result<json::Value> rollback_answer(Names& names, const operations::RollbackRow& row);
 Result<json::Value> operation_answer(const operations::OperationRow& row);
 json::Value step_answer(const std::string& operation_id, const operations::StepRow& row);
 
 // The environment is as the caller may see it: absent for a key that is limited to another project.
+// recoveryEvidence; `kind` names the operation when there is none.
+json::Value evidence_answer(const std::optional<operations::OperationRow>& operation, std::string_view kind);
 json::Value time_answer(const std::optional<TimeMs>& time);
 json::Value text_answer(const std::optional<std::string>& text);
 

@@ -33,6 +33,18 @@ Result<operations::BackupRow> find_backup(const Call& call, sqlite::Database& db
     return std::move(*found);
 }
 
+Result<operations::SnapshotRow> find_snapshot(const Call& call, sqlite::Database& db, std::string_view id) {
+    auto found = TRY(operations::find_snapshot(db, call.organization_id, id));
+    if (!found || !may_see(call, found->project_id)) return not_found("snapshot");
+    return std::move(*found);
+}
+
+Result<operations::RollbackRow> find_rollback(const Call& call, sqlite::Database& db, std::string_view id) {
+    auto found = TRY(operations::find_rollback(db, call.organization_id, id));
+    if (!found || !TRY(may_see_environment(call, db, found->target_environment_id))) return not_found("rollback");
+    return std::move(*found);
+}
+
 Result<operations::RestoreRow> find_restore(const Call& call, sqlite::Database& db, std::string_view id) {
     auto found = TRY(operations::find_restore(db, call.organization_id, id));
     if (!found || !TRY(may_see_environment(call, db, found->target_environment_id))) return not_found("restore");
@@ -59,6 +71,13 @@ Result<std::vector<store::DestinationRow>> choose_destinations(const Call& call,
         chosen.push_back(std::move(*usual));
         return chosen;
     }
+    return named_destinations(call, db, ids);
+}
+
+Result<std::vector<store::DestinationRow>> named_destinations(const Call& call, sqlite::Database& db,
+                                                              const std::vector<std::string>& ids) {
+    store::Destinations destinations(db);
+    std::vector<store::DestinationRow> chosen;
     if (ids.size() > kDestinationsMost) {
         return rule_broken("too_many_destinations", "destinationIds", "at most 10 destinations");
     }

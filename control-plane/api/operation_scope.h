@@ -1,4 +1,5 @@
-// Finding backups, restores and operations within what the caller may see; 404 for everything else.
+// Finding backups, snapshots, restores, rollbacks and operations within what the caller may see; 404 for everything
+// else.
 #pragma once
 
 #include <string_view>
@@ -7,12 +8,15 @@
 #include "control-plane/api/call.h"
 #include "control-plane/operations/history.h"
 #include "control-plane/operations/rows.h"
+#include "control-plane/operations/snapshots.h"
 #include "control-plane/store/destinations.h"
 
 namespace backstay::api {
 
 Result<operations::BackupRow> find_backup(const Call& call, sqlite::Database& db, std::string_view id);
+Result<operations::SnapshotRow> find_snapshot(const Call& call, sqlite::Database& db, std::string_view id);
 Result<operations::RestoreRow> find_restore(const Call& call, sqlite::Database& db, std::string_view id);
+Result<operations::RollbackRow> find_rollback(const Call& call, sqlite::Database& db, std::string_view id);
 // `kind` as in the path; 404 also when the operation is of another kind.
 Result<operations::OperationRow> find_operation(const Call& call, sqlite::Database& db, std::string_view kind,
                                                 std::string_view id);
@@ -21,5 +25,8 @@ Result<operations::OperationRow> find_operation(const Call& call, sqlite::Databa
 // 400 for ids that are no UUIDs or come twice.
 Result<std::vector<store::DestinationRow>> choose_destinations(const Call& call, sqlite::Database& db,
                                                                const std::vector<std::string>& ids);
+// The same without the default: none for none.
+Result<std::vector<store::DestinationRow>> named_destinations(const Call& call, sqlite::Database& db,
+                                                              const std::vector<std::string>& ids);
 
 }  // namespace backstay::api

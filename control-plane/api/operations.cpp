@@ -5,6 +5,7 @@
 #include "control-plane/api/operation_scope.h"
 #include "control-plane/api/scope.h"
 #include "control-plane/dispatch/desk.h"
+#include "control-plane/dispatch/job_rows.h"
 #include "control-plane/operations/rows.h"
 
 namespace backstay::api {
@@ -27,13 +28,21 @@ Result<http::Response> list(Call& call, sqlite::Database& db) {
     filter.offset = page.offset;
     filter.environment_id = TRY(id_of(call, "environmentId"));
     filter.backup_id = TRY(id_of(call, "backupId"));
-    const std::string kind = TRY(
-        choice_of(call, "type", {"backup", "restore", "verification", "copy", "deletion", "undo", "destination_test"}));
+    const auto snapshot_id = TRY(id_of(call, "snapshotId"));
+    const std::string kind = TRY(choice_of(
+        call, "type",
+        {"backup", "snapshot", "restore", "rollback", "verification", "copy", "deletion", "undo", "destination_test"}));
     if (!kind.empty()) filter.kind = kind;
     if (filter.environment_id) TRY(find_environment(call, db, *filter.environment_id));
     if (filter.backup_id) TRY(find_backup(call, db, *filter.backup_id));
+    if (snapshot_id) {
+        if (filter.backup_id) return problem(400, "invalid_parameter", "either backupId or snapshotId");
+        TRY(find_snapshot(call, db, *snapshot_id));
+        filter.backup_id = snapshot_id;
+    }
     if (call.principal.project_id && !filter.environment_id && !filter.backup_id) {
-        return problem(403, "forbidden", "a key limited to a project names an environment or a backup here");
+        return problem(403, "forbidden",
+                       "a key limited to a project names an environment, a backup or a snapshot here");
     }
     filter.project_id = call.principal.project_id;
     const auto found = TRY(operations::list_operations(db, filter));
@@ -90,7 +99,9 @@ Result<http::Response> steps(Call& call, sqlite::Database& db) {
 Result<http::Response> cancel(Call& call, sqlite::Transaction& transaction, live::Live& live) {
     sqlite::Database& db = transaction.database();
     const auto operation = TRY(asked(call, db));
-    const bool restores = operation.kind == operations::Kind::restore || operation.kind == operations::Kind::undo;
+    // The safety copy inside a restore is not cancelled without it.
+    const auto job = TRY(dispatch::find_job(db, operation.job_id));
+    const bool restores = job && (job->kind == "restore" || job->kind == "undo" || job->kind == "rollback");
     if (restores && !call.principal.may(Permission::manage_restores)) {
         return problem(403, "forbidden", "this needs the permission manage:restores");
     }

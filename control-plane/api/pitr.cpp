@@ -85,16 +85,15 @@ Result<std::vector<DestinationOrder>> archive_places(const Call& call, sqlite::D
                        "its agent cannot read the WAL: the archive lies in no destination that both hosts reach");
 }
 
-Result<std::vector<PitrFilestore>> filestores_around(const Call& call, sqlite::Database& db,
-                                                     const store::Environment& source, const store::Environment& target,
-                                                     TimeMs at) {
+Result<std::vector<PitrFilestore>> filestores_around(sqlite::Database& db, const store::Environment& source,
+                                                     const store::Environment& target, TimeMs at) {
     std::vector<PitrFilestore> found;
     for (const auto& row : TRY(operations::full_backups_around(db, source.id, at))) {
         PitrFilestore filestore;
         filestore.backup_id = row.id;
         filestore.folder = row.folder;
         filestore.taken_at = {row.started_at.value_or(row.created_at)};
-        for (const auto& place : TRY(readable_copies(call, db, row, target.agent_id))) {
+        for (const auto& place : TRY(readable_copies(db, row, target.agent_id))) {
             filestore.destinations.push_back({place.id, place.name, place.type, {}});
         }
         if (!filestore.destinations.empty()) found.push_back(std::move(filestore));
@@ -140,7 +139,7 @@ Result<PitrOrder> plan_pitr(const Call& call, sqlite::Database& db, const store:
     order.system_id = known->wal.system_id;
     order.archive = known->wal.archive;
     order.destinations = TRY(archive_places(call, db, known->wal, source, target));
-    if (wish.with_filestore) order.filestores = TRY(filestores_around(call, db, source, target, *at));
+    if (wish.with_filestore) order.filestores = TRY(filestores_around(db, source, target, *at));
     return order;
 }
 

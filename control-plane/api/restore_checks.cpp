@@ -10,6 +10,7 @@
 #include "control-plane/api/readable_copies.h"
 #include "control-plane/api/scope.h"
 #include "control-plane/dispatch/job_rows.h"
+#include "control-plane/dispatch/sessions.h"
 #include "control-plane/operations/rows.h"
 
 namespace backstay::api {
@@ -71,16 +72,14 @@ Result<store::Environment> find_target(const Call& call, sqlite::Database& db, c
     return target;
 }
 
-// Before a target that has data is touched. A database that the inventory does not know has none.
+// Before a target that has data is touched.
 Result<> choose_safety(const Call& call, sqlite::Database& db, const RestoreRequest& request,
                        const Inventory& inventory, RestorePlan& plan) {
     const bool wanted = request.create_safety_backup.value_or(true);
     if (!wanted && plan.target.type == "production") {
         return rule_broken("safety_backup_required", "createSafetyBackup", "production is never restored without one");
     }
-    const Place place = find_place(inventory, plan.target);
-    const bool empty = place.cluster != nullptr && place.database == nullptr && !place.cluster->problem;
-    if (!wanted || empty) return {};
+    if (!wanted || has_no_data(inventory, plan.target)) return {};
     auto usual = TRY(store::Destinations(db).default_of(call.organization_id));
     if (usual) {
         plan.safety.push_back(std::move(*usual));
@@ -96,7 +95,7 @@ Result<> choose_safety(const Call& call, sqlite::Database& db, const RestoreRequ
 // The backup itself, or the moment that was asked for.
 Result<> choose_origin(const Call& call, sqlite::Database& db, const operations::BackupRow& backup,
                        const RestoreRequest& request, RestorePlan& plan) {
-    plan.destinations = TRY(readable_copies(call, db, backup, plan.target.agent_id));
+    plan.destinations = TRY(readable_copies(db, backup, plan.target.agent_id));
     if (request.pitr_timestamp) {
         const store::Environment& source = plan.source ? *plan.source : plan.target;
         plan.pitr = TRY(plan_pitr(call, db, source, plan.target, {*request.pitr_timestamp, plan.scope == "all"}));
@@ -110,14 +109,30 @@ Result<> choose_origin(const Call& call, sqlite::Database& db, const operations:
                        "every copy lies on the host of another agent: copy the backup to a shared destination");
 }
 
-Result<Manifest> manifest_of(const operations::BackupRow& backup) {
-    if (!backup.manifest) return conflict("backup_not_restorable", "its manifest is not known here");
-    auto manifest = read_manifest(*backup.manifest);
-    if (!manifest) return conflict("backup_not_restorable", manifest.error().message());
+}  // namespace
+
+Result<> refuse_when_away(sqlite::Database& db, const std::string& agent_id, TimeMs now) {
+    if (TRY(dispatch::is_alive(db, agent_id, now))) return {};
+    return problem(503, "agent_offline", "the target's agent is away");
+}
+
+Result<Manifest> known_manifest(const std::optional<std::string>& text, std::string_view code) {
+    if (!text) return conflict(code, "its manifest is not known here");
+    auto manifest = read_manifest(*text);
+    if (!manifest) return conflict(code, manifest.error().message());
     return manifest;
 }
 
-}  // namespace
+bool must_neutralize(const store::Environment& target, const std::optional<store::Environment>& source,
+                     const Manifest& manifest) {
+    const bool from_production = source ? source->type == "production" : manifest.environment_type == "production";
+    return target.type != "production" && (from_production || !manifest.is_neutralized);
+}
+
+bool has_no_data(const Inventory& inventory, const store::Environment& target) {
+    const Place place = find_place(inventory, target);
+    return place.cluster != nullptr && place.database == nullptr && !place.cluster->problem;
+}
 
 std::optional<std::string> version_obstacle(const Manifest& manifest, const Inventory& inventory,
                                             const store::Environment& target) {
@@ -154,14 +169,12 @@ Result<RestorePlan> plan_restore_request(const Call& call, sqlite::Database& db,
         return conflict("target_busy", busy.front().kind + " " + busy.front().operation_id + " works on the target");
     }
     TRY(choose_origin(call, db, backup, request, plan));
-    const Manifest manifest = TRY(manifest_of(backup));
+    const Manifest manifest = TRY(known_manifest(backup.manifest, "backup_not_restorable"));
     const Inventory inventory = TRY(inventory_of(db, plan.target.agent_id));
     if (const auto obstacle = version_obstacle(manifest, inventory, plan.target)) {
         return rule_broken("version_mismatch", "targetEnvironmentId", *obstacle);
     }
-    const bool from_production =
-        plan.source ? plan.source->type == "production" : manifest.environment_type == "production";
-    plan.neutralize = plan.target.type != "production" && (from_production || !manifest.is_neutralized);
+    plan.neutralize = must_neutralize(plan.target, plan.source, manifest);
     plan.new_uuid = plan.target_type == "other";
     TRY(choose_safety(call, db, request, inventory, plan));
     return plan;

@@ -39,6 +39,17 @@ struct RestorePlan {
     std::optional<PitrOrder> pitr;  // a moment instead of the backup
 };
 
+// 503 agent_offline.
+Result<> refuse_when_away(sqlite::Database& db, const std::string& agent_id, TimeMs now);
+// 409 `code` when a backup's or a snapshot's manifest cannot be read here.
+Result<Manifest> known_manifest(const std::optional<std::string>& text, std::string_view code);
+// Whatever comes from production, or was not neutralized before, is neutralized on its way anywhere else
+// (contract/semantics.md 8.3). `source` is absent when it is unknown here.
+bool must_neutralize(const store::Environment& target, const std::optional<store::Environment>& source,
+                     const Manifest& manifest);
+// A database that a whole inventory does not know has none.
+bool has_no_data(const control_plane::Inventory& inventory, const store::Environment& target);
+
 // Every refusal of the contract but the one about a silent agent.
 Result<RestorePlan> plan_restore_request(const Call& call, sqlite::Database& db, const operations::BackupRow& backup,
                                          const RestoreRequest& request);

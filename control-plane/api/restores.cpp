@@ -8,7 +8,6 @@
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/dispatch/job_rows.h"
 #include "control-plane/dispatch/order_backup.h"
-#include "control-plane/dispatch/sessions.h"
 
 namespace backstay::api {
 namespace {
@@ -17,11 +16,6 @@ using auth::Permission;
 using operations::BackupRow;
 using operations::Kind;
 using operations::RestoreRow;
-
-Result<> refuse_when_away(sqlite::Database& db, const std::string& agent_id, TimeMs now) {
-    if (TRY(dispatch::is_alive(db, agent_id, now))) return {};
-    return problem(503, "agent_offline", "the target's agent is away");
-}
 
 RestoreOrder make_order(const Call& call, const BackupRow& backup, const RestorePlan& plan, const std::string& id) {
     RestoreOrder order;

@@ -15,8 +15,8 @@ std::string_view to_string(Role role);
 // `manage` of a resource contains `view` of it.
 enum class Permission : std::uint32_t {
     view_backups = 1U << 0U,     // backups, restores, operations, projects, environments, agents
-    manage_backups = 1U << 1U,   // create, delete, cancel, copy, verify
-    manage_restores = 1U << 2U,  // restore, undo
+    manage_backups = 1U << 1U,   // create, delete, cancel, copy, verify; snapshots and their settings
+    manage_restores = 1U << 2U,  // restore, undo, rollback
     view_storage = 1U << 3U,     // destinations without their secrets
     manage_storage = 1U << 4U,   // destinations, raw data of customers
     manage_projects = 1U << 5U,  // projects and environments

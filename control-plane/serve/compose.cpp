@@ -3,6 +3,7 @@
 #include "common/ids.h"
 #include "control-plane/agent-api/routes.h"
 #include "control-plane/api/backups.h"
+#include "control-plane/api/snapshots.h"
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/store/destination_config.h"
 
@@ -43,6 +44,10 @@ void add_all_routes(api::RouteTable& routes, const RouteParts& parts) {
     api::add_backup_care_routes(routes, live);
     api::add_restore_routes(routes, live);
     api::add_pitr_routes(routes);
+    api::add_snapshot_routes(routes, live);
+    api::add_snapshot_care_routes(routes, live);
+    api::add_snapshot_settings_routes(routes);
+    api::add_rollback_routes(routes, live);
     api::add_operation_routes(routes, live);
     api::add_openapi_route(routes);
     admin_api::add_admin_routes(routes, {parts.box, parts.tokens, parts.address_rule,

@@ -18,7 +18,28 @@ RESTORE_LOG = {
     "startedAt": "string", "status": "string", "targetEnvironmentId": "string", "targetEnvironmentName": "string",
     "targetType": "string",
 }
-NEVER_NULL = {"id", "status", "createdAt", "backupType", "recoveryEvidence", "remotePaths", "gfsTiers", "sizeBytes"}
+SNAPSHOT = {
+    "commitSha": "string", "completedAt": "string", "configPath": "string", "createdAt": "string", "dbDumpPath": "string",
+    "dbSizeBytes": 0, "deploymentId": "string", "durationMs": 0, "environmentId": "string", "environmentName": "string",
+    "environmentType": "string", "errorMessage": "string", "expiresAt": "string", "filestorePath": "string",
+    "filestoreSizeBytes": 0, "id": "string", "imageTag": "string", "isFullFilestore": True, "isPinned": True, "pinLabel": "string",
+    "recoveryEvidence": EVIDENCE, "remoteStatus": "string", "startedAt": "string", "status": "string", "totalSizeBytes": 0,
+    "trigger": "string",
+}
+SNAPSHOT_SETTINGS = {
+    "autoEnabled": True, "createdAt": "string", "environmentId": "string", "failurePolicy": "string", "id": "string", "maxPinned": 0,
+    "retentionDays": 0, "timeoutSeconds": 0, "updatedAt": "string",
+}
+ROLLBACK_LOG = {
+    "completedAt": "string", "createdAt": "string", "deploymentId": "string", "environmentId": "string", "errorMessage": "string",
+    "id": "string", "neutralizationTriggered": True, "performedBy": "string", "recoveryEvidence": EVIDENCE,
+    "rollbackDeploymentId": "string", "safetySnapshotCreated": True, "safetySnapshotId": "string", "snapshotId": "string",
+    "startedAt": "string", "status": "string",
+}
+NEVER_NULL = {"id", "status", "createdAt", "backupType", "recoveryEvidence", "remotePaths", "gfsTiers", "sizeBytes", "isPinned",
+              "pinLabel", "dbSizeBytes", "filestoreSizeBytes", "totalSizeBytes", "remoteStatus", "trigger", "snapshotId",
+              "rollbackDeploymentId", "safetySnapshotCreated", "neutralizationTriggered", "performedBy", "environmentId",
+              "autoEnabled", "failurePolicy", "maxPinned", "retentionDays", "timeoutSeconds", "updatedAt"}
 
 
 def fits(seed, value, path=""):

@@ -36,6 +36,18 @@ def backup_plan(scope, destinations):
     return {"operation": "backup", "steps": planned, "requiredProofs": proofs, "destinationIds": destinations, "artifacts": names}
 
 
+def snapshot_plan(destinations):
+    steps = ["preflight", "resolve_filestore_base", "db_dump", "filestore_capture", "config_capture", "artifact_checksums",
+             "manifest_write", "local_verify", "catalog_commit"]
+    planned = [{"name": name, "required": True, "weight": 10} for name in steps]
+    if destinations:
+        planned += [{"name": name, "required": False, "weight": 1} for name in ("remote_upload", "remote_verify")]
+    names = ARTIFACTS["full"]
+    proofs = [f"artifact:{name}" for name in names] + [f"checksum:{name}" for name in names]
+    proofs += ["db_toc:entries", "filestore:reconciled", "manifest:readback", "catalog:row"]
+    return {"operation": "snapshot", "steps": planned, "requiredProofs": proofs, "destinationIds": [], "artifacts": names}
+
+
 def simple_plan(operation, steps, proofs=()):
     planned = [{"name": name, "required": True, "weight": 10} for name in steps]
     return {"operation": operation, "steps": planned, "requiredProofs": list(proofs), "destinationIds": [], "artifacts": []}
@@ -53,6 +65,12 @@ def manifest_of(order, server_version_num=150018):
             "startedAt": stamp(), "completedAt": stamp(), "postgres": {"serverVersion": "15.18",
                                                                         "serverVersionNum": server_version_num},
             "artifacts": artifacts}
+
+
+def manifest_of_snapshot(order, base=None, neutralized=False, server_version_num=150018):
+    manifest = manifest_of({**order, "backupId": order["snapshotId"], "scope": "full"}, server_version_num)
+    return {**manifest, "kind": "snapshot", "isNeutralized": neutralized,
+            "filestore": {"fileCount": 3, "sizeBytes": 200, "mode": "differential" if base else "full", "baseSnapshotId": base}}
 
 
 class FakeAgent:
@@ -174,6 +192,53 @@ class FakeAgent:
         self.testify_backup(assignment, order, operation, failing)
         self.finish(assignment, "succeeded", operation, folder=f"v1/x/{order['backupId']}", sizeBytes=40, databaseBytes=400,
                     filestoreBytes=200 if order["scope"] == "full" else 0, manifest=manifest_of(order))
+
+    def do_snapshot(self, assignment, order=None, operation=None, base=None, failing=(), until=None, **manifest):
+        """A snapshot on the host and in its destinations; a differential when it has a base. Stops before the step `until`."""
+        order = order or assignment["order"]
+        ids = [one["id"] for one in order["destinations"]]
+        plan, folder = snapshot_plan(ids), f"v1/x/snapshots/{order['snapshotId']}"
+        self.report(assignment, "planned", operation, plan=plan)
+        for planned in plan["steps"]:
+            name, status = planned["name"], "completed"
+            if name == until:
+                return
+            for place in {"manifest_write": ["host"], "remote_upload": ids}.get(name, []):
+                bad = place in failing
+                for artifact in plan["artifacts"]:
+                    self.copy(assignment, place, artifact, folder, "failed" if bad else "verified", operation, "refused" if bad else "")
+            if name == "remote_upload" and failing:
+                status = "failed"
+            proofs = plan["requiredProofs"] if name == "catalog_commit" else []
+            self.step(assignment, name, status, operation, proofs=proofs, required=planned["required"])
+        self.finish(assignment, "succeeded", operation, folder=folder, sizeBytes=40, databaseBytes=400, filestoreBytes=200,
+                    manifest=manifest_of_snapshot(order, base, **manifest))
+
+    def do_rollback(self, assignment, without_proof=(), until=None):
+        """A rollback with its safety snapshot. Stops before the step `until`."""
+        order = assignment["order"]
+        names, proofs = ["validate_snapshot", "verify_artifacts"], ["restore:row_counts", "filestore:reconciled", "catalog:row"]
+        safety = order["safetySnapshot"]
+        if safety:
+            names.append("safety_snapshot")
+            proofs.append("safety_snapshot:id")
+        names += ["restore_database", "restore_filestore", "post_restore_checks"]
+        if order["neutralize"]:
+            names.append("neutralize")
+            proofs.append("neutralize:report")
+        names += ["swap_in", "health_check", "catalog_commit"]
+        self.report(assignment, "planned", plan=simple_plan("rollback", names, proofs))
+        owner = {"safety_snapshot": ["safety_snapshot:id"], "neutralize": ["neutralize:report"]}
+        for name in names:
+            if name == until:
+                return
+            if name == "safety_snapshot":
+                self.do_snapshot(assignment, safety, safety["snapshotId"])
+            left = owner.get(name, [])
+            if name == "catalog_commit":
+                left = [proof for proof in proofs if proof not in sum(owner.values(), [])]
+            self.step(assignment, name, proofs=[proof for proof in left if proof not in without_proof])
+        self.finish(assignment, safetyBackupId=safety["snapshotId"] if safety else None)
 
     def do_restore(self, assignment, without_proof=()):
         order = assignment["order"]

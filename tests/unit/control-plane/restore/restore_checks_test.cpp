@@ -67,5 +67,33 @@ TEST(VersionObstacle, IsNotWhatNobodyKnows) {
     EXPECT_FALSE(version_obstacle({}, {"h", {cluster("main", 140'000, "16.0")}, {}}, target()));
 }
 
+store::Environment of_type(const std::string& type) {
+    store::Environment out;
+    out.type = type;
+    return out;
+}
+
+TEST(Neutralizing, IsForWhateverIsNotProductionAndMayBeAlive) {
+    Manifest alive;
+    alive.environment_type = "staging";
+    Manifest neutralized = alive;
+    neutralized.is_neutralized = true;
+    EXPECT_TRUE(must_neutralize(of_type("staging"), of_type("staging"), alive));
+    EXPECT_FALSE(must_neutralize(of_type("staging"), of_type("staging"), neutralized));
+    EXPECT_TRUE(must_neutralize(of_type("development"), of_type("production"), neutralized)) << "it may have changed";
+    EXPECT_FALSE(must_neutralize(of_type("production"), of_type("staging"), alive));
+    neutralized.environment_type = "production";
+    EXPECT_TRUE(must_neutralize(of_type("staging"), std::nullopt, neutralized)) << "the manifest says where it is from";
+}
+
+TEST(EmptyTargets, AreThoseThatAWholeInventoryDoesNotKnow) {
+    EXPECT_TRUE(has_no_data({"h", {cluster("main", 150'000)}, {}}, target()));
+    EXPECT_FALSE(has_no_data({"h", {cluster("main", 150'000, "17.0")}, {}}, target()));
+    EXPECT_FALSE(has_no_data({}, target())) << "nobody knows";
+    ClusterInfo broken = cluster("main", 150'000);
+    broken.problem = "no route";
+    EXPECT_FALSE(has_no_data({"h", {broken}, {}}, target()));
+}
+
 }  // namespace
 }  // namespace backstay::api
