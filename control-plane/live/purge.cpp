@@ -13,10 +13,13 @@ constexpr std::int64_t kRows = 500;
 constexpr std::int64_t kOperations = 100;
 constexpr TimeMs kDayMs = 24LL * 3600 * 1000;
 
-// Operations that nothing stands on: neither a backup that exists nor a restore that can be undone. $1: before when
+// Operations that nothing stands on: neither a backup or a snapshot that exists nor a restore that can be undone, nor a
+// rollback whose previous pair is kept. $1: before when
 // they ended, $2: how many, $3: now.
 constexpr const char* kUnneeded =
     "o.completed_at < $1 AND NOT EXISTS (SELECT 1 FROM backups b WHERE b.id = o.id AND b.deleted_at IS NULL) AND NOT "
+    "EXISTS (SELECT 1 FROM snapshots s WHERE s.id = o.id AND s.deleted_at IS NULL) AND NOT EXISTS (SELECT 1 FROM "
+    "rollbacks k WHERE k.id = o.id AND k.keep_until > $3) AND NOT "
     "EXISTS (SELECT 1 FROM restores r WHERE r.id = o.id AND r.undone_at IS NULL AND r.keep_until > $3) ORDER BY "
     "o.completed_at LIMIT $2";
 
@@ -85,8 +88,10 @@ private:
             TRY(forget_steps(id));
             TRY(db_.run("DELETE FROM operations WHERE id = $1", {id}));
             TRY(db_.run("DELETE FROM restores WHERE id = $1", {id}));
+            TRY(db_.run("DELETE FROM rollbacks WHERE id = $1", {id}));
             TRY(db_.run("DELETE FROM copies WHERE backup_id = $1", {id}));
             TRY(db_.run("DELETE FROM backups WHERE id = $1", {id}));
+            TRY(db_.run("DELETE FROM snapshots WHERE id = $1", {id}));
         }
         return {};
     }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "control-plane/operations/lifecycle.h"
+#include "control-plane/operations/snapshots.h"
 #include "control-plane/store/audit.h"
 #include "control-plane/store/idempotency.h"
 #include "tests/unit/control-plane/dispatch/world.h"
@@ -158,6 +159,33 @@ TEST_F(PurgeTest, LeavesWhatRunsAndRestoresThatCanBeUndone) {
     EXPECT_EQ(count("operations"), 1) << "the running one";
     EXPECT_EQ(count("restores"), 0);
     EXPECT_EQ(count("jobs"), 1);
+}
+
+TEST_F(PurgeTest, LeavesSnapshotsThatExistAndRollbacksWhosePreviousPairIsKept) {
+    const std::string id = made_backup();  // its row stands for the operation of either
+    mark_deleted(id);
+    operations::SnapshotRow snapshot;
+    snapshot.id = id;
+    snapshot.organization_id = world_.organization_id;
+    snapshot.agent_id = world_.agent.id;
+    ASSERT_TRUE(operations::insert_snapshot(world_.db(), snapshot));
+    const std::int64_t steps = count("steps");
+    world_.now += 1000 * kDay;
+    purge();
+    EXPECT_EQ(count("steps"), steps) << "the snapshot is judged by them";
+    snapshot.deleted_at = world_.now;
+    ASSERT_TRUE(operations::update_snapshot(world_.db(), snapshot));
+    operations::RollbackRow rollback;
+    rollback.id = id;
+    rollback.organization_id = world_.organization_id;
+    rollback.agent_id = world_.agent.id;
+    rollback.keep_until = world_.now + kDay;
+    ASSERT_TRUE(operations::insert_rollback(world_.db(), rollback));
+    purge();
+    EXPECT_EQ(count("steps"), steps);
+    world_.now += 2 * kDay;
+    purge();
+    EXPECT_EQ(count("steps") + count("snapshots") + count("rollbacks") + count("operations"), 0);
 }
 
 }  // namespace
