@@ -183,6 +183,12 @@ Result<store::Environment> undo_target(const Call& call, sqlite::Database& db, c
         newer.rows.front().target_environment_id == target.id && newer.rows.front().keep_until) {
         return conflict("not_latest", "a later restore into this environment stands in the way");
     }
+    for (const auto& rollback : TRY(operations::list_rollbacks(db, call.organization_id, target.id, 20, 0)).rows) {
+        const bool swapped = rollback.target_environment_id == target.id && rollback.keep_until;
+        if (swapped && rollback.created_at >= row.created_at) {
+            return conflict("not_latest", "a later rollback of this environment stands in the way");
+        }
+    }
     return target;
 }
 
