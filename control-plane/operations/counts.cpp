@@ -14,6 +14,10 @@ Result<OperationCounts> count_operations(sqlite::Database& db) {
         auto rows = TRY(db.query("SELECT status, count(*) FROM backups WHERE deleted_at IS NULL GROUP BY status"));
         while (TRY(rows.step())) counts.backups.emplace(rows.text(0), rows.integer(1));
     }
+    {
+        auto rows = TRY(db.query("SELECT status, count(*) FROM snapshots WHERE deleted_at IS NULL GROUP BY status"));
+        while (TRY(rows.step())) counts.snapshots.emplace(rows.text(0), rows.integer(1));
+    }
     auto rows = TRY(db.query(
         "SELECT environment_id, scope, max(completed_at) FROM backups WHERE deleted_at IS NULL AND environment_id IS "
         "NOT "

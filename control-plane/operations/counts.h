@@ -22,9 +22,10 @@ struct OperationCounts {
         std::string scope;
         TimeMs completed_at = 0;
     };
-    std::vector<Jobs> jobs;                       // unfinished
-    std::map<std::string, std::int64_t> backups;  // by status
-    std::vector<LastBackup> last_backups;         // restorable ones
+    std::vector<Jobs> jobs;                         // unfinished
+    std::map<std::string, std::int64_t> backups;    // by status
+    std::map<std::string, std::int64_t> snapshots;  // by status
+    std::vector<LastBackup> last_backups;           // restorable ones
 };
 
 Result<OperationCounts> count_operations(sqlite::Database& db);

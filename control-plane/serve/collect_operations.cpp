@@ -16,6 +16,12 @@ Result<std::vector<Sample>> collect_operations(sqlite::Database& db, TimeMs) {
         samples.push_back(
             {"backstay_backups", "Backups that are not deleted.", {{"status", status}}, static_cast<double>(number)});
     }
+    for (const auto& [status, number] : counts.snapshots) {
+        samples.push_back({"backstay_snapshots",
+                           "Snapshots that are not deleted.",
+                           {{"status", status}},
+                           static_cast<double>(number)});
+    }
     for (const auto& last : counts.last_backups) {
         samples.push_back({"backstay_last_backup_timestamp_seconds",
                            "When the environment's newest restorable backup was completed.",

@@ -80,6 +80,16 @@ def test_into_another_environment_it_is_neutralized_and_that_is_proven(plane, sn
     assert answer["deploymentId"] in [row["id"] for row in as_source["rollbackLogs"]] and as_source["total"] >= 2
 
 
+def test_a_restore_below_a_later_rollback_is_not_undone(plane, snapshot):
+    backup = plane.made_backup()
+    ask = {"targetType": "other", "targetEnvironmentId": plane.staging, "createSafetyBackup": False}
+    restore = plane.owner.post(f"/backups/{backup['id']}/restore", ask)["restoreLogId"]
+    plane.agent.do_restore(plane.agent.take(kind="restore"))
+    roll_back(plane, snapshot, targetEnvironmentId=plane.staging, createSafetySnapshot=False)
+    plane.agent.do_rollback(plane.agent.take(kind="rollback"))
+    refused(lambda: plane.owner.post(f"/restores/{restore}/undo"), 409, "not_latest")
+
+
 def test_without_its_report_nothing_was_neutralized(plane, snapshot):
     answer = roll_back(plane, snapshot, targetEnvironmentId=plane.staging, createSafetySnapshot=False)
     plane.agent.do_rollback(plane.agent.take(kind="rollback"), without_proof=("neutralize:report",))

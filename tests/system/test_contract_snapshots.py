@@ -1,13 +1,18 @@
 """Snapshots over the REST contract, from the order to expiry, with an agent that the test plays."""
 
+import contextlib
+import pathlib
+import sqlite3
 import threading
 import uuid
 from datetime import datetime
 
+import processes
 import pytest
+import requests
 import seeds
 from contract import refused
-from fake_agent import snapshot_plan
+from fake_agent import FakeAgent, snapshot_plan
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -251,6 +256,41 @@ def test_the_size_is_what_the_agent_last_told(plane):
                                 "staging", "--agent", plane.far_agent.agent_id, "--database", "shop_silent")["id"]
     refused(lambda: plane.owner.get(f"/environments/{silent}/snapshot-size"), 503, "agent_offline")
     plane.agent.inventory = None
+
+
+def change_store(plane, sql, *values):
+    with contextlib.closing(sqlite3.connect(next(pathlib.Path(plane.state).glob("*.db")), timeout=10)) as store, store:
+        store.execute(sql, values)
+
+
+def test_sizes_of_an_agent_that_is_away_carry_a_warning_for_a_day(plane):
+    agent = FakeAgent.enrolled(plane.url, plane.control.enroll_token("acme", "leaving"))
+    environment = plane._environment("leaving", "development", "shop_leaving", agent=agent)
+    url = f"{plane.url}/api/environments/{environment}/snapshot-size"
+    database = {"name": "shop_leaving", "owner": "odoo", "sizeBytes": 10, "isOdoo": True}
+    agent.inventory = {"hostname": "x", "clusters": [{"name": "m", "host": "x", "port": 1, "databases": [database]}], "disks": []}
+    agent.heartbeat()
+    answer = plane.owner.session.get(url, timeout=10)
+    assert (answer.status_code, answer.headers.get("Warning")) == (200, None)
+    with contextlib.suppress(requests.Timeout):
+        agent.call("assignments", {"instanceId": agent.instance_id, "waitMs": 20_000, "freeSlots": 1}, timeout=0.5)
+    agent.session.close()
+    assert processes.wait_until(lambda: "Warning" in plane.owner.session.get(url, timeout=10).headers, 10)
+    answer = plane.owner.session.get(url, timeout=10)
+    assert answer.json()["totalSizeBytes"] == 10 and answer.headers["Warning"].startswith("110 ")
+    change_store(plane, "UPDATE agents SET seen_at = seen_at - 86400000 WHERE id = ?", agent.agent_id)
+    refused(lambda: plane.owner.get(f"/environments/{environment}/snapshot-size"), 503, "agent_offline")
+
+
+def test_what_is_over_is_removed_by_the_sweep(plane):
+    snapshot = made(plane)["id"]
+    change_store(plane, "UPDATE snapshots SET expires_at = 1 WHERE id = ?", snapshot)
+    assignment = plane.agent.take(30_000, kind="delete_snapshot")
+    assert assignment["order"]["snapshotId"] == snapshot
+    plane.agent.finish(assignment)
+    refused(lambda: shown(plane, snapshot), 404, "not_found")
+    entry = next(row for row in plane.owner.get("/audit-log", limit=100)["entries"] if row["objectId"] == snapshot)
+    assert (entry["action"], entry["actor"]) == ("snapshot.expire", "system")
 
 
 def test_lists_page_and_filter(plane):
