@@ -90,15 +90,22 @@ private:
         // Equal names are equal contents; whatever of this one is left unread is skipped.
         if (file.fd < 0 && errno == EEXIST && making_.add) return {};
         if (file.fd < 0) return failed(errno, "make file " + name);
+        Result<> filled = fill(file.fd, name, content);
+        // What is cut off or wrong must not pass for the file when another destination is read in this one's stead.
+        if (!filled) unlinkat(root_, name.c_str(), 0);
+        return filled;
+    }
+
+    Result<> fill(int fd, const std::string& name, Source& content) {
         while (const std::size_t count = TRY(content.read(buffer_))) {
             const ByteSpan piece(buffer_.data(), count);
             digest_.update(piece);
-            TRY(write_all(file.fd, piece, name));
+            TRY(write_all(fd, piece, name));
             made_.bytes += count;
             if (making_.on_bytes) making_.on_bytes(count);
         }
-        if (fchmod(file.fd, 0644) != 0) return failed(errno, "set the mode of " + name);
-        if (give_away_ && fchown(file.fd, making_.owner.uid, making_.owner.gid) != 0) {
+        if (fchmod(fd, 0644) != 0) return failed(errno, "set the mode of " + name);
+        if (give_away_ && fchown(fd, making_.owner.uid, making_.owner.gid) != 0) {
             return failed(errno, "give away " + name);
         }
         ++made_.files;
