@@ -1,6 +1,7 @@
 #include "agent/jobs/base/archive_view.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -152,10 +153,13 @@ private:
     ArchiveView view_;
 };
 
-// A file that is written anew; what is half written is the caller's to remove.
+// A file that is written anew, never through a link: the folder may be another user's, and we be root. What is half
+// written is the caller's to remove.
 class NewFile final : public Sink {
 public:
-    explicit NewFile(const std::string& path) : path_(path), file_(std::fopen(path.c_str(), "we")) {
+    explicit NewFile(const std::string& path) : path_(path) {
+        ::unlink(path.c_str());
+        file_ = std::fopen(path.c_str(), "wxe");
         if (file_ != nullptr) std::setvbuf(file_, nullptr, _IOFBF, 1 << 16);
     }
     ~NewFile() override {
@@ -175,7 +179,7 @@ public:
 
 private:
     std::string path_;
-    std::FILE* file_;
+    std::FILE* file_ = nullptr;
 };
 
 }  // namespace
