@@ -61,9 +61,9 @@ Kind inner(const Bytes16& address, std::size_t at) {
 }
 
 Kind kind_of(const Bytes16& address) {
-    if (begins(address, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF})) return inner(address, 12);  // mapped
-    if (begins(address, {0, 0x64, 0xFF, 0x9B})) return inner(address, 12);                       // NAT64
-    if (begins(address, {0x20, 0x02})) return inner(address, 2);                                 // 6to4
+    if (begins(address, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF})) return inner(address, 12);     // mapped
+    if (begins(address, {0, 0x64, 0xFF, 0x9B, 0, 0, 0, 0, 0, 0, 0, 0})) return inner(address, 12);  // NAT64
+    if (begins(address, {0x20, 0x02})) return inner(address, 2);                                    // 6to4
     if (begins(address, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})) {
         const bool loopback = begins(address, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
         return loopback ? Kind::local : inner(address, 12);  // compatible; among them "::"

@@ -29,14 +29,13 @@ bool allowed(AddressRule rule, const std::string& text) {
 }
 
 TEST(AddressRule, NeverAllowsLinkLocalMulticastUnspecifiedAndMetadata) {
-    for (const char* text : {"169.254.169.254",   "169.254.0.1",       "0.0.0.0",
-                             "0.1.2.3",           "224.0.0.1",         "239.255.255.255",
-                             "240.0.0.1",         "255.255.255.255",   "100.100.100.200",
-                             "168.63.129.16",     "192.0.0.192",       "::",
-                             "fe80::1",           "febf::1",           "ff02::1",
-                             "fd00:ec2::254",     "fd20:ce::254",      "::ffff:169.254.169.254",
-                             "::ffff:0.0.0.0",    "::169.254.169.254", "64:ff9b::a9fe:a9fe",
-                             "2002:a9fe:a9fe::1", "2001::1",           "4000::1"}) {
+    for (const char* text :
+         {"169.254.169.254", "169.254.0.1", "0.0.0.0", "0.1.2.3", "224.0.0.1", "239.255.255.255", "240.0.0.1",
+          "255.255.255.255", "100.100.100.200", "168.63.129.16", "192.0.0.192", "::", "fe80::1", "febf::1", "ff02::1",
+          "fd00:ec2::254", "fd20:ce::254", "::ffff:169.254.169.254", "::ffff:0.0.0.0", "::169.254.169.254",
+          "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "2001::1", "4000::1",
+          // NAT64 of a network's own (RFC 8215), which keeps the address elsewhere
+          "64:ff9b:1:a9fe:a9:fe00:101:101"}) {
         EXPECT_FALSE(allowed(AddressRule::no_special, text)) << text;
         EXPECT_FALSE(allowed(AddressRule::only_public, text)) << text;
         EXPECT_TRUE(allowed(AddressRule::any, text)) << text;
