@@ -109,10 +109,14 @@ Result<std::vector<PitrFilestore>> filestores_around(sqlite::Database& db, const
 Result<std::optional<EnvironmentWal>> wal_of(sqlite::Database& db, const store::Environment& environment) {
     const auto rows = TRY(store::ClusterWals(db).of_agent(environment.agent_id));
     std::optional<std::string> cluster = environment.cluster;
-    if (!cluster && rows.size() > 1) {
+    if (!cluster) {
         const auto inventory = TRY(inventory_of(db, environment.agent_id));
         const Place place = find_place(inventory, environment);
-        cluster = place.cluster == nullptr ? "" : place.cluster->name;
+        if (place.cluster != nullptr) {
+            cluster = place.cluster->name;
+        } else if (rows.size() > 1) {
+            return std::optional<EnvironmentWal>();
+        }
     }
     for (const store::ClusterWalRow& row : rows) {
         if (cluster && row.cluster != *cluster) continue;

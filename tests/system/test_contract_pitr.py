@@ -161,6 +161,20 @@ def test_another_host_needs_an_archive_that_it_reaches(plane, backup, base):
     plane.far_agent.do_restore(assignment)
 
 
+def test_the_archive_of_a_neighbour_cluster_is_none_of_the_environments(plane, base):
+    databases = [{"name": name, "sizeBytes": 1, "owner": "odoo", "isOdoo": True} for name in ("shop", "staging")]
+    plane.agent.inventory = {"hostname": "db1", "disks": [], "clusters": [
+        {"name": "main", "host": "/run", "port": 5432, "databases": databases},
+        {"name": "neighbour", "host": "/run", "port": 5433, "databases": []}]}
+    plane.agent.wal = [archive(base, cluster="neighbour")]
+    plane.agent.heartbeat()
+    assert coverage(plane)["walRanges"] == []
+    plane.agent.wal = [archive(base)]
+    plane.agent.heartbeat()
+    assert len(coverage(plane)["walRanges"]) == 2
+    plane.agent.inventory = None
+
+
 def test_a_base_backup_that_left_its_archive_is_no_longer_listed(plane, base):
     plane.agent.skew = 3600  # long after it was made
     plane.agent.wal = [archive(base, baseBackups=[])]
