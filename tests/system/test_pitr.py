@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 import random
+import subprocess
 import time
 
 import odoo_data
@@ -19,7 +20,7 @@ TARGETS = 5
 @pytest.fixture(scope="module")
 def written():
     """A cluster with two databases that are written to before, during and after a base backup."""
-    cluster = ArchivedCluster(new_folder())
+    cluster = ArchivedCluster(new_folder(), settings=["autovacuum = off"])  # nothing commits but the test
     odoo_data.Made("pitr", partners=50, messages=100, files=10).load(cluster.pg, "shop", cluster.path("files", "shop"))
     odoo_data.create(cluster.pg, "other")
     shop, other = Writer(cluster.pg, "shop"), Writer(cluster.pg, "other", pause=0.001, weight=8000)
@@ -30,6 +31,9 @@ def written():
         while time.monotonic() < deadline:
             time.sleep(1)  # and after it, over several segments
     cluster.archive_all()
+    # The last that the archive tells is a rollback, later than every commit.
+    cluster.pg.psql("postgres", "BEGIN; SELECT txid_current(); ROLLBACK")
+    cluster.archive_segment()
     yield cluster, shop, base
     cluster.pg.forget()
 
@@ -153,6 +157,27 @@ def test_a_damaged_segment_ends_the_recovery_and_never_passes_for_the_end_of_wal
     assert os.path.basename(victim)[:24] in done.stderr, done.stderr
     assert cluster.databases() == before
     assert leftovers(cluster) == []
+
+
+def test_wal_that_no_server_can_read_never_passes_for_the_end_of_wal(written):
+    """Damaged before it was archived: the archive's own checks find nothing, and PostgreSQL takes it for the end."""
+    cluster, _, _ = written
+    archive = cluster.show()
+    victim = cluster.segments()[-3]
+    content = bytearray(subprocess.run(["zstd", "-dcq", victim], check=True, stdout=subprocess.PIPE).stdout)
+    for i in range(48, 112):  # its first record
+        content[i] ^= 0xFF
+    with open(victim, "rb") as file:
+        good = file.read()
+    before = cluster.databases()
+    cluster.repack(victim, content)
+    try:
+        done = cluster.restore(archive["latestRecoverable"], "never", "--scope", "db", check=1)
+    finally:
+        with open(victim, "wb") as file:
+            file.write(good)
+    assert "the recovery ended at" in done.stderr, done.stderr
+    assert cluster.databases() == before
 
 
 def leftovers(cluster):

@@ -67,6 +67,15 @@ exec {BIN}/jobs-tool push - 0 - "$1" "{system_id}" {self.store} {self.path("push
             raise AssertionError(f"jobs-tool {word} left with {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout.strip()
 
+    def repack(self, segment, content):
+        """Puts a segment into the archive again, with other content and all the marks of a sound one."""
+        os.unlink(segment)
+        name = self.path(os.path.basename(segment)[:24])
+        with open(name, "wb") as out:
+            out.write(content)
+        subprocess.run([f"{BIN}/jobs-tool", "push", "-", "0", "-", name, self.system_id, self.store, self.path("pushing")], check=True)
+        os.unlink(name)
+
     def base_backup(self, *options):
         """Answers its folder below the store."""
         wait_until(lambda: os.path.isdir(self.archive), 30)
@@ -89,8 +98,11 @@ exec {BIN}/jobs-tool push - 0 - "$1" "{system_id}" {self.store} {self.path("push
     def archive_all(self):
         """Everything committed so far is in the archive when it returns."""
         self.pg.psql("postgres", "SELECT pg_logical_emit_message(true, 'test', 'x')")
-        last = self.pg.psql("postgres", "SELECT pg_walfile_name(pg_switch_wal())")
+        self.archive_segment()
         self.pg.psql("postgres", "SELECT pg_logical_emit_message(true, 'test', 'x')")
+
+    def archive_segment(self):
+        last = self.pg.psql("postgres", "SELECT pg_walfile_name(pg_switch_wal())")
         assert wait_until(lambda: self.pg.psql("postgres", "SELECT last_archived_wal FROM pg_stat_archiver")[8:24] >= last[8:24], 60), \
             "not archived: " + self.pg.psql("postgres", "SELECT row_to_json(a) FROM pg_stat_archiver a")
 

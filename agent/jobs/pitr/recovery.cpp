@@ -298,17 +298,38 @@ Result<Testimony> Recovery::replay() {
     return reached(*connection, begun);
 }
 
+// Without a target a server takes the first record that it cannot read for the end of WAL, and is content.
+Result<> Recovery::check_end(wal::Lsn replayed) {
+    for (std::size_t i = segments_.size(); i-- > 0;) {
+        if (stop_.stop_requested()) return stopped();
+        const std::string name = base::segment_name(segments_[i], view_.whole.segment_bytes);
+        const wal::ObjectHead head = TRY(places_->head(name));
+        if (!head.last_commit) continue;
+        if (replayed > segments_[i].start) return {};
+        return Error(Errc::corrupted, fmt::format("the recovery ended at {}, where WAL cannot be read, though commits "
+                                                  "go on to segment {}",
+                                                  wal::format_lsn(replayed), name))
+            .with_reason(reason::kRestoreFailed);
+    }
+    return {};
+}
+
 Result<Testimony> Recovery::reached(pq::Connection& connection, std::int64_t begun_ms) {
     const pq::Rows row = TRY(connection.query(
         "SELECT floor(extract(epoch FROM pg_last_xact_replay_timestamp()) * 1000)::bigint,"
         " pg_last_xact_replay_timestamp() IS NULL, pg_is_in_recovery(), current_setting('server_version'),"
-        " (SELECT timeline_id FROM pg_control_checkpoint())"));
+        " pg_last_wal_replay_lsn()::text"));
     if (row.boolean(0, 2)) {
         return Error(Errc::io, "the recovery server takes connections before its recovery is over")
             .with_reason(reason::kRestoreFailed);
     }
     // No commit at all between the base backup's beginning and the target: then the base itself is the moment.
-    const TimeMs last = row.boolean(0, 1) ? base_.manifest.base->started_at.ms : TRY(row.integer(0, 0));
+    TimeMs last = row.boolean(0, 1) ? base_.manifest.base->started_at.ms : TRY(row.integer(0, 0));
+    if (to_the_end_) {
+        TRY(check_end(TRY(wal::parse_lsn(row.text(0, 4)))));
+        // Behind the last commit transactions may have been rolled back, and the server tells of them too.
+        last = std::min(last, order_.pitr.target.ms);
+    }
     if (last > order_.pitr.target.ms) {
         return Error(Errc::corrupted, fmt::format("the recovery went on to {}, beyond the target", to_rfc3339(last)))
             .with_reason(reason::kRestoreFailed);

@@ -65,6 +65,7 @@ private:
     bool is_planned(const std::string& name) const;
     Result<std::size_t> find_last_needed();
     std::optional<TimeMs> date_of(std::size_t index);
+    Result<> check_end(wal::Lsn replayed);
     Result<Testimony> reached(pq::Connection& connection, std::int64_t begun_ms);
 
     RecoveryOrder order_;
