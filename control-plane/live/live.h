@@ -1,6 +1,6 @@
-// What keeps moving while the control plane serves: event streams, agents' long polls, the sweep of jobs and of snapshots
-// whose time is over, and the purge of old history. Built once by serve's composition, on the loop thread, before the
-// server listens.
+// What keeps moving while the control plane serves: event streams, agents' long polls, the sweep of jobs and of
+// snapshots whose time is over, and the purge of old history. Built once by serve's composition, on the loop thread,
+// before the server listens.
 #pragma once
 
 #include <functional>
