@@ -7,6 +7,7 @@
 #include "agent/inventory/clusters.h"
 #include "agent/notify.h"
 #include "agent/state/state.h"
+#include "common/domain/layout.h"
 #include "common/log.h"
 #include "common/version.h"
 
@@ -56,8 +57,12 @@ Daemon::Daemon(std::string config_file, AgentConfig config, std::string agent_id
       loop_(std::move(loop)) {
     worker_.emplace(settings_, worker_events());
     courier_.emplace(courier_hooks(), clock_);
+    const auto identity = load_identity(settings_.config().state_dir);
+    const bool enrolled = identity && *identity && !(*identity)->organization_id.empty();
+    wal_.emplace(settings_, enrolled ? (*identity)->organization_id : std::string(layout::kLocal));
     api_.emplace(local_api::ApiParts{*loop_, settings_, *worker_, [this] { return control_plane_view(); },
-                                     [this] { courier_->nudge(); }, Timestamp{clock_.now_ms()}});
+                                     [this] { courier_->nudge(); }, [this] { return wal_->status(); },
+                                     Timestamp{clock_.now_ms()}});
 }
 
 Daemon::~Daemon() {
@@ -113,6 +118,7 @@ Result<> Daemon::listen() {
 }
 
 Result<> Daemon::run() {
+    TRY(wal_->start());
     TRY(worker_->start(database_));
     courier_->start();
     const SignalWatch terminate(*loop_, SIGTERM, [this] { begin_stop(); });
@@ -144,6 +150,7 @@ void Daemon::begin_stop() {
     log::info("agent stopping");
     notify::stopping();
     stopper_ = std::thread([this] {
+        wal_->stop();
         worker_->stop(kGraceMs);
         courier_->stop(kFlushMs);
         loop_->post([this] { server_->stop(kServerGraceMs, [this] { loop_->stop(); }); });
@@ -156,6 +163,10 @@ void Daemon::reload() {
     if (config) {
         complete_clusters(*config);
         settings_.replace(std::move(*config));
+        wal_->stop();
+        if (const auto started = wal_->start(); !started) {
+            log::error("WAL archiving not started", {{"error", started.error().message()}});
+        }
         courier_->start();
         courier_->nudge();
         log::info("configuration read again");

@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "agent/archiver/service.h"
 #include "agent/courier/courier.h"
 #include "agent/local-api/routes.h"
 #include "agent/worker/settings.h"
@@ -45,6 +46,7 @@ private:
     std::unique_ptr<Loop> loop_;
     std::optional<Worker> worker_;
     std::optional<Courier> courier_;
+    std::optional<archiver::Service> wal_;
     std::optional<local_api::Api> api_;
     std::unique_ptr<http::Server> server_;
     std::thread stopper_;

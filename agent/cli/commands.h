@@ -40,6 +40,9 @@ int order(const Output& output, const std::string& method, const std::string& ta
 int watch(const Output& output, const std::string& job);
 int cancel(const Output& output, const std::string& job);
 
+// Exit code amber while something is left to be done.
+int setup_wal(const Output& output, const local_api::WalSetupRequest& request);
+
 struct EnrollOptions {
     std::string config;
     std::string url;

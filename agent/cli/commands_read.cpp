@@ -66,6 +66,19 @@ int show_inventory(const Output& output) {
 
 int show_limits(const Output& output) { return show<local_api::LimitsView>(output, "/v1/limits", render_limits); }
 
+int setup_wal(const Output& output, const local_api::WalSetupRequest& request) {
+    json::Object body;
+    if (request.cluster) body["cluster"] = json::encode(*request.cluster);
+    if (request.apply) body["apply"] = *request.apply;
+    AgentSocket agent(output.socket);
+    const auto text = agent.call("POST", "/v1/wal-setup", json::serialize(json::Value(body)));
+    if (!text) return report(output, text.error());
+    const auto answer = json::decode_text<local_api::WalSetupAnswer>(*text, json::kLenient);
+    if (!answer) return report(output, answer.error());
+    fmt::print("{}", output.json ? *text : render_wal_setup(*answer));
+    return code(answer->ready ? ExitCode::ok : ExitCode::amber);
+}
+
 int change_limits(const Output& output, const local_api::LimitsView& change) {
     json::Value body = json::encode(change);
     auto& object = body.as_object();

@@ -276,6 +276,21 @@ void add_limits(CLI::App& app, Chosen& chosen) {
     });
 }
 
+void add_wal_setup(CLI::App& app, Chosen& chosen) {
+    auto& request = kept<local_api::WalSetupRequest>(chosen);
+    CLI::App* setup = app.add_subcommand("setup-wal", "what PostgreSQL needs to archive its WAL through the agent");
+    setup->add_option("CLUSTER", request.cluster, "a [[wal]] of the configuration; else the first");
+    setup->add_flag_callback(
+        "--apply", [&request] { request.apply = true; }, "change it (ALTER SYSTEM)");
+    setup->callback([&] { chosen.run = [&] { return setup_wal(chosen.output, request); }; });
+    // PostgreSQL's hooks are the launcher's own (agent/hook); here for the help.
+    for (const char* hook : {"wal-push", "wal-fetch"}) {
+        app.add_subcommand(hook, std::string_view(hook) == "wal-push" ? "archive_command = 'backstay wal-push %p'"
+                                                                      : "restore_command = 'backstay wal-fetch %f %p'")
+            ->callback([&chosen] { chosen.run = [] { return static_cast<int>(ExitCode::usage); }; });
+    }
+}
+
 void add_host(CLI::App& app, Chosen& chosen) {
     auto& enrolment = kept<EnrollOptions>(chosen);
     CLI::App* enrolling = app.add_subcommand("enroll", "make this host known to a control plane");
@@ -319,6 +334,7 @@ int run(int argc, const char* const* argv) {
     add_verify_and_copy(app, chosen);
     add_undo_and_delete(app, chosen);
     add_limits(app, chosen);
+    add_wal_setup(app, chosen);
     add_host(app, chosen);
     try {
         app.parse(argc, argv);

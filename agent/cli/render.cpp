@@ -107,6 +107,47 @@ std::string render_jobs(const std::vector<local_api::JobView>& jobs) {
     return table.empty() ? "no jobs\n" : table.text();
 }
 
+std::string render_wal_setup(const local_api::WalSetupAnswer& answer) {
+    Table table({"SETTING", "NOW", "WANTED", ""});
+    for (const local_api::WalSettingView& one : answer.settings) {
+        const std::string wanted = one.wanted.empty() ? "''" : printable(one.wanted);
+        table.add({one.name, one.current.empty() ? "''" : printable(one.current), wanted,
+                   one.good            ? "good"
+                   : one.needs_restart ? "needs a restart of PostgreSQL"
+                                       : "to be changed"});
+    }
+    std::string text = fmt::format("cluster {}\n{}", answer.cluster, table.text());
+    if (answer.ready) {
+        text += "\nPostgreSQL archives its WAL through the agent.\n";
+    } else if (answer.needs_restart) {
+        text += "\nPostgreSQL must be restarted: the agent leaves that to you.\n";
+    } else {
+        text += "\n`backstay setup-wal --apply` changes it.\n";
+    }
+    return text;
+}
+
+namespace {
+
+std::string render_wal(const local_api::WalView& wal) {
+    std::string text = fmt::format("\nWAL of {}: {}", wal.cluster, wal.state);
+    if (wal.last_archived_at) text += fmt::format(", {} at {} UTC", wal.last_archived, when(*wal.last_archived_at));
+    text += fmt::format("\n  archive: {} segments, {}", wal.segments, human::size(wal.stored_bytes));
+    if (wal.ack == "spool")
+        text += fmt::format("; acknowledged by this host's spool ({} in it)", human::size(wal.spool_bytes));
+    text += fmt::format("\n  waiting: {}", human::size(wal.backlog_bytes));
+    if (wal.lag_seconds) text += fmt::format(", the oldest for {}", human::duration(*wal.lag_seconds * 1000));
+    if (wal.seconds_to_full) text += fmt::format(", disk full in {}", human::duration(*wal.seconds_to_full * 1000));
+    text += "\n";
+    for (const local_api::WalDestinationView& one : wal.destinations) {
+        if (one.lacking > 0) text += fmt::format("  destination {} lacks {} files for now\n", one.id, one.lacking);
+    }
+    for (const std::string& alert : wal.alerts) text += "  ! " + printable(alert) + "\n";
+    return text;
+}
+
+}  // namespace
+
 std::string render_status(const local_api::StatusAnswer& status) {
     std::string text = fmt::format("agent {}, version {}, process {}, since {} UTC\n", status.agent_id, status.version,
                                    status.pid, when(status.started_at));
@@ -124,6 +165,7 @@ std::string render_status(const local_api::StatusAnswer& status) {
     text += fmt::format("destinations: {}\n", status.destinations.empty()
                                                   ? "none configured"
                                                   : fmt::format("{}", fmt::join(status.destinations, ", ")));
+    for (const local_api::WalView& wal : status.wal) text += render_wal(wal);
     if (!status.active.empty()) text += "\n" + render_jobs(status.active);
     if (!status.last_backups.empty()) text += "\nlast backups\n" + render_backups({status.last_backups});
     return text;

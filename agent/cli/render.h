@@ -32,6 +32,7 @@ std::string render_jobs(const std::vector<local_api::JobView>& jobs);
 std::string render_job(const local_api::JobDetail& detail);
 std::string render_backups(const local_api::BackupList& list);
 std::string render_check(const local_api::CheckAnswer& answer);
+std::string render_wal_setup(const local_api::WalSetupAnswer& answer);
 std::string render_limits(const local_api::LimitsView& limits);
 
 // Control characters of names that others chose never reach a terminal.

@@ -88,6 +88,8 @@ void read_tables(const toml::table& file, AgentConfig& config, Faults& faults) {
             read_each(node, key.str(), read_odoo, config, faults);
         else if (key.str() == "destination")
             read_each(node, key.str(), read_destination, config, faults);
+        else if (key.str() == "wal")
+            read_each(node, key.str(), read_wal, config, faults);
         else if (node.is_table() || node.is_array_of_tables()) {
             faults.push_back({node.source().begin.line, fmt::format("[{}]: is not known here", key.str())});
         }
@@ -99,7 +101,7 @@ void read_top_of(const toml::table& file, AgentConfig& config, Faults& faults) {
     for (const auto& [key, node] : file) {
         if (!node.is_table() && !node.is_array_of_tables()) values.emplace(std::string(key.str()), value_of(node));
     }
-    for (const char* table : {"control_plane", "limits", "cluster", "odoo", "destination"}) values.erase(table);
+    for (const char* table : {"control_plane", "limits", "cluster", "odoo", "destination", "wal"}) values.erase(table);
     Section top("", 0, std::move(values), faults);
     read_top(top, config);
 }
@@ -131,6 +133,24 @@ Result<AgentConfig> load_agent_config(const std::string& file) {
     if (faults.empty()) config::check_whole(loaded, faults);
     if (!faults.empty()) return config::to_error(file, std::move(faults));
     return loaded;
+}
+
+std::vector<DestinationOrder> wal_destinations(const AgentConfig& config, const WalConfig& wal) {
+    if (wal.destinations.empty()) return config.destinations;
+    std::vector<DestinationOrder> chosen;
+    for (const DestinationOrder& destination : config.destinations) {
+        const bool named = std::any_of(wal.destinations.begin(), wal.destinations.end(), [&](const std::string& name) {
+            return name == destination.id || name == destination.name;
+        });
+        if (named) chosen.push_back(destination);
+    }
+    return chosen;
+}
+
+const WalConfig* find_wal(const AgentConfig& config, const std::string& cluster) {
+    const auto found = std::find_if(config.wal.begin(), config.wal.end(),
+                                    [&](const WalConfig& wal) { return wal.cluster == cluster; });
+    return found == config.wal.end() ? nullptr : &*found;
 }
 
 std::string scratch_folder(const AgentConfig& config) {

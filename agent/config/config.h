@@ -48,12 +48,28 @@ struct Limits {
     bool idle_io = true;
 };
 
+// One cluster whose write-ahead log is archived.
+struct WalConfig {
+    std::string cluster = "main";
+    std::vector<std::string> destinations;  // ids or names of [[destination]]; empty: all of them
+    std::string ack = "remote";             // remote: a destination holds it; spool: this host's disk does
+    std::string on_overflow = "stall";      // stall: PostgreSQL keeps its WAL; drop: a gap is better than a full disk
+    std::uint64_t overflow_bytes = 0;       // of waiting WAL, from which on `drop` drops
+    std::uint64_t spool_max_bytes = 4ULL << 30;  // beyond it `spool` is as slow as `remote`
+    std::int32_t retention_days = 7;
+    std::int32_t base_every_days = 7;
+    std::int32_t archive_timeout_s = 60;  // how far a quiet cluster's archive may lag behind
+    std::int32_t zstd_level = 1;
+};
+
 struct AgentConfig {
     std::string state_dir = "/var/lib/backstay";
     std::string socket = "/run/backstay/agent.sock";
-    std::string socket_group;       // empty: the process's
-    std::string scratch_dir;        // empty: state_dir/scratch
-    std::string control_plane_url;  // empty: stand-alone
+    std::string socket_group;                           // empty: the process's
+    std::string wal_socket = "/run/backstay/wal.sock";  // for PostgreSQL's hooks; it can push and fetch WAL, no more
+    std::string wal_group = "postgres";                 // who may use it; empty: the process's
+    std::string scratch_dir;                            // empty: state_dir/scratch
+    std::string control_plane_url;                      // empty: stand-alone
     std::string control_plane_ca_file;
     std::string encryption_key_file;       // empty: artifacts are not encrypted
     std::vector<std::string> local_roots;  // where `local` destinations may lie; empty: nowhere
@@ -61,8 +77,13 @@ struct AgentConfig {
     std::vector<OdooConfig> odoo;
     std::vector<DestinationOrder> destinations;  // for requests on the socket; secrets come from *_file keys
     std::vector<std::string> encrypted;          // ids of those whose artifacts are encrypted (`encrypt = true`)
+    std::vector<WalConfig> wal;
     Limits limits;
 };
+
+// The destinations of a cluster's WAL, in the order of the configuration.
+std::vector<DestinationOrder> wal_destinations(const AgentConfig& config, const WalConfig& wal);
+const WalConfig* find_wal(const AgentConfig& config, const std::string& cluster);
 
 // Every problem at once, each with line and key ("line 12: [[cluster]] prot: is not known here").
 Result<AgentConfig> load_agent_config(const std::string& file);

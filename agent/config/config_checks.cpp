@@ -69,6 +69,8 @@ void read_top(Section& section, AgentConfig& config) {
     section.read_path("state_dir", config.state_dir);
     section.read_path("socket", config.socket);
     section.read("socket_group", config.socket_group);
+    section.read_path("wal_socket", config.wal_socket);
+    section.read("wal_group", config.wal_group);
     section.read_path("scratch_dir", config.scratch_dir);
     section.read_path("encryption_key_file", config.encryption_key_file);
     section.read("local_roots", config.local_roots);
@@ -79,6 +81,8 @@ void read_top(Section& section, AgentConfig& config) {
     if (config.socket.empty()) section.fault("socket", "must not be empty");
     if (config.socket.size() > 107)
         section.fault("socket", "is longer than the 107 bytes that a socket's path may have");
+    if (config.wal_socket.empty() || config.wal_socket.size() > 107 || config.wal_socket == config.socket)
+        section.fault("wal_socket", "must be a path of its own, of at most 107 bytes");
     section.refuse_rest();
 }
 
@@ -170,7 +174,52 @@ void read_destination(Section& section, AgentConfig& config) {
     config.destinations.push_back(std::move(destination));
 }
 
+void read_wal(Section& section, AgentConfig& config) {
+    WalConfig wal;
+    section.read("cluster", wal.cluster);
+    section.read("destinations", wal.destinations);
+    section.read("ack", wal.ack);
+    section.read("on_overflow", wal.on_overflow);
+    section.read("overflow_bytes", wal.overflow_bytes);
+    section.read("spool_max_bytes", wal.spool_max_bytes);
+    section.read("retention_days", wal.retention_days, 1, 36'500);
+    section.read("base_every_days", wal.base_every_days, 1, 365);
+    section.read("archive_timeout_s", wal.archive_timeout_s, 1, 86'400);
+    section.read("zstd_level", wal.zstd_level, 1, 19);
+    section.refuse_rest();
+    if (wal.ack != "remote" && wal.ack != "spool") section.fault("ack", "must be \"remote\" or \"spool\"");
+    if (wal.on_overflow != "stall" && wal.on_overflow != "drop") {
+        section.fault("on_overflow", "must be \"stall\" or \"drop\"");
+    }
+    if (wal.on_overflow == "drop" && wal.overflow_bytes == 0) {
+        section.fault("overflow_bytes", "must say from how much waiting WAL on it is dropped");
+    }
+    if (find_wal(config, wal.cluster) != nullptr) {
+        section.fault("cluster", fmt::format("\"{}\" has a [[wal]] already", wal.cluster));
+    }
+    config.wal.push_back(std::move(wal));
+}
+
+namespace {
+
+void check_wal(const AgentConfig& config, const WalConfig& wal, Faults& faults) {
+    const auto fault = [&](std::string text) { faults.push_back({0, "[[wal]] " + std::move(text)}); };
+    const bool known =
+        config.clusters.empty() || std::any_of(config.clusters.begin(), config.clusters.end(),
+                                               [&](const ClusterConfig& one) { return one.name == wal.cluster; });
+    if (!known) fault(fmt::format("cluster: there is no [[cluster]] \"{}\"", wal.cluster));
+    for (const std::string& name : wal.destinations) {
+        const bool there = std::any_of(config.destinations.begin(), config.destinations.end(),
+                                       [&](const DestinationOrder& one) { return one.id == name || one.name == name; });
+        if (!there) fault(fmt::format("destinations: there is no [[destination]] \"{}\"", name));
+    }
+    if (config.destinations.empty()) fault("destinations: there is no [[destination]]");
+}
+
+}  // namespace
+
 void check_whole(const AgentConfig& config, Faults& faults) {
+    for (const WalConfig& wal : config.wal) check_wal(config, wal, faults);
     for (const OdooConfig& odoo : config.odoo) {
         const bool known = config.clusters.empty() ||
                            std::any_of(config.clusters.begin(), config.clusters.end(),

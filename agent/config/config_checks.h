@@ -14,6 +14,7 @@ void read_odoo(Section& section, AgentConfig& config);
 // Keys in snake_case as the contract has them in camelCase; `<key>_file` names a file that holds the value. Reads those
 // files, so that a missing secret shows at start and not in the night.
 void read_destination(Section& section, AgentConfig& config);
+void read_wal(Section& section, AgentConfig& config);
 // What concerns several tables.
 void check_whole(const AgentConfig& config, Faults& faults);
 

@@ -240,6 +240,72 @@ struct ControlPlaneView {
 };
 BOOST_DESCRIBE_STRUCT(ControlPlaneView, (), (url, enrolled, connected, last_contact_at, last_error, unsent_reports))
 
+struct WalDestinationView {
+    std::string id;
+    std::string name;
+    bool down = false;
+    std::string why;
+    std::uint64_t lacking = 0;    // files that it is to get from another destination
+    std::uint64_t conflicts = 0;  // files of which it holds another content: somebody must look
+};
+BOOST_DESCRIBE_STRUCT(WalDestinationView, (), (id, name, down, why, lacking, conflicts))
+
+// The archive of one cluster's WAL.
+struct WalView {
+    std::string cluster;
+    std::string system_id;  // empty: the server was not reached yet
+    std::string archive;    // its folder in the destinations
+    std::string ack;
+    std::string on_overflow;
+    std::string state;  // idle, ok, lagging, failing, conflict, dropping
+    std::string why;
+    std::string setup_fault;  // what in the server's settings keeps it from archiving
+    std::optional<Timestamp> last_archived_at;
+    std::string last_archived;
+    std::int64_t failed_count = 0;                     // since the agent's start
+    std::uint64_t backlog_bytes = 0;                   // of WAL that waits in pg_wal
+    std::optional<std::int64_t> lag_seconds;           // age of the oldest WAL that waits
+    std::optional<std::int64_t> growth_bytes_per_sec;  // of the backlog
+    std::optional<std::int64_t> seconds_to_full;       // of pg_wal's disk at that rate
+    std::uint64_t spool_bytes = 0;
+    std::uint64_t archived_files = 0;  // these three since the agent's start
+    std::uint64_t archived_bytes = 0;
+    std::uint64_t dropped_files = 0;
+    std::uint64_t segments = 0;  // these two in all
+    std::uint64_t stored_bytes = 0;
+    std::vector<WalDestinationView> destinations;
+    std::vector<std::string> alerts;  // what somebody ought to look at
+};
+BOOST_DESCRIBE_STRUCT(WalView, (),
+                      (cluster, system_id, archive, ack, on_overflow, state, why, setup_fault, last_archived_at,
+                       last_archived, failed_count, backlog_bytes, lag_seconds, growth_bytes_per_sec, seconds_to_full,
+                       spool_bytes, archived_files, archived_bytes, dropped_files, segments, stored_bytes, destinations,
+                       alerts))
+
+// POST /v1/wal-setup: what PostgreSQL's settings are and ought to be; with `apply` they are changed.
+struct WalSetupRequest {
+    std::optional<std::string> cluster;
+    std::optional<bool> apply;
+};
+BOOST_DESCRIBE_STRUCT(WalSetupRequest, (), (cluster, apply))
+
+struct WalSettingView {
+    std::string name;
+    std::string current;
+    std::string wanted;
+    bool good = false;
+    bool needs_restart = false;
+};
+BOOST_DESCRIBE_STRUCT(WalSettingView, (), (name, current, wanted, good, needs_restart))
+
+struct WalSetupAnswer {
+    std::string cluster;
+    bool ready = true;
+    bool needs_restart = false;
+    std::vector<WalSettingView> settings;
+};
+BOOST_DESCRIBE_STRUCT(WalSetupAnswer, (), (cluster, ready, needs_restart, settings))
+
 // GET /v1/status
 struct StatusAnswer {
     std::string version;
@@ -250,9 +316,10 @@ struct StatusAnswer {
     std::vector<std::string> destinations;
     std::vector<JobView> active;           // queued and running
     std::vector<BackupView> last_backups;  // the newest of each database
+    std::vector<WalView> wal;              // each [[wal]]
 };
 BOOST_DESCRIBE_STRUCT(StatusAnswer, (),
-                      (version, agent_id, pid, started_at, control_plane, destinations, active, last_backups))
+                      (version, agent_id, pid, started_at, control_plane, destinations, active, last_backups, wal))
 
 // GET /v1/check
 struct CheckLine {

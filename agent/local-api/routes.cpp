@@ -11,6 +11,7 @@
 #include "agent/local-api/check.h"
 #include "agent/local-api/orders.h"
 #include "agent/local-api/views.h"
+#include "agent/local-api/wal.h"
 #include "agent/state/outbox.h"
 #include "common/log.h"
 #include "common/version.h"
@@ -114,6 +115,7 @@ Api::Api(ApiParts parts)
     add_reading();
     add_ordering();
     add_changing();
+    add_wal();
     router_.add("GET", "/v1/jobs/{id}/events",
                 [this](std::unique_ptr<http::Exchange> exchange, const http::PathParams& params) {
                     watch(std::move(exchange), params["id"]);
@@ -144,6 +146,7 @@ void Api::add_reading() {
             const auto active = TRY(JobRepository(database).newest(kListMax, true));
             status.active = TRY(view_all(database, active, parts_.worker));
             status.last_backups = TRY(last_backups(database));
+            status.wal = TRY(view_wal(database, parts_.wal()));
             return answer(200, status);
         });
     add("GET", "/v1/jobs", quick_,
@@ -248,6 +251,25 @@ void Api::add_changing() {
             parts_.settings.set_limits(limits);
             log::info("limits changed", {{"rate_bytes_per_sec", limits.rate_bytes_per_sec}, {"by", request.peer}});
             return answer(200, view_of(limits));
+        });
+}
+
+void Api::add_wal() {
+    add("GET", "/v1/metrics", quick_,
+        [this](sqlite::Database& database, const http::Request&, const http::PathParams&) -> Result<http::Response> {
+            http::Response response;
+            response.headers.set("Content-Type", "text/plain; version=0.0.4");
+            response.body = wal_metrics(TRY(view_wal(database, parts_.wal())));
+            return response;
+        });
+    add("POST", "/v1/wal-setup", slow_,
+        [this](sqlite::Database&, const http::Request& request, const http::PathParams&) -> Result<http::Response> {
+            const auto message = TRY(json::decode_text<WalSetupRequest>(request.body, kRequest));
+            const WalSetupAnswer done = TRY(set_up_wal(parts_.settings.config(), message));
+            if (message.apply.value_or(false)) {
+                log::info("WAL settings applied", {{"cluster", done.cluster}, {"by", request.peer}});
+            }
+            return answer(200, done);
         });
 }
 

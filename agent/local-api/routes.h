@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/archiver/service.h"
 #include "agent/local-api/desk.h"
 #include "agent/local-api/messages.h"
 #include "agent/local-api/watchers.h"
@@ -25,6 +26,7 @@ struct ApiParts {
     // Any thread: how the agent stands with its control plane, and that there is something to report.
     std::function<ControlPlaneView()> control_plane;
     std::function<void()> nudge;
+    std::function<std::vector<archiver::ClusterStatus>()> wal;
     Timestamp started_at;
 };
 
@@ -43,6 +45,7 @@ private:
     void add_reading();
     void add_ordering();
     void add_changing();
+    void add_wal();
     void watch(std::unique_ptr<http::Exchange> exchange, const std::string& job_id);
     void end_watch(const std::string& job_id);
     // A desk's work that needs the request's path parameter.

@@ -39,6 +39,25 @@ private:
     std::string text_;
 };
 
+class NoSink final : public Sink {
+public:
+    Result<> write(ByteSpan) override { return {}; }
+};
+
+// Keeps what passes.
+class KeepingSink final : public Sink {
+public:
+    KeepingSink(Buffer& kept, Sink& next) : kept_(kept), next_(next) {}
+    Result<> write(ByteSpan bytes) override {
+        kept_.append(bytes);
+        return next_.write(bytes);
+    }
+
+private:
+    Buffer& kept_;
+    Sink& next_;
+};
+
 }  // namespace
 
 Result<StoredWal> Archive::put(const PackedObject& object, bool encrypted) {
@@ -128,6 +147,22 @@ Result<ObjectHead> Archive::get(const WalName& name, Sink& into) {
             .with_reason(reason::kRemoteCorrupt);
     }
     return first;
+}
+
+Result<PackedObject> Archive::get_packed(const WalName& name, std::string_view digest, bool encrypted) {
+    if (encrypted && key_ == nullptr) return unreadable(archive_key(folder_, name, digest, encrypted));
+    PackedObject object;
+    object.name = name;
+    NoSink nothing;
+    UnpackingSink unpacking(nothing);
+    std::optional<DecryptingSink> decrypting;
+    if (encrypted) decrypting.emplace(*key_, unpacking);
+    Sink& reading = decrypting ? static_cast<Sink&>(*decrypting) : unpacking;
+    KeepingSink kept(object.bytes, reading);
+    TRY(storage_.get(archive_key(folder_, name, digest, encrypted), {}, kept));
+    TRY(reading.finish());
+    object.head = unpacking.head();
+    return object;
 }
 
 Result<WalPage> Archive::list(Timeline timeline, const std::string& continue_after, std::size_t most) {

@@ -43,6 +43,8 @@ public:
     Result<ObjectHead> head(const WalName& name);
     // Streams the content; it counts only when this succeeds. `into` is not finished.
     Result<ObjectHead> get(const WalName& name, Sink& into);
+    // A stored object as it is, checked to its end: for a destination that lacks it.
+    Result<PackedObject> get_packed(const WalName& name, std::string_view digest, bool encrypted);
     // What is stored of a timeline, or with 0 of all.
     Result<WalPage> list(Timeline timeline, const std::string& continue_after, std::size_t most = 1000);
     // The description of a listed one.

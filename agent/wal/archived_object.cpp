@@ -221,6 +221,23 @@ Result<ObjectHead> read_object_head(ByteSpan beginning) {
     return head;
 }
 
+Result<ObjectHead> read_stored_head(ByteSpan bytes, const StreamKey* key) {
+    if (encrypted_key_id(bytes.first(std::min(bytes.size(), kEncryptedHeaderBytes))).empty()) {
+        return read_object_head(bytes.first(std::min(bytes.size(), kHeadBytesMax)));
+    }
+    if (key == nullptr) {
+        return Error(Errc::denied, "archived WAL is encrypted, and there is no key")
+            .with_reason(reason::kEncryptionKeyMissing);
+    }
+    Buffer plain;
+    BufferSink beginning(plain);
+    DecryptingSink decrypting(*key, beginning);
+    const bool whole = bytes.size() < kEncryptedHeadBytes;
+    TRY(decrypting.write(bytes.first(std::min(bytes.size(), kEncryptedHeadBytes))));
+    if (whole) TRY(decrypting.finish());
+    return read_object_head(plain.bytes().first(std::min(plain.size(), kHeadBytesMax)));
+}
+
 struct UnpackingSink::State {
     explicit State(Sink& sink) : to(sink), context(ZSTD_createDCtx()), output(kOutputBytes) {
         if (!context) std::abort();

@@ -76,6 +76,9 @@ private:
 // The description, from the beginning of a stored object. `corrupted` when there is none.
 Result<ObjectHead> read_object_head(ByteSpan beginning);
 
+// The same of an object as it is stored, encrypted or not; `bytes` may be the whole or the first kEncryptedHeadBytes.
+Result<ObjectHead> read_stored_head(ByteSpan bytes, const StreamKey* key);
+
 // Unpacks what is written to it; passes the content on to `to`. finish() succeeds only when the object was whole and
 // its content is what the description says; it does not finish `to`. Errors: corrupted, reason remote_corrupt.
 class UnpackingSink final : public Sink {

@@ -20,6 +20,8 @@ void Settings::replace(AgentConfig config) {
     config.state_dir = config_.state_dir;
     config.socket = config_.socket;
     config.socket_group = config_.socket_group;
+    config.wal_socket = config_.wal_socket;
+    config.wal_group = config_.wal_group;
     config_ = std::move(config);
     rate_ = config_.limits.rate_bytes_per_sec;
 }

@@ -30,6 +30,10 @@ ALLOWED = {
     "agent/postgres": [*COMMON, "agent/config"],
     "agent/odoo": [*COMMON, "agent/config", "agent/postgres"],
     "agent/artifact": [*COMMON, "storage", "agent/config"],
+    # PostgreSQL starts it for every segment: the standard library alone.
+    "agent/hook": [],
+    "agent/archiver": [*COMMON, "storage", *AGENT_PARTS, "agent/hook", "agent/state", "agent/jobs", "agent/worker",
+                       "control-plane-client"],
     "agent/wal": [*COMMON, "storage", "agent/artifact"],
     "agent/state": [*COMMON, "agent/evidence", "control-plane-client"],
     # Jobs know no daemon, no database of ours and no control plane: restore works with all three gone.
@@ -38,7 +42,7 @@ ALLOWED = {
     "agent/worker": [*COMMON, "storage", *AGENT_PARTS, "agent/state", "agent/jobs", "control-plane-client"],
     "agent/courier": [*COMMON, "agent/config", "agent/state", "agent/inventory", "control-plane-client"],
     "agent/local-api": [*COMMON, "storage", *AGENT_PARTS, "agent/state", "agent/jobs", "agent/inventory",
-                        "agent/worker", "control-plane-client"],
+                        "agent/worker", "agent/archiver", "control-plane-client"],
     "agent/cli": [*COMMON, "storage", *AGENT_PARTS, "agent/state", "agent/jobs", "agent/local-api", "control-plane-client"],
     "agent": [*COMMON, "storage", "control-plane-client", "agent"],
     # The published language, and the names of objects in a destination; never the agent.

@@ -1,0 +1,89 @@
+// One destination as an archive of WAL: threads that store, each with a connection of its own, and how the destination
+// has been doing. What to store is told by the archiver; depots know nothing of each other, so that a slow or dead
+// destination holds up none but itself.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "agent/wal/archive.h"
+#include "common/clock.h"
+#include "common/domain/orders.h"
+#include "storage/storage.h"
+
+namespace backstay::archiver {
+
+// How each thread opens the destination; called again after trouble.
+using OpenStorage = std::function<Result<std::unique_ptr<Storage>>(const DestinationOrder&, std::stop_token)>;
+
+struct DepotParts {
+    DestinationOrder order;
+    std::string folder;  // layout::cluster_folder
+    const StreamKey* key = nullptr;
+    bool encrypted = false;
+    OpenStorage open;
+    std::size_t threads = 4;
+};
+
+struct DepotHealth {
+    bool down = false;
+    std::string why;  // of the last failure, while it is down
+    TimeMs down_since = 0;
+};
+
+class Depot {
+public:
+    using Done = std::function<void(Result<wal::StoredWal>)>;
+
+    explicit Depot(DepotParts parts);
+    // Ends transfers; what waits is answered `cancelled`.
+    ~Depot();
+    Depot(const Depot&) = delete;
+    Depot& operator=(const Depot&) = delete;
+
+    const DestinationOrder& order() const { return parts_.order; }
+    bool encrypted() const { return parts_.encrypted; }
+
+    // `object` stays until `done` was called, on a thread of the depot, exactly once. False: too much waits here.
+    bool offer(const wal::PackedObject& object, Done done);
+    // Whether it failed so lately that asking it again would only cost time.
+    bool resting(TimeMs now) const;
+    DepotHealth health() const;
+    // For reading and for filling gaps: an archive of the caller's own thread.
+    struct Opened {
+        std::unique_ptr<Storage> storage;
+        std::unique_ptr<wal::Archive> archive;
+    };
+    Result<Opened> open(std::stop_token stop) const;
+    void note(const Result<>& result, TimeMs now);
+
+private:
+    struct Task {
+        const wal::PackedObject* object = nullptr;
+        Done done;
+    };
+    Result<wal::StoredWal> store(std::optional<Opened>& opened, const Task& task);
+    void work();
+
+    DepotParts parts_;
+    SystemClock clock_;
+    std::stop_source stop_;
+    mutable std::mutex mutex_;
+    std::condition_variable work_;
+    std::deque<Task> tasks_;
+    bool ending_ = false;
+    DepotHealth health_;
+    TimeMs rest_until_ = 0;
+    TimeMs rest_ms_ = 0;
+    std::vector<std::thread> threads_;
+};
+
+}  // namespace backstay::archiver

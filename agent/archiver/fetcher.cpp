@@ -1,0 +1,182 @@
+#include "agent/archiver/fetcher.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/sendfile.h>
+
+#include <chrono>
+
+#include "common/files/files.h"
+#include "common/log.h"
+
+namespace backstay::archiver {
+namespace {
+
+constexpr auto kUnasked = std::chrono::seconds(60);
+constexpr std::size_t kIdleMax = 4;
+
+}  // namespace
+
+Fetcher::Fetcher(FetcherParts parts) : parts_(std::move(parts)) {
+    for (std::size_t i = 0; i < parts_.threads; ++i) threads_.emplace_back([this] { work(); });
+}
+
+Fetcher::~Fetcher() {
+    {
+        const std::lock_guard lock(mutex_);
+        ending_ = true;
+    }
+    stop_.request_stop();
+    work_.notify_all();
+    changed_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+}
+
+Result<> Fetcher::fetch(const wal::WalName& name, const Descriptor& into) {
+    Descriptor ready;
+    {
+        std::unique_lock lock(mutex_);
+        if (name.kind == wal::NameKind::segment) plan(name);
+        // One that nobody began is quicker done here.
+        const auto being_fetched = [&] {
+            const auto found = ahead_.find(name.text);
+            return found != ahead_.end() && found->second.state == State::fetching;
+        };
+        changed_.wait(lock, [&] { return ending_ || !being_fetched(); });
+        const auto found = ahead_.find(name.text);
+        if (found != ahead_.end() && !ending_) {
+            if (found->second.state == State::there) ready = std::move(found->second.file);
+            ahead_.erase(found);
+            work_.notify_all();
+        }
+    }
+    if (ready.get() >= 0) {
+        TRY(hand_over(ready, into));
+    } else {
+        TRY(fetch_now(name, into, stop_.get_token()));
+    }
+    if (::fdatasync(into.get()) != 0) return Error::from_errno(errno, "sync WAL");
+    return {};
+}
+
+// What follows is fetched ahead; what lies before, or on another timeline, is of no use any more.
+void Fetcher::plan(const wal::WalName& asked) {
+    const auto number = wal::segment_number(asked, parts_.segment_bytes);
+    if (!number) return;
+    std::map<std::string, wal::WalName> wanted;
+    for (std::uint64_t next = *number; next <= *number + parts_.ahead; ++next) {
+        const std::string text = wal::segment_name(asked.timeline, next, parts_.segment_bytes);
+        if (auto name = wal::parse_wal_name(text)) wanted.emplace(text, std::move(*name));
+    }
+    std::erase_if(ahead_,
+                  [&](const auto& one) { return one.second.state != State::fetching && !wanted.contains(one.first); });
+    for (auto& [text, name] : wanted) {
+        Ahead& entry = ahead_[text];
+        if (entry.name.text.empty() && text == asked.text) {
+            ahead_.erase(text);
+            continue;
+        }
+        // It may have come since it was looked for in vain.
+        if (entry.state == State::failed) entry.state = State::waiting;
+        entry.name = name;
+        entry.touched = steady_ms();
+    }
+    work_.notify_all();
+}
+
+void Fetcher::work() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+        auto next = ahead_.end();
+        const auto waits = [&] {
+            next = std::find_if(ahead_.begin(), ahead_.end(),
+                                [](const auto& one) { return one.second.state == State::waiting; });
+            return ending_ || next != ahead_.end();
+        };
+        if (!work_.wait_for(lock, kUnasked, waits)) {
+            const std::int64_t old = steady_ms() - std::chrono::milliseconds(kUnasked).count();
+            std::erase_if(ahead_, [&](const auto& one) {
+                return one.second.state != State::fetching && one.second.touched < old;
+            });
+            if (ahead_.empty()) {
+                const std::lock_guard held(idle_mutex_);
+                idle_.clear();
+            }
+            continue;
+        }
+        if (ending_) return;
+        next->second.state = State::fetching;
+        const wal::WalName name = next->second.name;
+        lock.unlock();
+        Descriptor file(::open(parts_.scratch_folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+        const Result<> fetched = file.get() < 0 ? Result<>(Error::from_errno(errno, "scratch file"))
+                                                : fetch_now(name, file, stop_.get_token());
+        lock.lock();
+        // What is being fetched is never taken away by others.
+        Ahead& entry = ahead_[name.text];
+        entry.state = fetched ? State::there : State::failed;
+        if (fetched) entry.file = std::move(file);
+        changed_.notify_all();
+    }
+}
+
+Result<> Fetcher::fetch_now(const wal::WalName& name, const Descriptor& into, const std::stop_token& stop) {
+    std::optional<Error> trouble;
+    bool asked = false;
+    for (const Depot* depot : parts_.depots) {
+        std::optional<Depot::Opened> opened;
+        {
+            const std::lock_guard held(idle_mutex_);
+            auto& waiting = idle_[depot];
+            if (!waiting.empty()) {
+                opened.emplace(std::move(waiting.back()));
+                waiting.pop_back();
+            }
+        }
+        if (!opened) {
+            auto fresh = depot->open(stop);
+            if (!fresh) {
+                trouble = std::move(fresh).error();
+                continue;
+            }
+            opened.emplace(std::move(*fresh));
+        }
+        // What an earlier destination gave before it failed is overwritten.
+        if (::ftruncate(into.get(), 0) != 0) return Error::from_errno(errno, "empty the file");
+        DescriptorSink sink(into);
+        auto got = opened->archive->get(name, sink);
+        if (!got && got.error().code() == Errc::not_found) {
+            // A disk that is not mounted holds nothing at all: only an archive can tell what it has not.
+            const auto any = opened->archive->list(0, "", 1);
+            asked = asked || (any && !any->files.empty());
+            if (!any) got = any.error();
+        }
+        if (got || got.error().code() == Errc::not_found) {
+            const std::lock_guard held(idle_mutex_);
+            auto& waiting = idle_[depot];
+            if (waiting.size() < kIdleMax) waiting.push_back(std::move(*opened));
+        }
+        if (got) return {};
+        if (got.error().code() == Errc::not_found) continue;
+        log::warning("WAL not fetched",
+                     {{"destination", depot->order().id}, {"name", name.text}, {"error", got.error().message()}});
+        trouble = got.error();
+    }
+    if (trouble) return std::move(*trouble);
+    if (!asked) return Error(Errc::unavailable, "no destination holds anything of this archive");
+    return Error(Errc::not_found, fmt::format("{} is in no archive", name.text));
+}
+
+Result<> Fetcher::hand_over(const Descriptor& from, const Descriptor& into) {
+    const FileIdentity about = TRY(identify(from));
+    off_t offset = 0;
+    while (static_cast<std::uint64_t>(offset) < about.bytes) {
+        const ssize_t count =
+            ::sendfile(into.get(), from.get(), &offset, about.bytes - static_cast<std::uint64_t>(offset));
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return Error::from_errno(count == 0 ? EIO : errno, "hand over WAL");
+    }
+    return {};
+}
+
+}  // namespace backstay::archiver

@@ -1,0 +1,114 @@
+#include "agent/archiver/recorder.h"
+
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "agent/state/state.h"
+#include "common/log.h"
+#include "common/sqlite/transaction.h"
+
+namespace backstay::archiver {
+namespace {
+
+constexpr auto kGather = std::chrono::milliseconds(200);
+constexpr auto kPause = std::chrono::seconds(2);
+// More waits only when the state's disk refuses; the archive itself remains the truth.
+constexpr std::size_t kNotesMax = 20'000;
+
+}  // namespace
+
+Recorder::Recorder(std::string state_dir, const Clock& clock)
+    : state_dir_(std::move(state_dir)), clock_(clock), thread_([this] { work(); }) {}
+
+Recorder::~Recorder() {
+    {
+        const std::lock_guard lock(mutex_);
+        ending_ = true;
+    }
+    work_.notify_all();
+    thread_.join();
+}
+
+void Recorder::add(Note note) {
+    const std::lock_guard lock(mutex_);
+    if (notes_.size() >= kNotesMax) notes_.pop_front();
+    notes_.push_back(std::move(note));
+    work_.notify_all();
+}
+
+void Recorder::stored(NotedFile file) { add(std::move(file)); }
+void Recorder::lacking(WalLack lack) { add(std::move(lack)); }
+void Recorder::filled(WalLack lack) { add(Filled{std::move(lack)}); }
+
+Result<> Recorder::gap(const std::string& system_id, const WalGap& gap) {
+    sqlite::Database database = TRY(open_state(state_dir_));
+    return WalRepository(database).add_gap(system_id, gap);
+}
+
+Result<> Recorder::cluster(const WalCluster& cluster) {
+    sqlite::Database database = TRY(open_state(state_dir_));
+    return WalRepository(database).put_cluster(cluster);
+}
+
+void Recorder::flush() {
+    std::unique_lock lock(mutex_);
+    idle_.wait(lock, [this] { return notes_.empty() && !writing_; });
+}
+
+void Recorder::work() {
+    std::optional<sqlite::Database> database;
+    std::unique_lock lock(mutex_);
+    while (true) {
+        work_.wait(lock, [this] { return ending_ || !notes_.empty(); });
+        if (notes_.empty()) return;
+        work_.wait_for(lock, kGather, [this] { return ending_; });
+        std::deque<Note> notes = std::exchange(notes_, {});
+        writing_ = true;
+        lock.unlock();
+        Result<> written;
+        if (!database) {
+            auto opened = open_state(state_dir_);
+            if (opened) database.emplace(std::move(*opened));
+            if (!opened) written = opened.error();
+        }
+        if (database) written = write(*database, notes);
+        if (!written) log::warning("WAL not noted", {{"error", written.error().message()}, {"files", notes.size()}});
+        lock.lock();
+        writing_ = false;
+        if (!written && !ending_ && notes.size() + notes_.size() <= kNotesMax) {
+            notes_.insert(notes_.begin(), std::make_move_iterator(notes.begin()), std::make_move_iterator(notes.end()));
+            work_.wait_for(lock, kPause, [this] { return ending_; });
+        }
+        if (notes_.empty()) idle_.notify_all();
+    }
+}
+
+Result<> Recorder::write(sqlite::Database& database, const std::deque<Note>& notes) {
+    WalRepository repository(database);
+    sqlite::Transaction transaction = TRY(sqlite::Transaction::begin(database));
+    for (const Note& note : notes) TRY(write_one(repository, note));
+    return transaction.commit();
+}
+
+Result<> Recorder::write_one(WalRepository& repository, const Note& note) {
+    if (const auto* lack = std::get_if<WalLack>(&note)) return repository.put_lack(*lack);
+    if (const auto* filled = std::get_if<Filled>(&note)) return repository.remove_lack(filled->lack);
+    const NotedFile& file = std::get<NotedFile>(note);
+    const TimeMs now = clock_.now_ms();
+    if (file.name.kind == wal::NameKind::history) {
+        return repository.put_history(file.head.system_id, file.name.timeline, file.content, now);
+    }
+    if (file.name.kind != wal::NameKind::segment) return {};
+    WalSegment segment;
+    segment.timeline = file.name.timeline;
+    segment.number = TRY(wal::segment_number(file.name, file.head.segment_bytes));
+    segment.digest = file.head.blake2b;
+    if (file.head.first_commit) segment.first_commit = file.head.first_commit->ms;
+    if (file.head.last_commit) segment.last_commit = file.head.last_commit->ms;
+    segment.stored_bytes = file.stored_bytes;
+    segment.archived_at = now;
+    return repository.put_segment(file.head.system_id, segment);
+}
+
+}  // namespace backstay::archiver

@@ -1,0 +1,65 @@
+// Writes into the agent's state what the archive has got. Rows follow objects and are gathered for a moment: what a
+// crash keeps from being written, catch_up() reads back from a destination.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "agent/state/wal.h"
+#include "agent/wal/archived_object.h"
+#include "common/clock.h"
+
+namespace backstay::archiver {
+
+struct NotedFile {
+    wal::WalName name;
+    wal::ObjectHead head;
+    std::uint64_t stored_bytes = 0;
+    std::string content;  // of a history file
+};
+
+class Recorder {
+public:
+    Recorder(std::string state_dir, const Clock& clock);
+    // Writes what is left.
+    ~Recorder();
+    Recorder(const Recorder&) = delete;
+    Recorder& operator=(const Recorder&) = delete;
+
+    // Any thread; these return at once.
+    void stored(NotedFile file);
+    void lacking(WalLack lack);
+    void filled(WalLack lack);
+    // These return when it is on disk.
+    Result<> gap(const std::string& system_id, const WalGap& gap);
+    Result<> cluster(const WalCluster& cluster);
+    // Waits until all of the above is written.
+    void flush();
+
+private:
+    struct Filled {
+        WalLack lack;
+    };
+    using Note = std::variant<NotedFile, WalLack, Filled>;
+    void add(Note note);
+    void work();
+    Result<> write(sqlite::Database& database, const std::deque<Note>& notes);
+    Result<> write_one(WalRepository& repository, const Note& note);
+
+    std::string state_dir_;
+    const Clock& clock_;
+    std::mutex mutex_;
+    std::condition_variable work_;
+    std::condition_variable idle_;
+    std::deque<Note> notes_;
+    bool writing_ = false;
+    bool ending_ = false;
+    std::thread thread_;
+};
+
+}  // namespace backstay::archiver

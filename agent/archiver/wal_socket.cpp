@@ -1,0 +1,154 @@
+#include "agent/archiver/wal_socket.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cstring>
+
+#include "common/log.h"
+
+namespace backstay::archiver {
+namespace {
+
+constexpr std::size_t kThreads = 6;  // PostgreSQL calls one at a time; several clusters and recoveries may
+constexpr int kFirstMessageMs = 5'000;
+constexpr int kQueue = 64;
+
+Result<gid_t> group_id(const std::string& name) {
+    std::vector<char> buffer(16 << 10);
+    group entry{};
+    group* found = nullptr;
+    if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) {
+        return Error(Errc::invalid, fmt::format("wal_group: there is no group \"{}\"", name));
+    }
+    return found->gr_gid;
+}
+
+sockaddr_un address_of(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.c_str(), std::min(path.size(), sizeof(address.sun_path) - 1));
+    return address;
+}
+
+bool is_listened_on(const std::string& path) {
+    const Descriptor probe(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const sockaddr_un address = address_of(path);
+    return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 || errno == EAGAIN;
+}
+
+// The message and the descriptors beside it.
+Result<SocketCall> receive(const Descriptor& connection) {
+    char text[hook::kMessageMax];
+    iovec piece{text, sizeof(text)};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * (hook::kAheadMax + 1))] = {};
+    msghdr message{};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof(control);
+    const ssize_t count = ::recvmsg(connection.get(), &message, MSG_CMSG_CLOEXEC);
+    if (count < 0) return Error::from_errno(errno, "hear a hook");
+    SocketCall call;
+    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+        const std::size_t descriptors = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (std::size_t i = 0; i < descriptors; ++i) {
+            int number = -1;
+            std::memcpy(&number, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+            call.descriptors.emplace_back(number);
+        }
+    }
+    auto request = hook::read_request({text, static_cast<std::size_t>(count)});
+    if (!request || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
+        call.descriptors.size() != request->ahead.size() + 1) {
+        return Error(Errc::invalid, "the request is not understood");
+    }
+    call.request = std::move(*request);
+    return call;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<WalSocket>> WalSocket::listen(const std::string& path, const std::string& group, Serve serve) {
+    struct stat about {};
+    if (::lstat(path.c_str(), &about) == 0) {
+        if (!S_ISSOCK(about.st_mode)) return Error(Errc::conflict, path + " is there and is no socket");
+        if (is_listened_on(path)) return Error(Errc::conflict, "another process listens on " + path);
+        ::unlink(path.c_str());
+    }
+    Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (socket.get() < 0) return Error::from_errno(errno, "socket");
+    const sockaddr_un address = address_of(path);
+    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+        return Error::from_errno(errno, "bind " + path);
+    }
+    if (!group.empty()) {
+        const gid_t id = TRY(group_id(group));
+        if (::lchown(path.c_str(), static_cast<uid_t>(-1), id) != 0) {
+            return Error::from_errno(errno, fmt::format("give {} to group {}", path, group))
+                .with_hint("make the agent's user a member of that group, or name another wal_group");
+        }
+    }
+    if (::chmod(path.c_str(), 0660) != 0) return Error::from_errno(errno, "chmod " + path);
+    if (::listen(socket.get(), kQueue) != 0) return Error::from_errno(errno, "listen on " + path);
+    int pipe[2] = {-1, -1};
+    if (::pipe2(pipe, O_CLOEXEC) != 0) return Error::from_errno(errno, "pipe");
+    return std::unique_ptr<WalSocket>(
+        new WalSocket(path, std::move(socket), Descriptor(pipe[0]), Descriptor(pipe[1]), std::move(serve)));
+}
+
+WalSocket::WalSocket(std::string path, Descriptor socket, Descriptor wake_read, Descriptor wake_write, Serve serve)
+    : path_(std::move(path)),
+      socket_(std::move(socket)),
+      wake_read_(std::move(wake_read)),
+      wake_write_(std::move(wake_write)),
+      serve_(std::move(serve)) {
+    for (std::size_t i = 0; i < kThreads; ++i) threads_.emplace_back([this] { accept_all(); });
+}
+
+WalSocket::~WalSocket() {
+    wake_write_.close();
+    for (std::thread& thread : threads_) thread.join();
+    ::unlink(path_.c_str());
+}
+
+void WalSocket::accept_all() {
+    while (true) {
+        pollfd waiting[2] = {{socket_.get(), POLLIN, 0}, {wake_read_.get(), 0, 0}};
+        if (::poll(waiting, 2, -1) < 0 && errno != EINTR) return;
+        if ((waiting[1].revents & POLLHUP) != 0) return;
+        const Descriptor connection(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        if (connection.get() >= 0) serve_one(connection);
+    }
+}
+
+void WalSocket::serve_one(const Descriptor& connection) {
+    // Mode and group decide who may connect; the kernel's word on who it was goes into the log of what is refused.
+    ucred peer{};
+    socklen_t size = sizeof(peer);
+    ::getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size);
+    pollfd waiting[2] = {{connection.get(), POLLIN, 0}, {wake_read_.get(), 0, 0}};
+    if (::poll(waiting, 2, kFirstMessageMs) <= 0 || (waiting[0].revents & POLLIN) == 0) return;
+    auto call = receive(connection);
+    hook::Answer answer;
+    if (call) {
+        call->gone = [&connection] {
+            pollfd other{connection.get(), POLLRDHUP, 0};
+            return ::poll(&other, 1, 0) > 0 && (other.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+        };
+        answer = serve_(std::move(*call));
+    } else {
+        log::warning("WAL request refused", {{"user", peer.uid}, {"error", call.error().message()}});
+        answer = {hook::Outcome::failed, call.error().message()};
+    }
+    const std::string text = hook::write_answer(answer);
+    static_cast<void>(::send(connection.get(), text.data(), text.size(), MSG_NOSIGNAL));
+}
+
+}  // namespace backstay::archiver

@@ -1,0 +1,48 @@
+// The socket for PostgreSQL's hooks (agent/hook/wire.h): it pushes and fetches WAL and can do nothing else, so that
+// PostgreSQL's user needs no right on the administrator's socket. Served by threads of its own with plain recvmsg: what
+// is done here blocks, and descriptors travel beside the messages.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "agent/archiver/descriptor.h"
+#include "agent/hook/wire.h"
+#include "common/result.h"
+
+namespace backstay::archiver {
+
+struct SocketCall {
+    hook::Request request;
+    std::vector<Descriptor> descriptors;
+    std::function<bool()> gone;  // the other side has closed
+};
+
+class WalSocket {
+public:
+    using Serve = std::function<hook::Answer(SocketCall)>;
+
+    // A socket that another process listens on is a conflict; a left one is replaced. Mode 0660; `group` "" is the
+    // process's, and one that does not exist is `invalid`.
+    static Result<std::unique_ptr<WalSocket>> listen(const std::string& path, const std::string& group, Serve serve);
+    // Waits until all calls are answered; whatever they wait for should have been ended before.
+    ~WalSocket();
+    WalSocket(const WalSocket&) = delete;
+    WalSocket& operator=(const WalSocket&) = delete;
+
+private:
+    WalSocket(std::string path, Descriptor socket, Descriptor wake_read, Descriptor wake_write, Serve serve);
+    void accept_all();
+    void serve_one(const Descriptor& connection);
+
+    std::string path_;
+    Descriptor socket_;
+    Descriptor wake_read_;
+    Descriptor wake_write_;
+    Serve serve_;
+    std::vector<std::thread> threads_;
+};
+
+}  // namespace backstay::archiver
