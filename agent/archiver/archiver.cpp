@@ -263,6 +263,8 @@ void Archiver::settle(Item& item, std::size_t depot, Result<wal::StoredWal> stor
     if (stored) {
         ++item.holders;
         item.stored_bytes = stored->stored_bytes;
+        // It may have been noted as lacking before.
+        if (parts_.depots.size() > 1) parts_.recorder.filled(lack_of(item, depot, Error(Errc::io, "")));
         // A conflict that is known already outweighs it: two contents must not live side by side.
         const bool refused = item.error && item.error->code() == Errc::conflict;
         if (item.state == State::storing && !refused) {
@@ -288,7 +290,7 @@ void Archiver::conclude(Item& item) {
     item.object.reset();
     for (WalLack& lack : item.lacks) {
         if (lack.conflict) log::error("WAL conflict", {{"destination", lack.destination_id}, {"name", lack.name}});
-        if (lack.conflict || item.holders > 0) parts_.recorder.lacking(lack);
+        if (item.holders > 0) parts_.recorder.lacking(lack);
     }
     item.lacks.clear();
     work_.notify_all();

@@ -76,7 +76,11 @@ Result<StoredWal> Archive::put(const PackedObject& object, bool encrypted) {
     const auto there = head_at(stored.key, encrypted);
     if (!there) {
         // Only what was read and is none of ours is a conflict for certain.
-        if (there.error().code() != Errc::corrupted) return there.error();
+        if (there.error().code() != Errc::corrupted) {
+            // A driver's own "conflict" (a file where a folder should be) says nothing about the content.
+            return Error(there.error().code() == Errc::conflict ? Errc::unavailable : there.error().code(),
+                         there.error().message());
+        }
         return Error(Errc::conflict,
                      fmt::format("{} is taken by something else: {}", object.name.text, there.error().message()));
     }

@@ -2,6 +2,7 @@
 not safe is not acknowledged, whatever breaks."""
 
 import filecmp
+import json
 import os
 import shutil
 import sqlite3
@@ -326,6 +327,41 @@ def test_an_encrypted_archive_is_read_with_its_key_alone(make_agent, folder):
     agent.kill()
     agent.start()
     assert agent.push(f"pg_wal/{name}").returncode == 0, "another nonce is not another content"
+
+
+def test_setup_shows_what_is_missing_and_makes_it(make_agent):
+    agent = make_agent()
+    shown = agent.run("--json", "setup-wal")
+    settings = {line["name"]: line for line in json.loads(shown.stdout)["settings"]}
+    assert shown.returncode == 3 and not settings["archive_timeout"]["good"] and settings["archive_mode"]["good"]
+    assert agent.pg.psql("postgres", "SHOW archive_timeout") == "0"
+    assert agent.run("setup-wal", "--apply").returncode == 0
+    assert agent.pg.psql("postgres", "SHOW archive_timeout") == "1min"
+    assert agent.pg.psql("postgres", "SHOW archive_command").endswith("%p")
+    agent.waits_for(agent.switch())
+    assert agent.failed() == 0 and agent.run("setup-wal").returncode == 0
+
+
+def test_status_shows_the_backlog_and_what_is_wrong(make_agent):
+    agent = make_agent()
+    agent.waits_for(agent.switch())
+
+    def wal():
+        return json.loads(agent.run("--json", "status").stdout)["wal"][0]
+
+    good = wal()
+    assert good["state"] == "ok" and good["backlogBytes"] == 0 and good["alerts"] == []
+    agent.lose_store()
+    for _ in range(3):
+        agent.switch()
+    assert processes.wait_until(lambda: wal()["state"] == "failing" and wal()["backlogBytes"] >= 2 * SEGMENT, 60), wal()
+    bad = wal()
+    assert bad["lagSeconds"] is not None and bad["destinations"][0]["down"]
+    assert any("archiving fails" in alert for alert in bad["alerts"])
+    text = agent.run("status").stdout
+    assert "WAL of main: failing" in text and "waiting:" in text
+    agent.bring_store()
+    assert processes.wait_until(lambda: wal()["state"] == "ok" and wal()["backlogBytes"] == 0, 90), wal()
 
 
 def recover(agent, base, name="recovered"):
