@@ -183,7 +183,7 @@ def test_wal_that_no_server_can_read_never_passes_for_the_end_of_wal(written):
 def leftovers(cluster):
     scratch = cluster.path("alone", "scratch")
     names = os.listdir(scratch) if os.path.isdir(scratch) else []
-    return names + [name for folder in ("/tmp", "/var/tmp") for name in os.listdir(folder) if name.startswith("backstay-recovery-")]
+    return names + os.listdir(cluster.path("t"))
 
 
 def test_nothing_is_left_of_all_this(written):

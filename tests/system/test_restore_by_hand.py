@@ -9,8 +9,10 @@ import subprocess
 import odoo_compare
 import odoo_data
 import pytest
+from archived_cluster import ArchivedCluster, Writer, ledger, moment_of
 from conftest import new_folder
 from postgres import Postgres
+from processes import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs" / "restore-by-hand.md").read_text()
@@ -22,16 +24,17 @@ def blocks(word=""):
     return "\n".join(re.findall(rf"^```sh{' ' + word if word else ''}\n(.*?)^```$", DOCUMENT, re.M | re.S))
 
 
-def settings(**values):
+def settings(block="setup", **values):
     """The document's own list of names, with this test's values."""
-    names = re.findall(r"^(\w+)=", blocks("setup"), re.M)
+    names = re.findall(r"^(\w+)=", blocks(block), re.M)
     assert sorted(names) == sorted(values), "the document's names and the test's must be the same"
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
-def run(pg, script):
+def run(pg, script, user=None):
     env = {**pg.env(), "PATH": f"{BIN}:{pg.bin}:{os.environ['PATH']}"}
-    done = subprocess.run(["bash", "-e", "-u", "-o", "pipefail", "-c", script], env=env, text=True, stdin=subprocess.DEVNULL,
+    prefix = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"] if user and os.geteuid() == 0 else []
+    done = subprocess.run([*prefix, "bash", "-e", "-u", "-o", "pipefail", "-c", script], env=env, text=True, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return done.returncode, done.stdout
 
@@ -90,6 +93,35 @@ def test_the_check_of_the_document_finds_one_changed_byte(source):
     assert code == 1
     assert "filestore.tar.zst: DAMAGED" in output
     assert pg.psql("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'never'") == "0"
+
+
+def test_the_documents_commands_bring_a_moment_back(folder):
+    cluster = ArchivedCluster(folder)
+    try:
+        odoo_data.create(cluster.pg, "shop")
+        with Writer(cluster.pg, "shop") as shop:
+            base = cluster.base_backup()
+            wait_until(lambda: len(ledger(cluster.pg, "shop")) > 1500, 60, 0.1)
+        cluster.archive_all()
+        earliest = moment_of(cluster.show()["earliestRecoverable"])
+        commits = shop.commits()
+        later = [at for _, at in commits if at > earliest]
+        moment = later[len(later) // 2]
+        (folder / "recovery").mkdir()
+        (folder / "recovery").chmod(0o777)
+        (folder / "sockets").mkdir()
+        (folder / "sockets").chmod(0o777)
+        names = settings("moment-setup", CLUSTER=cluster.archive, BASE=os.path.join(cluster.store, base), MOMENT=f"'{moment}'",
+                         TIMELINE="1", SOURCE="shop", RECOVERY=folder / "recovery" / "here", SOCKETS=folder / "sockets")
+        subprocess.run(["chmod", "-R", "a+rX", cluster.store], check=True)
+        code, output = run(cluster.pg, names + blocks("moment"), user="postgres")
+        assert code == 0, output
+        dump = folder / "recovery" / "here" / "dump"
+        code, output = run(cluster.pg, f"createdb by_hand; pg_restore --exit-on-error --no-owner -d by_hand {dump}")
+        assert code == 0, output
+        assert ledger(cluster.pg, "by_hand") == [n for n, at in commits if at <= moment]
+    finally:
+        cluster.pg.forget()
 
 
 def test_the_documents_commands_decrypt_first(source):

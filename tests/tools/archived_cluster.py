@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 import random
+import shutil
 import subprocess
 import threading
 
@@ -32,17 +33,21 @@ class ArchivedCluster:
         self.store, self.state = self.path("store"), self.path("state")
         os.makedirs(self.store)
         os.chmod(self.store, 0o777)
-        os.makedirs(self.path("pushing"))
-        os.chmod(self.path("pushing"), 0o777)
+        for name in ("pushing", "t"):
+            os.makedirs(self.path(name))
+            os.chmod(self.path(name), 0o777)
         push = self.path("push.sh")
         self.pg = Postgres(self.path("pg"), settings=[
             "wal_level = replica", "archive_mode = on", f"archive_timeout = {archive_timeout}", "track_commit_timestamp = on",
-            f"archive_command = '{push} %p'", *settings])
-        self._push_script(push)
+            # Without a command the archiver waits; after three failures it would pause for a minute.
+            "archive_command = ''", *settings])
         self.pg.start()
         self.system_id = self.pg.psql("postgres", "SELECT system_identifier FROM pg_control_system()")
         self._push_script(push)
+        self.pg.psql("postgres", f"ALTER SYSTEM SET archive_command = '{push} %p'")
+        self.pg.psql("postgres", "SELECT pg_reload_conf()")
         self.archive = os.path.join(self.store, "v1", "local", "clusters", self.system_id)
+        self.archive_all()  # the server's account makes the store's folders, so that it may write there
         with open(self.path("agent.toml"), "w") as out:
             out.write(f'state_dir = "{self.path("alone")}"\n[[cluster]]\nname = "main"\nhost = "{self.pg.socket}"\n'
                       f'port = {self.pg.port}\nuser = "postgres"\n')
@@ -52,17 +57,16 @@ class ArchivedCluster:
 
     def _push_script(self, push):
         """Fails while the file `closed` is there, so that a test can stop the archive."""
-        system_id = getattr(self, "system_id", "")
         with open(push, "w") as out:
             out.write(f"""#!/bin/sh
-[ -n "{system_id}" ] && [ ! -e {self.path("closed")} ] || exit 1
-exec {BIN}/jobs-tool push - 0 - "$1" "{system_id}" {self.store} {self.path("pushing")}
+[ ! -e {self.path("closed")} ] || exit 1
+exec {BIN}/jobs-tool push - 0 - "$1" "{self.system_id}" {self.store} {self.path("pushing")}
 """)
         os.chmod(push, 0o755)
 
-    def tool(self, word, *options):
-        done = subprocess.run([f"{BIN}/jobs-tool", word, self.pg.socket, self.pg.port, self.pg.bin, "-", "-", self.store, self.state,
-                               *options], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    def tool(self, word, *options, database="-", filestore="-"):
+        done = subprocess.run([f"{BIN}/jobs-tool", word, self.pg.socket, self.pg.port, self.pg.bin, database, filestore, self.store,
+                               self.state, *options], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         if done.returncode != 0:
             raise AssertionError(f"jobs-tool {word} left with {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout.strip()
@@ -78,12 +82,31 @@ exec {BIN}/jobs-tool push - 0 - "$1" "{system_id}" {self.store} {self.path("push
 
     def base_backup(self, *options):
         """Answers its folder below the store."""
-        wait_until(lambda: os.path.isdir(self.archive), 30)
         return self.tool("base", *options)
 
+    def full_backup(self, database, filestore):
+        return self.tool("backup", database=database, filestore=filestore)
+
+    def promote(self):
+        """Ends one timeline and begins the next, as a switch to a standby does."""
+        self.pg.stop()
+        with open(os.path.join(self.pg.data, "postgresql.auto.conf"), "a") as out:
+            out.write("restore_command = '/bin/false'\n")
+        signal_file = os.path.join(self.pg.data, "recovery.signal")
+        open(signal_file, "w").close()
+        if os.geteuid() == 0:
+            shutil.chown(signal_file, "postgres", "postgres")
+        self.pg.start()
+
+    def env(self):
+        """Recoveries of other tests on this machine are none of ours."""
+        return {**os.environ, "TMPDIR": self.path("t")}
+
+    def command(self, *words):
+        return [f"{BIN}/backstay", "--json", *words, "--from", self.store, "--config", self.path("agent.toml")]
+
     def backstay(self, *words, check=0):
-        done = subprocess.run([f"{BIN}/backstay", "--json", *words, "--from", self.store, "--config", self.path("agent.toml")],
-                              text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        done = subprocess.run(self.command(*words), env=self.env(), text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         if check is not None and done.returncode != check:
             raise AssertionError(f"backstay {' '.join(words)} left with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
@@ -103,12 +126,15 @@ exec {BIN}/jobs-tool push - 0 - "$1" "{system_id}" {self.store} {self.path("push
 
     def archive_segment(self):
         last = self.pg.psql("postgres", "SELECT pg_walfile_name(pg_switch_wal())")
-        assert wait_until(lambda: self.pg.psql("postgres", "SELECT last_archived_wal FROM pg_stat_archiver")[8:24] >= last[8:24], 60), \
+        assert wait_until(lambda: self.pg.psql("postgres", "SELECT last_archived_wal FROM pg_stat_archiver")[:24] >= last, 60), \
             "not archived: " + self.pg.psql("postgres", "SELECT row_to_json(a) FROM pg_stat_archiver a")
 
+    def restore_words(self, moment, database, *options, of="shop"):
+        return ["restore", "--at", text_of(moment) if isinstance(moment, datetime.datetime) else moment, "--of", of, "--database",
+                database, "--no-neutralize", "--keep-uuid", "--keep-hours", "0", *options]
+
     def restore(self, moment, database, *options, of="shop", check=0):
-        return self.backstay("restore", "--at", text_of(moment) if isinstance(moment, datetime.datetime) else moment, "--of", of,
-                             "--database", database, "--no-neutralize", "--keep-uuid", "--keep-hours", "0", *options, check=check)
+        return self.backstay(*self.restore_words(moment, database, *options, of=of), check=check)
 
     def segments(self):
         """Paths of all archived segments, in order of timeline and position."""

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 
 #include "agent/jobs/pitr/unpacked_base.h"
 #include "agent/jobs/restore/folders.h"
@@ -17,7 +18,8 @@ namespace backstay::pitr {
 namespace {
 
 constexpr std::uint64_t kReserve = 512ULL << 20;
-constexpr std::size_t kLookBack = 16;  // segments without a commit that are looked past to date one
+constexpr std::size_t kSocketRoom = 50;  // of the 107 bytes that a socket's path may have
+constexpr std::size_t kLookBack = 16;    // segments without a commit that are looked past to date one
 
 Error unreachable(TimeMs target, const wal::Nearest& nearest) {
     const bool gap = nearest.reach == wal::Reach::in_gap;
@@ -126,12 +128,15 @@ Result<> Recovery::find_programs() {
     return {};
 }
 
-// Below the restore's scratch folder; elsewhere only when the server's user cannot get there.
+// Below the restore's scratch folder; elsewhere only when the server's user cannot get there. A socket's name is short.
 Result<> Recovery::choose_place() {
+    const char* named = std::getenv("TMPDIR");
+    const std::string temporary = named != nullptr && *named == '/' ? named : "";
     const std::string tail = order_.id.substr(order_.id.size() - std::min<std::size_t>(order_.id.size(), 12));
     place_.folder = order_.scratch + "/recovery";
-    if (!may_pass(user_, order_.scratch)) place_.folder = "/var/tmp/backstay-recovery-" + tail;
-    place_.sockets = "/tmp/backstay-recovery-" + tail;
+    const std::string own = "/backstay-recovery-" + tail;
+    if (!may_pass(user_, order_.scratch)) place_.folder = (temporary.empty() ? "/var/tmp" : temporary) + own;
+    place_.sockets = (temporary.empty() || temporary.size() > kSocketRoom ? "/tmp" : temporary) + own + "-s";
     std::string existing = place_.folder;
     struct stat status {};
     while (::stat(existing.c_str(), &status) != 0 && existing.size() > 1) {
