@@ -56,6 +56,7 @@ Daemon::Daemon(std::string config_file, AgentConfig config, std::string agent_id
       database_(std::move(database)),
       loop_(std::move(loop)) {
     worker_.emplace(settings_, worker_events());
+    bases_.emplace(settings_, *worker_);
     courier_.emplace(courier_hooks(), clock_);
     const auto identity = load_identity(settings_.config().state_dir);
     const bool enrolled = identity && *identity && !(*identity)->organization_id.empty();
@@ -120,6 +121,7 @@ Result<> Daemon::listen() {
 Result<> Daemon::run() {
     TRY(wal_->start());
     TRY(worker_->start(database_));
+    bases_->start();
     courier_->start();
     const SignalWatch terminate(*loop_, SIGTERM, [this] { begin_stop(); });
     const SignalWatch interrupt(*loop_, SIGINT, [this] { begin_stop(); });
@@ -139,6 +141,7 @@ Result<> Daemon::run() {
     api_.reset();
     server_.reset();
     courier_.reset();
+    bases_.reset();
     worker_.reset();
     log::info("agent stopped");
     return {};

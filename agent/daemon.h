@@ -11,6 +11,7 @@
 #include "agent/archiver/service.h"
 #include "agent/courier/courier.h"
 #include "agent/local-api/routes.h"
+#include "agent/worker/base_schedule.h"
 #include "agent/worker/settings.h"
 #include "agent/worker/worker.h"
 #include "common/event/loop.h"
@@ -45,6 +46,7 @@ private:
     sqlite::Database database_;
     std::unique_ptr<Loop> loop_;
     std::optional<Worker> worker_;
+    std::optional<BaseSchedule> bases_;
     std::optional<Courier> courier_;
     std::optional<archiver::Service> wal_;
     std::optional<local_api::Api> api_;

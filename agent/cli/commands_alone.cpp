@@ -251,6 +251,23 @@ int restore_alone(const Output& output, const AloneOptions& options) {
     return run(output, alone, standalone::order_for(*backup, *destination, wish_of(options, backup->manifest)));
 }
 
+local_api::WalArchiveView view_archive(const standalone::FoundArchive& archive) {
+    local_api::WalArchiveView view = local_api::view_wal(archive.view.whole, archive.coverage);
+    view.archive = archive.view.archive;
+    view.system_id = view.archive.substr(view.archive.rfind('/') + 1);
+    view.wal_bytes = archive.view.wal_bytes;
+    view.faults = archive.view.faults;
+    for (local_api::WalBaseView& base : view.bases) {
+        const base::StoredBase* stored = archive.view.find(base.backup_id);
+        if (stored == nullptr) continue;
+        for (const ManifestArtifact& artifact : stored->manifest.artifacts) base.size_bytes += artifact.bytes;
+        base.destination_ids = stored->destination_ids;
+        base.folder = stored->folder;
+        view.base_bytes += base.size_bytes;
+    }
+    return view;
+}
+
 int wal_show_alone(const Output& output, const AloneOptions& options) {
     auto config = read_config(options);
     if (!config) return report(output, config.error());
@@ -261,8 +278,7 @@ int wal_show_alone(const Output& output, const AloneOptions& options) {
     const auto archives = standalone::find_archives(*destination, alone.host, alone.stop.get_token());
     if (!archives) return report(output, archives.error());
     local_api::WalAnswer answer;
-    for (const standalone::FoundArchive& archive : *archives)
-        answer.archives.push_back(local_api::view_archive(archive));
+    for (const standalone::FoundArchive& archive : *archives) answer.archives.push_back(view_archive(archive));
     return print_wal(output, answer);
 }
 

@@ -5,14 +5,19 @@
 #include <algorithm>
 
 #include "agent/state/backups.h"
+#include "agent/state/identity.h"
 #include "agent/state/jobs.h"
+#include "agent/state/wal.h"
+#include "agent/worker/base_schedule.h"
 #include "common/domain/layout.h"
+#include "common/domain/moment.h"
 #include "common/domain/reasons.h"
 #include "common/ids.h"
 
 namespace backstay::local_api {
 namespace {
 
+constexpr std::size_t kBackupsLooked = 1000;
 constexpr std::int64_t kKeepPreviousMaxMs = 90LL * 24 * 3'600'000;
 
 Result<std::string> pick_cluster(const AgentConfig& config, const std::optional<std::string>& named,
@@ -133,13 +138,55 @@ Result<BackupOrder> make_backup(const BackupRequest& request, const Maker& maker
     return order;
 }
 
+// The backup, or with a moment what stands in for it: whose database, of which cluster.
+Result<BackupRow> find_source(const RestoreRequest& request, const Maker& maker) {
+    if (!request.backup.empty() || !request.at) return BackupRepository(maker.database).look_up(request.backup);
+    if (!request.of) return Error(Errc::invalid, "of: is required with a moment that no backup names");
+    BackupRow source;
+    source.environment = TRY(environment(maker, *request.of, request.cluster));
+    source.cluster = *source.environment.cluster;
+    source.database = *request.of;
+    source.scope = "full";
+    return source;
+}
+
+// The full backups of the source whose files are nearest to the moment, before and after.
+Result<std::vector<PitrFilestore>> filestores_of(const BackupRow& source, TimeMs target, const Maker& maker) {
+    std::vector<PitrFilestore> candidates;
+    for (const BackupRow& row : TRY(BackupRepository(maker.database).newest(source.database, kBackupsLooked))) {
+        if (row.scope != "full" || row.cluster != source.cluster) continue;
+        auto where = holders(maker.config, row);
+        if (where) candidates.push_back({row.backup_id, row.folder, std::move(*where), row.created_at});
+    }
+    return filestores_around(target, std::move(candidates));
+}
+
+Result<PitrOrder> make_moment(const RestoreRequest& request, const BackupRow& source, const Maker& maker) {
+    const WalConfig* wal = find_wal(maker.config, source.cluster);
+    const auto clusters = TRY(WalRepository(maker.database).clusters(source.cluster));
+    if (wal == nullptr || clusters.empty()) {
+        return Error(Errc::not_found, fmt::format("no WAL of cluster {} is archived", source.cluster))
+            .with_reason(reason::kPitrTargetUnreachable)
+            .with_hint("backstay setup-wal shows how");
+    }
+    if (request.at->ms > maker.clock.now_ms()) return Error(Errc::invalid, "at: lies in the future");
+    PitrOrder order;
+    order.target = *request.at;
+    order.system_id = clusters.front().system_id;
+    order.archive = clusters.front().folder;
+    order.destinations = wal_destinations(maker.config, *wal);
+    order.filestores = TRY(filestores_of(source, request.at->ms, maker));
+    return order;
+}
+
 Result<RestoreOrder> make_restore(const RestoreRequest& request, const Maker& maker) {
-    const BackupRow backup = TRY(BackupRepository(maker.database).look_up(request.backup));
+    const BackupRow backup = TRY(find_source(request, maker));
     RestoreOrder order;
     order.restore_id = new_uuid();
     order.backup_id = backup.backup_id;
     order.folder = backup.folder;
-    order.destinations = TRY(holders(maker.config, backup));
+    if (request.at) order.pitr = TRY(make_moment(request, backup, maker));
+    if (!request.at) order.destinations = TRY(holders(maker.config, backup));
     order.source = backup.environment;
     order.scope = request.scope.value_or("all");
     TRY(one_of("scope", order.scope, {"all", "db", "filestore"}));
@@ -172,6 +219,25 @@ Result<RestoreOrder> make_restore(const RestoreRequest& request, const Maker& ma
         const std::string scope = backup.scope == "db" ? "db" : "full";
         order.safety_backup = backup_of(maker, order.target, scope, "pre_restore", std::move(destinations));
     }
+    return order;
+}
+
+Result<BaseBackupOrder> make_base(const BaseBackupRequest& request, const Maker& maker) {
+    std::string cluster = request.cluster.value_or("");
+    if (cluster.empty() && maker.config.wal.size() == 1) cluster = maker.config.wal.front().cluster;
+    if (find_wal(maker.config, cluster) == nullptr) {
+        return Error(Errc::invalid,
+                     cluster.empty() ? "cluster: say which one" : fmt::format("cluster \"{}\" has no [[wal]]", cluster))
+            .with_hint("a base backup is of use only with the WAL behind it");
+    }
+    WalRepository archive(maker.database);
+    const auto identity = TRY(load_identity(maker.config.state_dir));
+    const std::string owner =
+        TRY(archive_owner(archive, cluster, identity ? identity->organization_id : std::string(layout::kLocal)));
+    const JobRequest made =
+        make_base_backup(cluster, owner, "manual", "asked", kOriginSocket, "", false, maker.clock.now_ms());
+    BaseBackupOrder order = std::get<BaseBackupOrder>(made.order);
+    if (request.destinations) order.destinations = TRY(pick_destinations(maker.config, request.destinations));
     return order;
 }
 
@@ -234,6 +300,7 @@ JobRequest make_job(Order order, const Maker& maker, const std::string& requeste
     request.row.order = without_secrets(request.order);
     request.row.created_at = {maker.clock.now_ms()};
     request.row.reported = reported;
+    if (const auto* base = std::get_if<BaseBackupOrder>(&request.order)) request.row.cluster = base->cluster;
     if (const EnvironmentOrder* environment = environment_of(request.order)) {
         request.row.cluster = environment->cluster.value_or("");
         request.row.database = environment->database;

@@ -19,6 +19,7 @@ struct Maker {
 // invalid: an unknown destination, cluster or type; not_found: no such backup; conflict: several fit.
 Result<BackupOrder> make_backup(const BackupRequest& request, const Maker& maker);
 Result<RestoreOrder> make_restore(const RestoreRequest& request, const Maker& maker);
+Result<BaseBackupOrder> make_base(const BaseBackupRequest& request, const Maker& maker);
 Result<VerifyOrder> make_verify(const VerifyRequest& request, const Maker& maker);
 Result<CopyOrder> make_copy(const CopyRequest& request, const Maker& maker);
 Result<DeleteOrder> make_delete(const std::string& backup, const Maker& maker);

@@ -113,6 +113,7 @@ Api::Api(ApiParts parts)
       quick_(parts_.loop, parts_.settings.config().state_dir),
       slow_(parts_.loop, parts_.settings.config().state_dir) {
     add_reading();
+    add_looking();
     add_ordering();
     add_changing();
     add_wal();
@@ -173,9 +174,21 @@ void Api::add_reading() {
             }
             return answer(200, list);
         });
+    add("GET", "/v1/wal", quick_,
+        [this](sqlite::Database& database, const Request&, const PathParams&) -> Result<Response> {
+            const WalAnswer wal = TRY(view_archives(parts_.settings.config(), database));
+            return answer(200, wal);
+        });
     add("GET", "/v1/limits", quick_, [this](sqlite::Database&, const Request&, const PathParams&) -> Result<Response> {
         return answer(200, view_of(parts_.settings.config().limits));
     });
+}
+
+// What is asked of servers, and may take its time.
+void Api::add_looking() {
+    using http::PathParams;
+    using http::Request;
+    using http::Response;
     add("GET", "/v1/inventory", slow_,
         [this](sqlite::Database&, const Request&, const PathParams&) -> Result<Response> {
             return answer(200, take_inventory(parts_.settings.config(), slow_.stop_token()));
@@ -218,6 +231,7 @@ void Api::add_order(std::string_view pattern, Make make) {
 void Api::add_ordering() {
     add_order<BackupRequest>("/v1/backups", make_backup);
     add_order<RestoreRequest>("/v1/restores", make_restore);
+    add_order<BaseBackupRequest>("/v1/base-backups", make_base);
     add_order<VerifyRequest>("/v1/verifications", make_verify);
     add_order<CopyRequest>("/v1/copies", make_copy);
     add_order<UndoRequest>("/v1/undos", make_undo);

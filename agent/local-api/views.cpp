@@ -1,5 +1,8 @@
 #include "agent/local-api/views.h"
 
+#include "agent/local-api/wal_view.h"
+#include "agent/state/wal.h"
+
 namespace backstay::local_api {
 namespace {
 
@@ -21,7 +24,9 @@ Phase phase_of(JobState state) {
 }
 
 // Operations whose plan has no steps (copies, deletions) are judged by the job's outcome alone.
-bool has_evidence(std::string_view kind) { return kind == "backup" || kind == "restore" || kind == "verify"; }
+bool has_evidence(std::string_view kind) {
+    return kind == "backup" || kind == "restore" || kind == "verify" || kind == "base_backup";
+}
 
 std::string plain_status(JobState state) {
     switch (state) {
@@ -110,6 +115,33 @@ BackupView view_backup(const BackupRow& row) {
     return BackupView{row.backup_id, row.created_at, row.completed_at,   row.cluster, row.database,
                       row.scope,     row.trigger,    row.label,          row.origin,  row.status,
                       row.folder,    row.size_bytes, row.destination_ids};
+}
+
+Result<WalAnswer> view_archives(const AgentConfig& config, sqlite::Database& database) {
+    WalRepository archive(database);
+    WalAnswer answer;
+    for (const WalConfig& wal : config.wal) {
+        for (const WalCluster& cluster : TRY(archive.clusters(wal.cluster))) {
+            const wal::Holdings holdings = TRY(archive.holdings(cluster));
+            WalArchiveView view = view_wal(holdings, wal::cover(holdings));
+            view.cluster = cluster.cluster;
+            view.system_id = cluster.system_id;
+            view.archive = cluster.folder;
+            view.wal_bytes = TRY(archive.totals(cluster.system_id)).stored_bytes;
+            const auto bases = TRY(archive.bases(cluster.system_id));
+            for (WalBaseView& shown : view.bases) {
+                const auto row = std::find_if(bases.begin(), bases.end(),
+                                              [&](const WalBase& one) { return one.backup_id == shown.backup_id; });
+                if (row == bases.end()) continue;
+                shown.size_bytes = row->size_bytes;
+                shown.destination_ids = row->destination_ids;
+                shown.folder = row->folder;
+                view.base_bytes += row->size_bytes;
+            }
+            answer.archives.push_back(std::move(view));
+        }
+    }
+    return answer;
 }
 
 }  // namespace backstay::local_api

@@ -1,6 +1,7 @@
 // Rows of the state as the socket shows them.
 #pragma once
 
+#include "agent/config/config.h"
 #include "agent/local-api/messages.h"
 #include "agent/state/backups.h"
 #include "agent/state/evidence.h"
@@ -13,5 +14,7 @@ namespace backstay::local_api {
 Result<JobView> view_job(sqlite::Database& database, const JobRow& row, const std::optional<Progress>& live);
 Result<JobDetail> view_detail(sqlite::Database& database, const JobRow& row, const std::optional<Progress>& live);
 BackupView view_backup(const BackupRow& row);
+// Of every cluster with a [[wal]], as far as the agent knows.
+Result<WalAnswer> view_archives(const AgentConfig& config, sqlite::Database& database);
 
 }  // namespace backstay::local_api

@@ -36,21 +36,4 @@ WalArchiveView view_wal(const wal::Holdings& holdings, const wal::Coverage& cove
     return view;
 }
 
-WalArchiveView view_archive(const standalone::FoundArchive& archive) {
-    WalArchiveView view = view_wal(archive.view.whole, archive.coverage);
-    view.archive = archive.view.archive;
-    view.system_id = view.archive.substr(view.archive.rfind('/') + 1);
-    view.wal_bytes = archive.view.wal_bytes;
-    view.faults = archive.view.faults;
-    for (WalBaseView& base : view.bases) {
-        const base::StoredBase* stored = archive.view.find(base.backup_id);
-        if (stored == nullptr) continue;
-        for (const ManifestArtifact& artifact : stored->manifest.artifacts) base.size_bytes += artifact.bytes;
-        base.destination_ids = stored->destination_ids;
-        base.folder = stored->folder;
-        view.base_bytes += base.size_bytes;
-    }
-    return view;
-}
-
 }  // namespace backstay::local_api

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/state/backups.h"
+#include "agent/state/wal.h"
 #include "common/domain/verdict.h"
 
 namespace backstay {
@@ -65,6 +66,43 @@ Result<> catalogue_backup(sqlite::Database& database, const BackupOrder& order, 
         if (holds_all(evidence, destination.id)) row.destination_ids.push_back(destination.id);
     }
     return BackupRepository(database).put(row);
+}
+
+Result<> catalogue_base(sqlite::Database& database, const BaseBackupOrder& order, const BaseBackupOutcome& outcome,
+                        const OperationEvidence& evidence) {
+    EvidenceInput input;
+    if (evidence.plan) input.plan = *evidence.plan;
+    input.phase = Phase::ended;
+    input.steps = evidence.steps;
+    input.copies = evidence.copies;
+    const Manifest& manifest = outcome.manifest;
+    WalRepository archive(database);
+    WalBase row;
+    row.backup_id = order.backup_id;
+    row.system_id = manifest.postgres.system_id;
+    row.timeline = static_cast<wal::Timeline>(manifest.postgres.timeline);
+    row.start = TRY(wal::parse_lsn(manifest.postgres.start_lsn));
+    row.stop = TRY(wal::parse_lsn(manifest.postgres.end_lsn));
+    row.started_at = manifest.base->started_at.ms;
+    row.ended_at = manifest.base->ended_at.ms;
+    row.folder = outcome.folder;
+    row.reason = order.reason;
+    row.status = row_status(input, judge(input));
+    row.size_bytes = outcome.size_bytes;
+    for (const DestinationOrder& destination : order.destinations) {
+        if (holds_all(evidence, destination.id)) row.destination_ids.push_back(destination.id);
+    }
+    TRY(archive.put_base(row));
+    if (!outcome.pruned) return {};
+    const wal::Disposal& gone = outcome.pruned->disposal;
+    for (const std::string& id : gone.bases) TRY(archive.remove_base(id));
+    if (!gone.segments_before) return {};
+    const std::uint64_t number = *gone.segments_before / manifest.base->segment_bytes;
+    for (const wal::Timeline timeline : TRY(archive.timelines(row.system_id))) {
+        TRY(archive.remove_segments(row.system_id, timeline, number));
+        TRY(archive.remove_gaps_before(row.system_id, timeline, *gone.segments_before));
+    }
+    return {};
 }
 
 Result<> catalogue_copy(sqlite::Database& database, const CopyOrder& order) {

@@ -40,6 +40,7 @@ Result<Order> decode_any(std::string_view kind, const json::Object& order) {
     if (kind == "delete") return decode_as<DeleteOrder>(order);
     if (kind == "undo") return decode_as<UndoOrder>(order);
     if (kind == "test_destination") return decode_as<TestDestinationOrder>(order);
+    if (kind == "base_backup") return decode_as<BaseBackupOrder>(order);
     return Error(Errc::invalid, fmt::format("this agent does not know the kind \"{}\"", kind));
 }
 
@@ -54,6 +55,7 @@ std::string_view kind_of(const Order& order) {
                           [](const DeleteOrder&) { return "delete"; },
                           [](const UndoOrder&) { return "undo"; },
                           [](const TestDestinationOrder&) { return "test_destination"; },
+                          [](const BaseBackupOrder&) { return "base_backup"; },
                       },
                       order);
 }
@@ -80,6 +82,7 @@ std::string operation_of(const Order& order) {
                           [](const DeleteOrder& deletion) { return deletion.deletion_id; },
                           [](const UndoOrder& undo) { return undo.undo_id; },
                           [](const TestDestinationOrder& test) { return test.test_id; },
+                          [](const BaseBackupOrder& base) { return base.backup_id; },
                       },
                       order);
 }
@@ -128,6 +131,7 @@ std::vector<DestinationOrder> destinations_of(const Order& order) {
 std::int64_t timeout_of(const Order& order) {
     if (const auto* backup = std::get_if<BackupOrder>(&order)) return backup->timeout_ms;
     if (const auto* restore = std::get_if<RestoreOrder>(&order)) return restore->timeout_ms;
+    if (const auto* base = std::get_if<BaseBackupOrder>(&order)) return base->timeout_ms;
     return is_quick(order) ? kQuickTimeoutMs : kLongTimeoutMs;
 }
 
@@ -138,9 +142,35 @@ bool is_quick(const Order& order) {
 
 std::string locked_database(const Order& order) {
     if (std::holds_alternative<VerifyOrder>(order)) return "";
+    // No database bears such a name: one base backup of a cluster at a time, beside whatever else runs.
+    if (const auto* base = std::get_if<BaseBackupOrder>(&order)) return base->cluster + "//";
     const EnvironmentOrder* environment = environment_of(order);
     if (environment == nullptr) return "";
     return environment->cluster.value_or("") + "/" + environment->database;
+}
+
+BaseBackupOrder complete_base_order(BaseBackupOrder order, const AgentConfig& config) {
+    const WalConfig* wal = find_wal(config, order.cluster);
+    if (wal != nullptr && order.destinations.empty()) order.destinations = wal_destinations(config, *wal);
+    if (wal != nullptr && order.retention_days == 0) order.retention_days = wal->retention_days;
+    const auto& encrypted = config.encrypted;
+    const bool any = std::any_of(order.destinations.begin(), order.destinations.end(), [&](const auto& destination) {
+        return std::find(encrypted.begin(), encrypted.end(), destination.id) != encrypted.end();
+    });
+    // All artifacts of a backup are alike: one destination that wants them encrypted decides.
+    if (any && order.encrypt_for.empty()) {
+        for (const DestinationOrder& destination : order.destinations) order.encrypt_for.push_back(destination.id);
+    }
+    return order;
+}
+
+RestoreOrder complete_moment(RestoreOrder order, const AgentConfig& config) {
+    if (!order.pitr || !order.pitr->destinations.empty()) return order;
+    const std::string cluster = order.source.cluster.value_or(order.target.cluster.value_or(""));
+    const WalConfig* wal = find_wal(config, cluster);
+    if (wal == nullptr && config.wal.size() == 1) wal = &config.wal.front();
+    if (wal != nullptr) order.pitr->destinations = wal_destinations(config, *wal);
+    return order;
 }
 
 json::Object without_secrets(const Order& order) {

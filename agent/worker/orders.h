@@ -7,14 +7,15 @@
 #include <variant>
 #include <vector>
 
+#include "agent/config/config.h"
 #include "agent/state/jobs.h"
 #include "common/domain/orders.h"
 #include "common/result.h"
 
 namespace backstay {
 
-using Order =
-    std::variant<BackupOrder, RestoreOrder, VerifyOrder, CopyOrder, DeleteOrder, UndoOrder, TestDestinationOrder>;
+using Order = std::variant<BackupOrder, RestoreOrder, VerifyOrder, CopyOrder, DeleteOrder, UndoOrder,
+                           TestDestinationOrder, BaseBackupOrder>;
 
 // "backup", "restore" …, as Assignment::kind.
 std::string_view kind_of(const Order& order);
@@ -39,6 +40,11 @@ std::string locked_database(const Order& order);
 
 // For the journal and for declarations: destinations keep id, name and type, their configurations are empty.
 json::Object without_secrets(const Order& order);
+
+// What an order leaves to the host's [[wal]]: destinations, encryption and retention of base backups, destinations of a
+// moment.
+BaseBackupOrder complete_base_order(BaseBackupOrder order, const AgentConfig& config);
+RestoreOrder complete_moment(RestoreOrder order, const AgentConfig& config);
 
 struct JobRequest {
     JobRow row;

@@ -122,13 +122,32 @@ private:
         return ended;
     }
 
-    Ended act(const RestoreOrder& order, Scene& scene) {
+    Ended act(const RestoreOrder& wanted, Scene& scene) {
+        const RestoreOrder order = complete_moment(wanted, host_.config);
         Ended ended;
         auto outcome = run_restore(order, host_, scene.steps(),
                                    [this](const BackupOrder& safety) { return run_safety_backup(safety); });
         if (!outcome) return failed(std::move(outcome).error());
         ended.finish.notes = outcome->notes;
         ended.finish.safety_backup_id = outcome->safety_backup_id;
+        return ended;
+    }
+
+    Ended act(const BaseBackupOrder& wanted, Scene& scene) {
+        const BaseBackupOrder order = complete_base_order(wanted, host_.config);
+        Ended ended;
+        auto outcome = run_base_backup(order, host_, scene.steps());
+        if (!outcome) return failed(std::move(outcome).error());
+        ended.finish.folder = outcome->folder;
+        ended.finish.size_bytes = outcome->size_bytes;
+        ended.finish.manifest = slim_manifest(outcome->manifest);
+        ended.finish.notes = outcome->notes;
+        ended.finish.database_bytes = outcome->manifest.postgres.size_bytes;
+        const auto keep_base = [&]() -> Result<> {
+            const OperationEvidence evidence = TRY(scene.journal().evidence());
+            return catalogue_base(database_, order, *outcome, evidence);
+        };
+        if (auto kept = keep_base(); !kept) return failed(std::move(kept).error());
         return ended;
     }
 
@@ -260,6 +279,7 @@ private:
 std::string operation_name(std::string_view kind) {
     if (kind == "verify") return "verification";
     if (kind == "undo") return "rollback";
+    if (kind == "base_backup") return "backup";
     return std::string(kind);
 }
 

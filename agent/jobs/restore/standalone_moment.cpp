@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "agent/jobs/destinations.h"
+#include "common/domain/moment.h"
 #include "common/domain/reasons.h"
 #include "common/ids.h"
 
@@ -54,17 +55,6 @@ Result<std::vector<FoundArchive>> find_archives(const DestinationOrder& destinat
         found.push_back(std::move(archive));
     }
     return found;
-}
-
-std::vector<PitrFilestore> filestores_around(TimeMs target, std::vector<PitrFilestore> candidates) {
-    std::sort(candidates.begin(), candidates.end(),
-              [](const PitrFilestore& a, const PitrFilestore& b) { return a.taken_at < b.taken_at; });
-    const auto after = std::find_if(candidates.begin(), candidates.end(),
-                                    [&](const PitrFilestore& one) { return one.taken_at.ms >= target; });
-    std::vector<PitrFilestore> around;
-    if (after != candidates.begin()) around.push_back(*std::prev(after));
-    if (after != candidates.end()) around.push_back(*after);
-    return around;
 }
 
 Result<RestoreOrder> order_for_moment(const Moment& moment, const DestinationOrder& destination,

@@ -28,7 +28,4 @@ struct Moment {
 Result<RestoreOrder> order_for_moment(const Moment& moment, const DestinationOrder& destination,
                                       const RestoreWish& wish, const JobHost& host, std::stop_token stop);
 
-// Of full backups of one database, the last whose files are no younger than the moment and the first that is no older.
-std::vector<PitrFilestore> filestores_around(TimeMs target, std::vector<PitrFilestore> candidates);
-
 }  // namespace backstay::standalone

@@ -114,6 +114,18 @@ Result<VerifyOutcome> run_verify(const VerifyOrder& order, const JobHost&, Steps
     return VerifyOutcome{};
 }
 
+Result<BaseBackupOutcome> run_base_backup(const BaseBackupOrder& order, const JobHost&, Steps& steps) {
+    TRY(steps.plan(plan_base_backup({}, false)));
+    TRY(FakeJobs::instance().pass(order.cluster, steps.stop_token()));
+    BaseBackupOutcome outcome;
+    outcome.folder = "v1/local/clusters/1/base/" + order.backup_id;
+    outcome.manifest.scope = "base";
+    outcome.manifest.postgres.system_id = "1";
+    outcome.manifest.postgres.start_lsn = outcome.manifest.postgres.end_lsn = "0/2000028";
+    outcome.manifest.base = ManifestBase{};
+    outcome.manifest.base->segment_bytes = wal::kDefaultSegmentBytes;
+    return outcome;
+}
 Result<> run_copy(const CopyOrder&, const JobHost&, Steps&) { return {}; }
 Result<> run_delete(const DeleteOrder&, const JobHost&, Steps&) { return {}; }
 Result<> run_test_destination(const TestDestinationOrder&, const JobHost&) { return {}; }

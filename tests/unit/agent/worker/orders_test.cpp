@@ -10,7 +10,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 TEST(Orders, ReadsEveryKindAndKnowsItsOwnName) {
-    for (const char* kind : {"backup", "restore", "verify", "copy", "delete", "undo", "test_destination"}) {
+    for (const char* kind : {"backup", "restore", "verify", "copy", "delete", "undo", "test_destination", "base_backup"}) {
         const auto order = decode_order(kind, {});
         ASSERT_TRUE(order) << kind;
         EXPECT_EQ(kind_of(*order), kind);
@@ -30,7 +30,14 @@ TEST(Orders, StoresNoSecretOfAnyDestination) {
     CopyOrder copy;
     copy.from = {bucket};
     copy.to = {bucket};
-    for (const Order& order : {Order(backup), Order(restore), Order(copy), Order(TestDestinationOrder{"t", bucket})}) {
+    RestoreOrder pitr;
+    pitr.pitr = PitrOrder{};
+    pitr.pitr->destinations = {bucket};
+    pitr.pitr->filestores = {{"2", "v1/x", {bucket}, {}}};
+    BaseBackupOrder base;
+    base.destinations = {bucket};
+    for (const Order& order : {Order(backup), Order(restore), Order(copy), Order(TestDestinationOrder{"t", bucket}),
+                               Order(pitr), Order(base)}) {
         const std::string text = json::serialize(json::Value(without_secrets(order)));
         EXPECT_THAT(text, Not(HasSubstr("hush")));
         EXPECT_THAT(text, HasSubstr("\"id\":\"b\""));
@@ -56,6 +63,11 @@ TEST(Orders, LocksTheDatabaseThatAJobChanges) {
     EXPECT_EQ(locked_database(Order(restore)), locked_database(Order(backup)));
     EXPECT_EQ(locked_database(Order(verify)), "");
     EXPECT_FALSE(is_quick(Order(verify)));
+    BaseBackupOrder base;
+    base.cluster = "main";
+    EXPECT_EQ(locked_database(Order(base)), locked_database(Order(base)));
+    EXPECT_NE(locked_database(Order(base)), locked_database(Order(backup)));
+    EXPECT_FALSE(is_quick(Order(base)));
     EXPECT_TRUE(is_quick(Order(UndoOrder{})));
 }
 

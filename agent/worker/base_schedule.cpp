@@ -1,0 +1,158 @@
+#include "agent/worker/base_schedule.h"
+
+#include <algorithm>
+
+#include "agent/state/identity.h"
+#include "agent/state/jobs.h"
+#include "agent/state/state.h"
+#include "common/domain/layout.h"
+#include "common/ids.h"
+#include "common/log.h"
+
+namespace backstay {
+namespace {
+
+constexpr auto kEvery = std::chrono::seconds(60);
+constexpr std::int64_t kFirstWaitMs = 5LL * 60 * 1000;
+constexpr std::int64_t kLongestWaitMs = 6LL * 3600 * 1000;
+constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
+constexpr std::size_t kJobsLooked = 300;
+
+std::int64_t wait_after(std::int32_t failures) {
+    std::int64_t wait = kFirstWaitMs;
+    for (std::int32_t i = 1; i < failures && wait < kLongestWaitMs; ++i) wait *= 2;
+    return std::min(wait, kLongestWaitMs);
+}
+
+void look_at_jobs(const std::vector<JobRow>& newest_first, const std::string& cluster, BaseSituation& situation) {
+    for (const JobRow& job : newest_first) {
+        if (job.kind != "base_backup" || job.cluster != cluster) continue;
+        if (!is_over(job.state)) {
+            situation.under_way = true;
+            return;
+        }
+        if (job.state == JobState::succeeded) return;
+        ++situation.failures;
+        if (situation.failures == 1) situation.last_failed_at = job.ended_at.value_or(job.created_at).ms;
+    }
+}
+
+}  // namespace
+
+std::optional<std::string> due_base(const BaseSituation& situation) {
+    const wal::Holdings& holdings = situation.holdings;
+    // Without any WAL archived there is nothing that a base backup could begin.
+    if (situation.under_way || holdings.runs.empty()) return std::nullopt;
+    if (situation.failures > 0 && situation.now - situation.last_failed_at < wait_after(situation.failures)) {
+        return std::nullopt;
+    }
+    const auto newest = std::max_element(holdings.bases.begin(), holdings.bases.end(),
+                                         [](const auto& a, const auto& b) { return a.ended_at < b.ended_at; });
+    if (newest == holdings.bases.end()) return "wal_enabled";
+    const wal::Coverage coverage = wal::cover(holdings);
+    if (coverage.timeline > newest->timeline) return "timeline_changed";
+    // WAL behind a hole that no base backup reaches.
+    const bool cut_off = std::any_of(holdings.runs.begin(), holdings.runs.end(), [&](const wal::Run& run) {
+        return run.timeline == newest->timeline && run.start > newest->start;
+    });
+    if (cut_off) return "gap";
+    if (situation.now - newest->ended_at >= situation.every_days * kDayMs) return "interval";
+    return std::nullopt;
+}
+
+JobRequest make_base_backup(const std::string& cluster, const std::string& organization, std::string_view trigger,
+                            std::string_view reason, std::string_view origin, const std::string& requested_by,
+                            bool reported, TimeMs now) {
+    BaseBackupOrder order;
+    order.backup_id = new_uuid();
+    order.trigger = trigger;
+    order.reason = reason;
+    order.created_at = {now};
+    order.organization_id = organization;
+    order.cluster = cluster;
+    JobRequest request{{}, Order(order)};
+    request.row.job_id = new_uuid();
+    request.row.kind = kind_of(request.order);
+    request.row.origin = origin;
+    request.row.requested_by = requested_by;
+    request.row.operation_id = order.backup_id;
+    request.row.cluster = cluster;
+    request.row.order = without_secrets(request.order);
+    request.row.created_at = {now};
+    request.row.reported = reported;
+    return request;
+}
+
+Result<std::string> archive_owner(WalRepository& archive, const std::string& cluster, const std::string& other) {
+    const auto known = TRY(archive.clusters(cluster));
+    if (known.empty()) return other;
+    const std::string& folder = known.front().folder;  // v1/<org>/clusters/<systemId>
+    const std::size_t first = folder.find('/');
+    return folder.substr(first + 1, folder.find('/', first + 1) - first - 1);
+}
+
+BaseSchedule::BaseSchedule(const Settings& settings, Worker& worker) : settings_(settings), worker_(worker) {}
+
+BaseSchedule::~BaseSchedule() {
+    {
+        const std::lock_guard lock(mutex_);
+        ending_ = true;
+    }
+    wake_.notify_all();
+    if (thread_.joinable()) thread_.join();
+}
+
+void BaseSchedule::start() {
+    thread_ = std::thread([this] { run(); });
+}
+
+void BaseSchedule::nudge() {
+    {
+        const std::lock_guard lock(mutex_);
+        nudged_ = true;
+    }
+    wake_.notify_all();
+}
+
+void BaseSchedule::run() {
+    auto database = open_state(settings_.config().state_dir);
+    if (!database) return log::error("base backups have no state", {{"error", database.error().message()}});
+    while (true) {
+        if (const auto looked = look(*database); !looked) {
+            log::warning("base backups not looked after", {{"error", looked.error().message()}});
+        }
+        std::unique_lock lock(mutex_);
+        wake_.wait_for(lock, kEvery, [&] { return ending_ || nudged_; });
+        nudged_ = false;
+        if (ending_) return;
+    }
+}
+
+Result<> BaseSchedule::look(sqlite::Database& database) {
+    const AgentConfig config = settings_.config();
+    for (const WalConfig& wal : config.wal) TRY(look_at(wal, config, database));
+    return {};
+}
+
+Result<> BaseSchedule::look_at(const WalConfig& wal, const AgentConfig& config, sqlite::Database& database) {
+    WalRepository archive(database);
+    const auto clusters = TRY(archive.clusters(wal.cluster));
+    if (clusters.empty()) return {};
+    BaseSituation situation;
+    situation.now = settings_.clock().now_ms();
+    situation.holdings = TRY(archive.holdings(clusters.front()));
+    situation.every_days = wal.base_every_days;
+    const auto jobs = TRY(JobRepository(database).newest(kJobsLooked));
+    look_at_jobs(jobs, wal.cluster, situation);
+    const auto reason = due_base(situation);
+    if (!reason) return {};
+    const auto identity = TRY(load_identity(config.state_dir));
+    const std::string owner =
+        TRY(archive_owner(archive, wal.cluster, identity ? identity->organization_id : std::string(layout::kLocal)));
+    JobRequest request = make_base_backup(wal.cluster, owner, "scheduled", *reason, kOriginSocket, "the agent itself",
+                                          identity.has_value(), situation.now);
+    log::info("base backup is due", {{"cluster", wal.cluster}, {"reason", *reason}, {"job", request.row.job_id}});
+    return worker_.submit(database, std::move(request));
+}
+
+}  // namespace backstay

@@ -1,0 +1,65 @@
+// When the agent takes a base backup by itself (contract/semantics.md 6.2): when archiving was just switched on, after
+// a gap or a change of timeline, and when the last one is old. At most one of a cluster at once; after a failure it
+// waits.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "agent/state/wal.h"
+#include "agent/worker/worker.h"
+#include "common/domain/wal_coverage.h"
+
+namespace backstay {
+
+// All that the decision needs.
+struct BaseSituation {
+    TimeMs now = 0;
+    wal::Holdings holdings;  // what the archive holds, as the agent knows it
+    std::int64_t every_days = 7;
+    bool under_way = false;     // one waits or runs
+    std::int32_t failures = 0;  // of the last attempts, one after the other
+    TimeMs last_failed_at = 0;
+};
+
+// BaseBackupOrder::reason; nullopt: none is due now.
+std::optional<std::string> due_base(const BaseSituation& situation);
+
+// Looks once a minute, on a thread of its own.
+class BaseSchedule {
+public:
+    BaseSchedule(const Settings& settings, Worker& worker);
+    ~BaseSchedule();
+    BaseSchedule(const BaseSchedule&) = delete;
+    BaseSchedule& operator=(const BaseSchedule&) = delete;
+
+    void start();
+    // Something changed that may make one due. Any thread.
+    void nudge();
+
+private:
+    void run();
+    Result<> look(sqlite::Database& database);
+    Result<> look_at(const WalConfig& wal, const AgentConfig& config, sqlite::Database& database);
+
+    const Settings& settings_;
+    Worker& worker_;
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    bool ending_ = false;
+    bool nudged_ = false;
+    std::thread thread_;
+};
+
+// The order and its row: whoever asked.
+JobRequest make_base_backup(const std::string& cluster, const std::string& organization, std::string_view trigger,
+                            std::string_view reason, std::string_view origin, const std::string& requested_by,
+                            bool reported, TimeMs now);
+// Whose folder a cluster's archive lies in: the one where its WAL is already, else the given one.
+Result<std::string> archive_owner(WalRepository& archive, const std::string& cluster, const std::string& other);
+
+}  // namespace backstay
