@@ -1,0 +1,146 @@
+#include "control-plane/store/schedules.h"
+
+#include <fmt/format.h>
+
+#include "common/json/json.h"
+#include "control-plane/store/rows.h"
+
+namespace backstay::store {
+namespace {
+
+constexpr std::string_view kColumns =
+    "s.environment_id, s.id, s.organization_id, s.enabled, s.paused, s.time_zone, s.db_frequency, s.db_cron, "
+    "s.full_frequency, s.full_cron, s.destination_ids, s.wal_enabled, s.wal_retention_days, s.retention, s.next_db_at, "
+    "s.next_full_at, s.created_at, s.updated_at";
+
+Result<Schedule> read(const sqlite::Statement& row) {
+    Schedule out;
+    out.environment_id = row.text(0);
+    out.id = row.text(1);
+    out.organization_id = row.text(2);
+    out.enabled = row.boolean(3);
+    out.paused = row.boolean(4);
+    out.time_zone = row.text(5);
+    out.db.frequency = row.text(6);
+    out.db.cron = row.text(7);
+    out.full.frequency = row.text(8);
+    out.full.cron = row.text(9);
+    out.destination_ids = TRY(json::decode_text<std::vector<std::string>>(row.text(10)));
+    out.wal_enabled = row.boolean(11);
+    out.wal_retention_days = row.integer(12);
+    out.retention = TRY(json::decode_text<retention::Numbers>(row.text(13), json::kLenient));
+    out.db.next = row.optional_integer(14);
+    out.full.next = row.optional_integer(15);
+    out.created_at = row.integer(16);
+    out.updated_at = row.integer(17);
+    return out;
+}
+
+Result<std::vector<Schedule>> read_all(Result<sqlite::Statement> opened) {
+    auto rows = TRY(std::move(opened));
+    std::vector<Schedule> out;
+    while (TRY(rows.step())) out.push_back(TRY(read(rows)));
+    return out;
+}
+
+// `rest` begins behind the schedules of environments that exist.
+std::string existing(std::string_view rest) {
+    return fmt::format(
+        "SELECT {} FROM schedules s JOIN environments e ON e.id = s.environment_id WHERE e.deleted_at IS NULL {} ORDER "
+        "BY s.environment_id",
+        kColumns, rest);
+}
+
+ScheduleRun read_run(const sqlite::Statement& row) {
+    ScheduleRun out;
+    out.environment_id = row.text(0);
+    out.scope = row.text(1);
+    out.due_at = row.integer(2);
+    out.outcome = row.text(3);
+    out.backup_id = row.optional_text(4);
+    out.message = row.text(5);
+    out.decided_at = row.integer(6);
+    return out;
+}
+
+constexpr std::string_view kRunColumns = "environment_id, scope, due_at, outcome, backup_id, message, decided_at";
+
+}  // namespace
+
+Result<std::optional<Schedule>> Schedules::find(std::string_view environment) {
+    auto found = TRY(read_all(
+        db_.query(fmt::format("SELECT {} FROM schedules s WHERE s.environment_id = $1", kColumns), {environment})));
+    if (found.empty()) return std::optional<Schedule>();
+    return std::optional<Schedule>(std::move(found.front()));
+}
+
+Result<> Schedules::put(const Schedule& schedule) {
+    const std::string destinations = json::encode_text(schedule.destination_ids);
+    const std::string retention = json::encode_text(schedule.retention);
+    TRY(db_.run(
+        "INSERT OR REPLACE INTO schedules (environment_id, id, organization_id, enabled, paused, time_zone, "
+        "db_frequency, db_cron, full_frequency, full_cron, destination_ids, wal_enabled, wal_retention_days, "
+        "retention, next_db_at, next_full_at, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
+        "$11, $12, $13, $14, $15, $16, $17, $18)",
+        {schedule.environment_id, schedule.id, schedule.organization_id, schedule.enabled, schedule.paused,
+         schedule.time_zone, schedule.db.frequency, schedule.db.cron, schedule.full.frequency, schedule.full.cron,
+         destinations, schedule.wal_enabled, schedule.wal_retention_days, retention, schedule.db.next,
+         schedule.full.next, schedule.created_at, schedule.updated_at}));
+    return {};
+}
+
+Result<> Schedules::set_next(std::string_view environment, std::string_view scope, std::optional<TimeMs> next) {
+    const std::string_view sql = scope == "db" ? "UPDATE schedules SET next_db_at = $2 WHERE environment_id = $1"
+                                               : "UPDATE schedules SET next_full_at = $2 WHERE environment_id = $1";
+    TRY(db_.run(sql, {environment, next}));
+    return {};
+}
+
+Result<> Schedules::remove(std::string_view environment) {
+    TRY(db_.run("DELETE FROM schedules WHERE environment_id = $1", {environment}));
+    return {};
+}
+
+Result<std::vector<Schedule>> Schedules::due(TimeMs now) {
+    return read_all(db_.query(existing("AND (s.next_db_at <= $1 OR s.next_full_at <= $1)"), {now}));
+}
+
+Result<std::vector<Schedule>> Schedules::of_agent(std::string_view agent) {
+    return read_all(db_.query(existing("AND e.agent_id = $1"), {agent}));
+}
+
+Result<std::vector<Schedule>> Schedules::all() { return read_all(db_.query(existing(""))); }
+
+Result<std::int64_t> Schedules::naming(std::string_view destination) {
+    return count_of(
+        db_.query("SELECT COUNT(*) FROM schedules s JOIN environments e ON e.id = s.environment_id WHERE e.deleted_at "
+                  "IS NULL AND s.enabled AND EXISTS (SELECT 1 FROM json_each(s.destination_ids) WHERE value = $1)",
+                  {destination}));
+}
+
+Result<bool> Schedules::add_run(const ScheduleRun& run) {
+    const std::int64_t added = TRY(
+        db_.run("INSERT INTO schedule_runs (environment_id, scope, due_at, outcome, backup_id, message, decided_at) "
+                "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+                {run.environment_id, run.scope, run.due_at, run.outcome, run.backup_id, run.message, run.decided_at}));
+    return added > 0;
+}
+
+Result<std::optional<ScheduleRun>> Schedules::find_run(std::string_view environment, std::string_view scope,
+                                                       TimeMs due) {
+    return first_row(db_.query(fmt::format("SELECT {} FROM schedule_runs WHERE environment_id = $1 AND scope = $2 AND "
+                                           "due_at = $3",
+                                           kRunColumns),
+                               {environment, scope, due}),
+                     read_run);
+}
+
+Result<std::vector<ScheduleRun>> Schedules::runs(std::string_view environment, std::int64_t limit) {
+    return all_rows(db_.query(fmt::format("SELECT {} FROM schedule_runs WHERE environment_id = $1 ORDER BY due_at "
+                                          "DESC, scope LIMIT $2",
+                                          kRunColumns),
+                              {environment, limit}),
+                    read_run);
+}
+
+}  // namespace backstay::store
