@@ -1,5 +1,6 @@
 #include "control-plane/registry/destinations.h"
 #include "control-plane/admin-api/admin_routes.h"
+#include "control-plane/alerts/destination_silence.h"
 #include "control-plane/api/answer.h"
 #include "control-plane/api/scope.h"
 #include "control-plane/registry/views.h"
@@ -155,6 +156,9 @@ Result<http::Response> test_destination(Call& call, sqlite::Database& db, const 
     if (TRY(api::find_destination(call, db, row.id)).config_box != row.config_box) return changed_meanwhile();
     if (here) {
         TRY(store::Destinations(db).set_test(row.id, draft.row.test_status, draft.row.test_message, call.now));
+        alerts::DestinationSilences silences(db);
+        if (draft.row.test_status == "passed") TRY(silences.end(row.id, call.now));
+        if (draft.row.test_status == "failed") TRY(silences.begin(row.id, draft.row.test_message, call.now));
     } else {
         const auto agent = TRY(registry::looking_agent(db, row));
         if (!agent) {

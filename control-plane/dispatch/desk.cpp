@@ -8,6 +8,7 @@
 #include "control-plane/dispatch/archives.h"
 #include "control-plane/dispatch/job_rows.h"
 #include "control-plane/dispatch/sessions.h"
+#include "control-plane/dispatch/watch.h"
 #include "control-plane/operations/lifecycle.h"
 
 namespace backstay::dispatch {
@@ -198,6 +199,8 @@ Result<HeartbeatAnswer> take_heartbeat(sqlite::Database& db, const store::Agent&
     if (heartbeat.inventory) signs.inventory = json::encode_text(*heartbeat.inventory);
     TRY(store::Agents(db).note_signs(agent.id, signs));
     if (heartbeat.wal) TRY(take_archives(db, agent, *heartbeat.wal, heartbeat.sent_at.ms, now));
+
+    TRY(watch_heartbeat(db, agent, heartbeat, now));
 
     HeartbeatAnswer answer;
     answer.server_time = {now};

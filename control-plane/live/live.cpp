@@ -4,6 +4,7 @@
 #include "common/sqlite/transaction.h"
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/dispatch/order_snapshot.h"
+#include "control-plane/dispatch/watch.h"
 #include "control-plane/live/purge.h"
 
 namespace backstay::live {
@@ -31,6 +32,12 @@ Result<> expired(sqlite::Database& db, TimeMs now, dispatch::Stir& stir) {
     return transaction.commit();
 }
 
+Result<> watched(sqlite::Database& db, TimeMs listening_since, TimeMs now) {
+    auto transaction = TRY(sqlite::Transaction::begin(db));
+    TRY(dispatch::watch_silence(db, listening_since, now));
+    return transaction.commit();
+}
+
 Result<> restarted(sqlite::Database& db, TimeMs now) {
     auto transaction = TRY(sqlite::Transaction::begin(db));
     TRY(dispatch::restart_leases(db, now));
@@ -46,6 +53,7 @@ Live::Live(Loop& loop, store::DatabaseThreads& threads, const Clock& clock, disp
       streams_(loop, threads),
       polls_(loop, threads, clock, std::move(open), [this](const dispatch::Stir& stirred) { stir(stirred); }),
       keep_(keep),
+      listening_since_(clock.now_ms()),
       sweep_timer_(loop, kSweepMs, kSweepMs, [this] { sweep(); }),
       purge_timer_(loop, kFirstPurgeMs, kPurgeMs, [this] { purge(); }) {
     // The first work of the writing thread, so before any sweep.
@@ -74,6 +82,9 @@ void Live::sweep() {
         if (stirred) {
             const auto done = expired(db, clock_.now_ms(), *stirred);
             if (!done) log::error("snapshots not expired", {{"error", done.error().message()}});
+        }
+        if (const auto done = watched(db, listening_since_, clock_.now_ms()); !done) {
+            log::error("silence not looked at", {{"error", done.error().message()}});
         }
         return Done([this, stirred = std::move(stirred)] {
             sweeping_ = false;

@@ -1,6 +1,6 @@
-// What keeps moving while the control plane serves: event streams, agents' long polls, the sweep of jobs and of
-// snapshots whose time is over, and the purge of old history. Built once by serve's composition, on the loop thread,
-// before the server listens.
+// What keeps moving while the control plane serves: event streams, agents' long polls, the sweep of jobs, of
+// snapshots whose time is over and of what is silent, and the purge of old history. Built once by serve's composition,
+// on the loop thread, before the server listens.
 #pragma once
 
 #include <functional>
@@ -42,6 +42,7 @@ private:
     progress::EventStreams streams_;
     agent_api::AssignmentPolls polls_;
     const RetentionSettings keep_;
+    const TimeMs listening_since_;
     bool sweeping_ = false;
     bool purging_ = false;
     bool stopping_ = false;

@@ -12,6 +12,7 @@ namespace {
 constexpr std::int64_t kRows = 500;
 constexpr std::int64_t kOperations = 100;
 constexpr TimeMs kDayMs = 24LL * 3600 * 1000;
+constexpr TimeMs kAlertsKeptMs = 90 * kDayMs;
 
 // Operations that nothing stands on: neither a backup or a snapshot that exists nor a restore that can be undone, nor a
 // rollback whose previous pair is kept. $1: before when
@@ -38,6 +39,10 @@ public:
         TRY(remove(keep_.tokens_days,
                    "DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE revoked_at < $1 OR expires_at < $1 "
                    "LIMIT $2)"));
+        TRY(remove_before(now_ - kAlertsKeptMs,
+                          "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE created_at < $1 AND "
+                          "last_occurred_at < $1 AND (resolved_at IS NOT NULL OR dismissed_at IS NOT NULL OR severity "
+                          "= 'info') LIMIT $2)"));
         TRY(purge_steps());
         TRY(purge_operations());
         return more_;

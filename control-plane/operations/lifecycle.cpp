@@ -7,6 +7,7 @@
 #include "common/domain/reasons.h"
 #include "common/json/json.h"
 #include "control-plane/operations/aftermath.h"
+#include "control-plane/operations/alarms.h"
 #include "control-plane/operations/history.h"
 
 namespace backstay::operations {
@@ -107,7 +108,8 @@ Result<> close(sqlite::Database& db, OperationRow& operation, std::string_view m
     TRY(judge_operation(db, operation));
     TRY(update_operation(db, operation));
     TRY(show_in_history(db, operation, message, now));
-    return settle_aftermath(db, operation, now);
+    TRY(settle_aftermath(db, operation, now));
+    return raise_alerts(db, operation, message, now);
 }
 
 std::int64_t order_of(const OperationPlan& plan, std::string_view step) {

@@ -2,6 +2,7 @@
 
 #include "common/ids.h"
 #include "control-plane/agent-api/routes.h"
+#include "control-plane/api/alerts.h"
 #include "control-plane/api/backups.h"
 #include "control-plane/api/snapshots.h"
 #include "control-plane/dispatch/desk.h"
@@ -40,6 +41,7 @@ void add_all_routes(api::RouteTable& routes, const RouteParts& parts) {
     parts.health.add_collector(collect_operations);
     parts.health.add_routes(routes);
     agent_api::add_agent_routes(routes, live.polls(), [&live](const dispatch::Stir& stir) { live.stir(stir); });
+    api::add_alert_routes(routes);
     api::add_backup_routes(routes, live);
     api::add_backup_care_routes(routes, live);
     api::add_restore_routes(routes, live);

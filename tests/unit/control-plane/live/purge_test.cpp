@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "control-plane/alerts/repository.h"
 #include "control-plane/operations/lifecycle.h"
 #include "control-plane/operations/snapshots.h"
 #include "control-plane/store/audit.h"
@@ -70,6 +71,28 @@ TEST_F(PurgeTest, ForgetsTheAuditTrailAfterItsTimeInSmallPieces) {
     EXPECT_EQ(count("audit"), 1101) << "0: for ever";
     EXPECT_EQ(purge(), 3) << "500 rows in one transaction";
     EXPECT_EQ(count("audit"), 1);
+}
+
+TEST_F(PurgeTest, ForgetsAlertsOfNinetyDaysUnlessTheirCauseGoesOn) {
+    const auto raise = [&](std::string_view type, alerts::Severity severity) {
+        alerts::Finding finding;
+        finding.type = type;
+        finding.severity = severity;
+        finding.subject = "s";
+        ASSERT_TRUE(alerts::Alerts(world_.db()).raise(world_.organization_id, finding, world_.now));
+    };
+    raise(alerts::type::kBackupFailed, alerts::Severity::critical);
+    raise(alerts::type::kSnapshotFailed, alerts::Severity::warning);
+    raise(alerts::type::kRestoreCompleted, alerts::Severity::info);
+    ASSERT_TRUE(alerts::Alerts(world_.db())
+                    .resolve(world_.organization_id, {std::string(alerts::type::kSnapshotFailed), "s", std::nullopt},
+                             world_.now));
+    world_.now += 90 * kDay;
+    purge();
+    EXPECT_EQ(count("alerts"), 3);
+    world_.now += 1;
+    purge();
+    EXPECT_EQ(count("alerts"), 1) << "the failure was never made good nor dismissed";
 }
 
 TEST_F(PurgeTest, ForgetsTokensKeysAndAnswersThatAreOver) {

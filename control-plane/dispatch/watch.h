@@ -1,0 +1,20 @@
+// What agents' signs of life say about alerts, and what silence does. Runs inside the caller's transaction.
+#pragma once
+
+#include "common/clock.h"
+#include "common/result.h"
+#include "common/sqlite/database.h"
+#include "control-plane-client/protocol.h"
+#include "control-plane/store/agents.h"
+
+namespace backstay::dispatch {
+
+// In the transaction that takes the heartbeat: clock, disks and WAL archives as it tells of them; the agent is back.
+Result<> watch_heartbeat(sqlite::Database& db, const store::Agent& agent, const control_plane::Heartbeat& heartbeat,
+                         TimeMs now);
+
+// What nobody told: agents and destinations that are silent, backups that are overdue. Called by the sweep;
+// `listening_since`: when this control plane began to serve, before which it could hear nobody.
+Result<> watch_silence(sqlite::Database& db, TimeMs listening_since, TimeMs now);
+
+}  // namespace backstay::dispatch
