@@ -232,7 +232,11 @@ private:
                 ++packed_.files;
                 packed_.bytes += piece.bytes;
             }
-            if (piece.fate != FileFate::packed) remember(piece);
+            if (piece.fate != FileFate::packed) {
+                remember(piece);
+            } else if (options_.on_packed) {
+                TRY(options_.on_packed(piece.file.name));
+            }
             bytes += packed_.bytes - before;
         }
         if (options_.on_bytes) options_.on_bytes(bytes);

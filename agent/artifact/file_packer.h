@@ -44,7 +44,8 @@ struct PackOptions {
     Priority priority;
     Throttle* throttle = nullptr;
     std::stop_token stop;
-    std::function<void(std::uint64_t bytes)> on_bytes;  // called by the writing thread as members are written
+    std::function<void(std::uint64_t bytes)> on_bytes;           // called by the writing thread as members are written
+    std::function<Result<>(const std::string& name)> on_packed;  // the same thread: whole and sound, in the order added
 };
 
 class FilePacker {

@@ -172,6 +172,15 @@ Result<TempDir> TempDir::create(const std::string& parent, std::string_view pref
     return TempDir(std::move(pattern));
 }
 
+Result<TempDir> TempDir::create_at(const std::string& path) {
+    std::error_code failure;
+    std::filesystem::remove_all(path, failure);
+    if (failure) return Error::from_errno(failure.value(), "remove " + path);
+    TRY(make_folders(std::filesystem::path(path).parent_path().string()));
+    if (::mkdir(path.c_str(), 0700) != 0) return failed("make the temporary folder", path);
+    return TempDir(path);
+}
+
 TempDir::~TempDir() {
     if (path_.empty()) return;
     std::error_code ignored;

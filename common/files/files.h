@@ -39,6 +39,8 @@ Result<DiskSpace> free_space(const std::string& path);
 class TempDir {
 public:
     static Result<TempDir> create(const std::string& parent, std::string_view prefix = "tmp-");
+    // This very folder, known before it is there; what an earlier process left in it goes.
+    static Result<TempDir> create_at(const std::string& path);
     ~TempDir();
     TempDir(TempDir&& other) noexcept : path_(std::exchange(other.path_, {})) {}
     TempDir& operator=(TempDir&& other) noexcept {

@@ -2,20 +2,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <future>
 #include <set>
-#include <thread>
 
-#include "agent/artifact/compression_pool.h"
-#include "agent/artifact/tar_writer.h"
-#include "agent/jobs/backup/database.h"
-#include "agent/jobs/backup/extras.h"
-#include "agent/jobs/backup/filestore.h"
 #include "agent/jobs/backup/leftovers.h"
+#include "agent/jobs/backup/making.h"
 #include "agent/jobs/backup/preflight.h"
 #include "agent/jobs/backup/shipping.h"
 #include "agent/jobs/jobs.h"
-#include "common/crypto/digest.h"
 #include "common/domain/layout.h"
 #include "common/domain/reasons.h"
 #include "common/log.h"
@@ -23,57 +16,6 @@
 namespace backstay {
 namespace backup {
 namespace {
-
-// Whatever has been stored, as the steps go on.
-struct Stored {
-    DatabaseStored database;
-    std::optional<FilestoreStored> filestore;
-    std::optional<Reconciled> reconciled;
-    ExtrasStored extras;
-};
-
-std::vector<ManifestArtifact> artifacts_of(const Stored& stored) {
-    std::vector<ManifestArtifact> artifacts = {stored.database.artifact};
-    if (stored.filestore) artifacts.push_back(stored.filestore->artifact);
-    artifacts.push_back(stored.extras.config);
-    artifacts.push_back(stored.extras.globals);
-    return artifacts;
-}
-
-// Parts side by side: the first that fails stops the other, whose end is then explained by the first.
-class Together {
-public:
-    explicit Together(const std::stop_token& job_stop)
-        : job_stop_(job_stop), on_job_stop_(job_stop, [this] { stop_.request_stop(); }) {}
-
-    std::stop_token stop() const { return stop_.get_token(); }
-
-    template <class T>
-    Result<T> guard(std::string_view part, Result<T> result) {
-        if (result) return result;
-        const std::lock_guard lock(mutex_);
-        Error& error = result.error();
-        if (first_ && error.code() == Errc::cancelled && !job_stop_.stop_requested()) {
-            return Error(Errc::cancelled, fmt::format("stopped, because {} failed", first_part_))
-                .with_reason(first_->reason());
-        }
-        if (!first_) {
-            first_ = error;
-            first_part_ = part;
-            stop_.request_stop();
-        }
-        return result;
-    }
-    std::optional<Error> first() const { return first_; }
-
-private:
-    std::stop_token job_stop_;
-    std::stop_source stop_;
-    std::stop_callback<std::function<void()>> on_job_stop_;
-    std::mutex mutex_;
-    std::optional<Error> first_;
-    std::string first_part_;
-};
 
 class Run {
 public:
@@ -88,6 +30,7 @@ public:
         started_at_ = host_.clock.now_ms();
         TRY(plan());
         Result<> made = steps();
+        prepared_.scratch.reset();  // before the note of it goes
         if (made) {
             TRY(settle_notes(leftovers_of(prepared_), left_behind_, steps_));
             return outcome();
@@ -120,11 +63,11 @@ private:
     // The backup in ten lines.
     Result<> steps() {
         TRY(steps_.run(step::kPreflight, [&] { return prepare(); }));
-        TRY(make_artifacts());
+        TRY(make());
         if (prepared_.full) TRY(steps_.run(step::kFilestoreReconcile, [&] { return compare_files(); }));
-        TRY(steps_.run(step::kArtifactChecksums, [&] { return checksums(); }));
+        TRY(steps_.run(step::kArtifactChecksums, [&] { return testify_checksums(stored_); }));
         TRY(steps_.run(step::kManifestWrite, [&] { return compose_manifest(); }));
-        TRY(steps_.run(step::kLocalVerify, [&] { return verify_locally(); }));
+        TRY(steps_.run(step::kLocalVerify, [&] { return verify_manifest(manifest_, manifest_text_, stored_); }));
         TRY(steps_.run(step::kRemoteUpload, [&] { return upload(); }));
         TRY(steps_.run(step::kRemoteVerify, [&] { return verify_remotely(); }));
         TRY(steps_.run(step::kCatalogCommit, [&] { return commit(); }));
@@ -145,56 +88,15 @@ private:
         return testimony;
     }
 
-    // Database first, files after: a file that comes later is surplus, a missing one is damage. Both begin from the
-    // same snapshot, so they may run at once; it is closed as soon as neither needs it.
-    Result<> make_artifacts() {
-        Together together(steps_.stop_token());
-        std::promise<void> listed;
-        std::thread files;
+    Result<> make() {
+        Making making{prepared_, *shipping_, throttle_, steps_, step::kFilestoreArchive, {}};
         if (prepared_.full) {
-            files = std::thread([&]() noexcept {
-                lower_priority(shipping_->priority());
-                bool told = false;
-                const auto tell = [&] {
-                    if (!std::exchange(told, true)) listed.set_value();
-                };
-                make_filestore(together, tell);
-                tell();
-            });
-        } else {
-            listed.set_value();
+            making.filestore = [this](std::stop_token stop, const std::function<void()>& on_listed) {
+                return store_filestore(prepared_, *shipping_, throttle_, steps_.progress(), std::move(stop), on_listed);
+            };
         }
-        std::thread database([&]() noexcept {
-            lower_priority(shipping_->priority());
-            make_database(together);
-        });
-        capture(together);
-        database.join();
-        listed.get_future().wait();
-        prepared_.snapshot.reset();
-        if (files.joinable()) files.join();
-        if (const auto error = together.first()) return *error;
+        stored_ = TRY(make_artifacts(making));
         return {};
-    }
-
-    void make_database(Together& together) {
-        auto stored = steps_.run(step::kDbDump, [&] {
-            return together.guard(step::kDbDump,
-                                  store_database(prepared_, *shipping_, throttle_, steps_.progress(), together.stop()));
-        });
-        // The journal may have failed the step after its body.
-        if (stored) stored_.database = std::move(*stored);
-        if (!stored) static_cast<void>(together.guard(step::kDbDump, std::move(stored)));
-    }
-
-    void make_filestore(Together& together, const std::function<void()>& on_listed) {
-        auto stored = steps_.run(step::kFilestoreArchive, [&] {
-            return together.guard(
-                step::kFilestoreArchive,
-                store_filestore(prepared_, *shipping_, throttle_, steps_.progress(), together.stop(), on_listed));
-        });
-        if (stored) stored_.filestore = std::move(*stored);
-        if (!stored) static_cast<void>(together.guard(step::kFilestoreArchive, std::move(stored)));
     }
 
     Result<Reconciled> compare_files() {
@@ -202,81 +104,10 @@ private:
         return *stored_.reconciled;
     }
 
-    // Small, and needs neither of the two.
-    void capture(Together& together) {
-        auto stored = steps_.run(step::kConfigCapture, [&] {
-            return together.guard(step::kConfigCapture, store_extras(prepared_, *shipping_, together.stop()));
-        });
-        if (stored) stored_.extras = std::move(*stored);
-        if (!stored) static_cast<void>(together.guard(step::kConfigCapture, std::move(stored)));
-    }
-
-    Result<Testimony> checksums() {
-        Testimony testimony;
-        for (const ManifestArtifact& artifact : artifacts_of(stored_)) {
-            testimony.facts.emplace(artifact.name, "sha256:" + artifact.sha256);
-            testimony.proofs.push_back("checksum:" + artifact.name);
-        }
-        testimony.summary =
-            fmt::format("SHA-256 of {} artifacts taken while they were written", testimony.proofs.size());
-        return testimony;
-    }
-
     Result<Testimony> compose_manifest() {
-        fill_manifest();
+        manifest_ = describe(prepared_, stored_, started_at_);
         manifest_text_ = write_manifest(manifest_);
-        Testimony testimony;
-        const std::string sha256 = digest_hex(DigestKind::sha256, as_bytes(manifest_text_));
-        testimony.summary = fmt::format("{} artifacts, {} tables counted", manifest_.artifacts.size(),
-                                        manifest_.contents.row_counts.size());
-        testimony.facts = {{"sha256", sha256}, {"bytes", fmt::format("{}", manifest_text_.size())}};
-        testimony.proofs = {"artifact:manifest", "checksum:manifest"};
-        return testimony;
-    }
-
-    void fill_manifest() {
-        const EnvironmentOrder& environment = order_.environment;
-        Manifest& m = manifest_;
-        m.backup_id = order_.backup_id;
-        m.scope = order_.scope;
-        m.trigger = order_.trigger;
-        m.organization_id = environment.organization_id;
-        m.project_id = environment.project_id;
-        m.environment_id = environment.environment_id;
-        m.environment_name = environment.name;
-        m.environment_type = environment.type;
-        m.label = order_.label;
-        m.dump_format = stored_.database.dump_format;
-        m.started_at = {started_at_};
-        m.completed_at = {host_.clock.now_ms()};
-        m.agent = {host_.agent_id, host_.agent_version};
-        m.postgres = prepared_.facts;
-        m.postgres.end_lsn = stored_.database.end_lsn;
-        m.contents = stored_.database.contents;
-        if (stored_.reconciled) m.filestore = stored_.reconciled->filestore;
-        m.artifacts = artifacts_of(stored_);
-        m.tools = {
-            {"pg_dump", prepared_.pg_dump.version}, {"zstd", compression_version()}, {"libarchive", tar_version()}};
-        m.is_odoo = prepared_.instance.has_value();
-        if (!prepared_.instance) return;
-        m.is_neutralized = prepared_.instance->neutralized;
-        if (!prepared_.instance->uuid.empty()) m.database_uuid = prepared_.instance->uuid;
-        m.odoo = odoo::odoo_manifest(*prepared_.instance, prepared_.database, prepared_.facts.server_version_num);
-    }
-
-    // What would be read from the stored manifest is what was meant, and the dump's own table of contents was listed.
-    Result<Testimony> verify_locally() {
-        const Manifest again = TRY(read_manifest(manifest_text_).reason(reason::kStructureInvalid));
-        if (again.artifacts.size() != manifest_.artifacts.size() || again.backup_id != order_.backup_id) {
-            return Error(Errc::corrupted, "the manifest does not read back as written")
-                .with_reason(reason::kStructureInvalid);
-        }
-        Testimony testimony;
-        testimony.summary = fmt::format("pg_restore lists {} entries", stored_.database.toc_entries);
-        if (stored_.filestore) testimony.summary += fmt::format(", tar of {} members", stored_.filestore->packed.files);
-        testimony.facts = {{"toc_entries", fmt::format("{}", stored_.database.toc_entries)}};
-        testimony.proofs = {"db_toc:entries"};
-        return testimony;
+        return testify_manifest(manifest_, manifest_text_);
     }
 
     // A destination holds the backup once its manifest is there, and gets it only when every artifact read back well.
@@ -363,11 +194,7 @@ private:
         return testimony;
     }
 
-    std::uint64_t stored_bytes() const {
-        std::uint64_t bytes = manifest_text_.size();
-        for (const ManifestArtifact& artifact : artifacts_of(stored_)) bytes += artifact.bytes;
-        return bytes;
-    }
+    std::uint64_t stored_bytes() const { return bytes_of(manifest_, manifest_text_); }
 
     void withdraw(Place& place, const std::string& why) {
         const Result<> removed = shipping_->withdraw(place, why);
@@ -393,8 +220,8 @@ private:
     BackupOutcome outcome() {
         BackupOutcome out;
         out.folder = prepared_.folder;
-        out.manifest = std::move(manifest_);
         out.size_bytes = stored_bytes();
+        out.manifest = std::move(manifest_);
         if (prepared_.key) out.notes.push_back("encryption: artifacts are encrypted under key " + prepared_.key->id());
         if (stored_.filestore && stored_.filestore->collector_held) {
             out.notes.push_back("filestore: Odoo's collector was held off while the files were packed");

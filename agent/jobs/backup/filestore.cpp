@@ -2,12 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-#include <cstdio>
-#include <cstdlib>
 #include <optional>
 
-#include "agent/odoo/collector_hold.h"
 #include "common/clock.h"
 #include "common/domain/layout.h"
 #include "common/domain/reasons.h"
@@ -17,58 +13,6 @@ namespace {
 
 constexpr std::size_t kProblemsKept = 1000;
 constexpr std::uint64_t kUnknownSize = 64 * 1024;
-
-// The snapshot's list of files, spooled so that the snapshot need not stay open as long as the files take.
-class NameList {
-public:
-    static Result<NameList> create(const std::string& path) {
-        std::FILE* file = std::fopen(path.c_str(), "w+e");
-        if (file == nullptr) return Error::from_errno(errno, "create " + path);
-        return NameList(file);
-    }
-    ~NameList() {
-        if (file_ != nullptr) std::fclose(file_);
-        std::free(line_);
-    }
-    NameList(NameList&& other) noexcept
-        : file_(std::exchange(other.file_, nullptr)), line_(std::exchange(other.line_, nullptr)), room_(other.room_) {}
-    NameList& operator=(NameList&&) = delete;
-
-    // A NUL ends each record: no name can hold one.
-    Result<> add(const odoo::AttachmentFile& file) {
-        const std::string line =
-            fmt::format("{} {} {}", file.size, file.sha1.empty() ? "-" : file.sha1, file.store_fname);
-        if (std::fwrite(line.c_str(), line.size() + 1, 1, file_) != 1) {
-            return Error::from_errno(errno, "write to scratch").with_reason(reason::kDiskSpaceLow);
-        }
-        return {};
-    }
-
-    Result<> rewind() {
-        if (std::fflush(file_) != 0) return Error::from_errno(errno, "write to scratch");
-        std::rewind(file_);
-        return {};
-    }
-
-    std::optional<odoo::AttachmentFile> next() {
-        if (::getdelim(&line_, &room_, '\0', file_) <= 0) return std::nullopt;
-        const std::string_view line(line_);
-        const std::size_t first = line.find(' ');
-        const std::size_t second = line.find(' ', first + 1);
-        odoo::AttachmentFile file;
-        std::from_chars(line.data(), line.data() + first, file.size);
-        const std::string_view sha1 = line.substr(first + 1, second - first - 1);
-        if (sha1 != "-") file.sha1 = sha1;
-        file.store_fname = line.substr(second + 1);
-        return file;
-    }
-
-private:
-    explicit NameList(std::FILE* file) : file_(file) {}
-    std::FILE* file_;
-    char* line_ = nullptr;
-    std::size_t room_ = 0;
-};
 
 Result<NameList> list_names(const Prepared& prepared) {
     NameList list = TRY(NameList::create(prepared.scratch->path() + "/attachments"));
@@ -127,40 +71,58 @@ Testimony testify(const FilestoreStored& stored) {
                        {"collector_held", stored.collector_held ? "yes" : "no"},
                        {"sha256", stored.artifact.sha256}};
     testimony.proofs = {"artifact:filestore"};
+    if (!stored.reconciled) return testimony;
+    const Testimony compared = testify(*stored.reconciled);
+    testimony.summary += "; " + compared.summary;
+    for (const auto& [key, value] : compared.facts) testimony.facts.emplace(key, value);
+    testimony.facts["snapshot_files"] = fmt::format("{}", stored.reconciled->filestore.file_count);
+    testimony.proofs.insert(testimony.proofs.end(), compared.proofs.begin(), compared.proofs.end());
+    testimony.output = compared.output;
     return testimony;
 }
 
-Result<FilestoreStored> store_filestore(const Prepared& prepared, Shipping& shipping, Throttle& throttle,
-                                        ProgressMeter& progress, std::stop_token stop,
-                                        const std::function<void()>& on_listed) {
-    const auto total = static_cast<std::uint64_t>(prepared.attachments.bytes);
-    progress.set_total(step::kFilestoreArchive, total);
+Result<FilestoreStored> pack_filestore(const Prepared& prepared, Shipping& shipping, Throttle& throttle,
+                                       ProgressMeter& progress, std::stop_token stop, PackingPlan& packing) {
+    progress.set_total(packing.step, packing.expected_bytes);
     FilestoreStored out;
-    std::optional<odoo::CollectorHold> hold = odoo::CollectorHold::take(prepared.cluster, prepared.database, stop);
-    Result<NameList> names = list_names(prepared);
-    on_listed();
-    if (!names) return std::move(names).error();
-
-    const ArtifactPlan plan{std::string(artifact::kFilestore),
-                            layout::artifact_file(artifact::kFilestore, false, prepared.key.has_value()), total};
+    const ArtifactPlan plan{std::string(artifact::kFilestore), packing.file, packing.expected_bytes};
     out.artifact = TRY(shipping.store(plan, [&](ArtifactStream& stream) -> Result<> {
         const auto tar = TRY(TarWriter::open(stream));
-        if (prepared.attachments.files == 0) return tar->finish();
+        if (packing.first) TRY(packing.first(*tar));
+        if (packing.names.size() == 0) return tar->finish();
         PackOptions options;
         options.folder = prepared.location.filestore;
         options.priority = shipping.priority();
         options.throttle = &throttle;
         options.stop = stop;
-        options.on_bytes = [&](std::uint64_t bytes) { progress.add(step::kFilestoreArchive, bytes); };
+        options.on_bytes = [&](std::uint64_t bytes) { progress.add(packing.step, bytes); };
+        options.on_packed = packing.on_packed;
         const auto packer = TRY(FilePacker::start(*tar, std::move(options)).reason(reason::kFilestoreUnreadable));
-        TRY(feed(*names, *packer, hold, out));
+        TRY(feed(packing.names, *packer, packing.hold, out));
         out.packed = TRY(packer->finish());
         return tar->finish();
     }));
-    out.collector_held = hold.has_value() && hold->yield_to_upgrades();
+    out.collector_held = packing.hold.has_value() && packing.hold->yield_to_upgrades();
     for (const FileProblem& problem : out.packed.problems) remember(out, problem.name, problem.problem);
-    progress.set_total(step::kFilestoreArchive, out.packed.bytes);
+    progress.set_total(packing.step, out.packed.bytes);
     return out;
+}
+
+Result<FilestoreStored> store_filestore(const Prepared& prepared, Shipping& shipping, Throttle& throttle,
+                                        ProgressMeter& progress, std::stop_token stop,
+                                        const std::function<void()>& on_listed) {
+    auto hold = odoo::CollectorHold::take(prepared.cluster, prepared.database, stop);
+    Result<NameList> names = list_names(prepared);
+    on_listed();
+    if (!names) return std::move(names).error();
+    PackingPlan packing{std::string(step::kFilestoreArchive),
+                        layout::artifact_file(artifact::kFilestore, false, prepared.key.has_value()),
+                        static_cast<std::uint64_t>(prepared.attachments.bytes),
+                        std::move(*names),
+                        std::move(hold),
+                        {},
+                        {}};
+    return pack_filestore(prepared, shipping, throttle, progress, std::move(stop), packing);
 }
 
 Testimony testify(const Reconciled& reconciled) {
@@ -203,7 +165,7 @@ Result<Reconciled> reconcile(const Prepared& prepared, FilestoreStored& stored, 
     out.rows = prepared.attachments.rows;
     out.external = stored.external;
     out.damaged = stored.packed.damaged;
-    out.missing = stored.names - stored.external - stored.packed.files;
+    out.missing = stored.names - stored.external - stored.packed.files - stored.held_files;
     if (stored.names != static_cast<std::uint64_t>(prepared.attachments.files)) {
         return Error(Errc::corrupted, fmt::format("the snapshot names {} files, {} were listed",
                                                   prepared.attachments.files, stored.names))
@@ -218,8 +180,8 @@ Result<Reconciled> reconcile(const Prepared& prepared, FilestoreStored& stored, 
             if (problem.problem == "missing" && !problem.attachment_id) ++out.gone_since;
         }
     }
-    out.filestore.file_count = stored.packed.files;
-    out.filestore.size_bytes = stored.packed.bytes;
+    out.filestore.file_count = stored.packed.files + stored.held_files;
+    out.filestore.size_bytes = stored.packed.bytes + stored.held_bytes;
     out.filestore.missing_files = stored.problems;
     out.filestore.missing_count = out.missing + out.damaged + out.external;
     return out;

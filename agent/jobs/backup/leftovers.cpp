@@ -98,8 +98,7 @@ void sweep_places(Unfinished& note, const JobHost& host, Swept& swept) {
 }  // namespace
 
 Leftovers leftovers_of(const Prepared& prepared) {
-    return {prepared.folder, prepared.scratch ? prepared.scratch->path() : "", prepared.order.destinations,
-            prepared.host.clock.now_ms()};
+    return {prepared.folder, scratch_of(prepared), prepared.order.destinations, prepared.host.clock.now_ms()};
 }
 
 Result<> leave_notes(const Leftovers& leftovers, Steps& steps) {

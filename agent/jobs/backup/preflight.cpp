@@ -99,10 +99,8 @@ Result<> look_at_odoo(Prepared& prepared) {
 
 Result<> prepare_scratch(Prepared& prepared) {
     const AgentConfig& config = prepared.host.config;
-    const std::string root = config.scratch_dir.empty() ? config.state_dir + "/scratch" : config.scratch_dir;
-    TRY(make_folders(root));
-    prepared.scratch = TRY(TempDir::create(root, "backup-").context("make a scratch folder"));
-    prepared.scratch_free_bytes = TRY(free_space(root)).free_bytes;
+    prepared.scratch = TRY(TempDir::create_at(scratch_of(prepared)).context("make a scratch folder"));
+    prepared.scratch_free_bytes = TRY(free_space(prepared.scratch->path())).free_bytes;
     const bool limited = prepared.host.rate_bytes_per_sec.load() > 0;
     const std::uint64_t size = prepared.facts.size_bytes;
     // A slowed-down dump would fill scratch; a single stream waits in its pipe instead.
@@ -112,6 +110,10 @@ Result<> prepare_scratch(Prepared& prepared) {
 }
 
 }  // namespace
+
+std::string scratch_of(const Prepared& prepared) {
+    return fmt::format("{}/backup-{}", scratch_folder(prepared.host.config), prepared.order.backup_id);
+}
 
 Result<Testimony> preflight(Prepared& prepared, std::stop_token stop) {
     const BackupOrder& order = prepared.order;

@@ -47,6 +47,9 @@ struct Prepared {
     std::uint64_t scratch_free_bytes = 0;
 };
 
+// Its scratch folder, known before it is made, so that a note of it can be left first.
+std::string scratch_of(const Prepared& prepared);
+
 // Everything that looks only, the short test objects of probe_storage and the removal of what an earlier attempt of
 // this same backup left. A destination that fails here is out; the last one failing is the error.
 Result<Testimony> preflight(Prepared& prepared, std::stop_token stop);

@@ -9,58 +9,15 @@
 #include <thread>
 
 #include "agent/jobs/restore/swap.h"
-#include "common/files/files.h"
-#include "common/json/json.h"
+#include "tests/support/deadly_journal.h"
 #include "tests/unit/agent/jobs/restore/sample.h"
 
 namespace backstay {
 namespace {
 
+using testing::DeadlyJournal;
+using testing::read_notes;
 using testing::Sample;
-
-// Keeps its notes in a file, as durably as the agent's, and ends the process at the n-th word.
-class DeadlyJournal final : public StepJournal {
-public:
-    DeadlyJournal(std::string file, int die_at, bool after) : file_(std::move(file)), die_at_(die_at), after_(after) {}
-
-    Result<> planned(const OperationPlan&) override { return {}; }
-    Result<> copied(const CopyRecord&) override { return {}; }
-    Result<> recorded(const StepRecord&) override {
-        const std::lock_guard lock(mutex_);
-        return word([] { return Result<>(); });
-    }
-    Result<> noted(const std::string& key, const std::string& value) override {
-        const std::lock_guard lock(mutex_);
-        return word([&]() -> Result<> {
-            notes_.erase(key);
-            if (!value.empty()) notes_.emplace(key, value);
-            return atomic_write(file_, json::serialize(json::encode(notes_)));
-        });
-    }
-
-private:
-    template <class Write>
-    Result<> word(Write write) {
-        const bool now = words_++ == die_at_;
-        if (now && !after_) ::kill(::getpid(), SIGKILL);
-        TRY(write());
-        if (now && after_) ::kill(::getpid(), SIGKILL);
-        return {};
-    }
-
-    std::mutex mutex_;
-    std::string file_;
-    Facts notes_;
-    int words_ = 0;
-    int die_at_;
-    bool after_;
-};
-
-Facts read_notes(const std::string& file) {
-    auto text = read_file(file);
-    if (!text) return {};
-    return json::decode<Facts>(*json::parse(*text)).value();
-}
 
 class RestoreCrash : public ::testing::Test {
 protected:
