@@ -153,6 +153,10 @@ const WalConfig* find_wal(const AgentConfig& config, const std::string& cluster)
     return found == config.wal.end() ? nullptr : &*found;
 }
 
+std::string snapshot_folder(const AgentConfig& config) {
+    return config.snapshot_dir.empty() ? config.state_dir + "/snapshots" : config.snapshot_dir;
+}
+
 std::string scratch_folder(const AgentConfig& config) {
     return config.scratch_dir.empty() ? config.state_dir + "/scratch" : config.scratch_dir;
 }

@@ -69,7 +69,10 @@ struct AgentConfig {
     std::string wal_socket = "/run/backstay/wal.sock";  // for PostgreSQL's hooks; it can push and fetch WAL, no more
     std::string wal_group = "postgres";                 // who may use it; empty: the process's
     std::string scratch_dir;                            // empty: state_dir/scratch
-    std::string control_plane_url;                      // empty: stand-alone
+    std::string snapshot_dir;                           // empty: state_dir/snapshots
+    // How long snapshots that were asked for on this host are kept; those of a control plane go when it says so.
+    std::int32_t snapshot_keep_days = 7;
+    std::string control_plane_url;  // empty: stand-alone
     std::string control_plane_ca_file;
     std::string encryption_key_file;       // empty: artifacts are not encrypted
     std::vector<std::string> local_roots;  // where `local` destinations may lie; empty: nowhere
@@ -90,5 +93,7 @@ Result<AgentConfig> load_agent_config(const std::string& file);
 
 // The folder for temporary data, whether it was named or not.
 std::string scratch_folder(const AgentConfig& config);
+// The same for the host's own snapshots.
+std::string snapshot_folder(const AgentConfig& config);
 
 }  // namespace backstay

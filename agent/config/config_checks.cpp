@@ -72,6 +72,8 @@ void read_top(Section& section, AgentConfig& config) {
     section.read_path("wal_socket", config.wal_socket);
     section.read("wal_group", config.wal_group);
     section.read_path("scratch_dir", config.scratch_dir);
+    section.read_path("snapshot_dir", config.snapshot_dir);
+    section.read("snapshot_keep_days", config.snapshot_keep_days, 1, 365);
     section.read_path("encryption_key_file", config.encryption_key_file);
     section.read("local_roots", config.local_roots);
     for (const std::string& root : config.local_roots) {

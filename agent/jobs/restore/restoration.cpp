@@ -17,10 +17,13 @@ Result<RestoreOutcome> run_restore(const RestoreOrder& order, const JobHost& hos
 namespace restore {
 
 Restoration::Restoration(const RestoreOrder& order, const JobHost& host, Steps& steps,
-                         const SafetyBackupRunner& safety_backup)
-    : order_(order), host_(host), steps_(steps), safety_backup_(safety_backup), linked_(steps.stop_token(), [this] {
-          work_.request_stop();
-      }) {}
+                         const SafetyBackupRunner& safety_backup, std::optional<RollbackWay> way)
+    : order_(order),
+      host_(host),
+      steps_(steps),
+      safety_backup_(safety_backup),
+      way_(std::move(way)),
+      linked_(steps.stop_token(), [this] { work_.request_stop(); }) {}
 
 Restoration::~Restoration() { work_.request_stop(); }
 
@@ -46,11 +49,12 @@ void Restoration::look() {
     if (auto seen = see_target(); !seen) target_fault_ = std::move(seen).error();
     if (order_.pitr) return look_at_moment();
     auto opened = open_backup(order_.destinations, order_.folder, order_.backup_id, host_, work_.get_token());
-    if (opened) {
-        backup_ = std::move(*opened);
-    } else {
+    if (!opened) {
         backup_fault_ = std::move(opened).error();
+        return;
     }
+    backup_ = std::move(*opened);
+    if (auto based = open_base(); !based) backup_fault_ = std::move(based).error();
 }
 
 RestoreShape Restoration::shape() const {
@@ -58,8 +62,7 @@ RestoreShape Restoration::shape() const {
     shape.scope = order_.scope;
     shape.pitr = order_.pitr.has_value();
     shape.with_filestore = !backup_ || backup_->manifest.filestore.has_value();
-    // A target that holds nothing yet has nothing to save.
-    shape.safety_backup = order_.safety_backup.has_value() && (!target_ || target_->database_exists);
+    shape.safety_backup = makes_safety();
     shape.neutralize = order_.neutralize;
     shape.new_uuid = order_.new_uuid;
     shape.managed_service = managed();
@@ -70,7 +73,7 @@ RestoreShape Restoration::shape() const {
 
 Result<RestoreOutcome> Restoration::run() {
     look();
-    OperationPlan plan = plan_restore(shape());
+    OperationPlan plan = this->plan();
     // Never left: what such a restore proves is not production (contract/semantics.md 8.3).
     if (neutral_into_production()) plan.required_proofs.emplace_back(kSourceNeutralized);
     TRY(steps_.plan(plan));
@@ -82,8 +85,12 @@ Result<RestoreOutcome> Restoration::run() {
 }
 
 Result<> Restoration::prepare() {
-    TRY(steps_.run(step::kValidateTarget, [&] { return validate(); }));
-    TRY(steps_.run(step::kFetchArtifacts, [&] { return order_.pitr ? find_moment() : find_backup(); }));
+    if (way_) {
+        TRY(steps_.run(step::kValidateSnapshot, [&] { return validate_snapshot(); }));
+    } else {
+        TRY(steps_.run(step::kValidateTarget, [&] { return validate(); }));
+        TRY(steps_.run(step::kFetchArtifacts, [&] { return order_.pitr ? find_moment() : find_backup(); }));
+    }
     SideRecord side{target_->cluster.name, target_->database, with_database() ? target_->side_database : "",
                     with_filestore() ? target_->side_filestore : "", target_->scratch};
     TRY(steps_.note(std::string(kSideNote), encode_note(side)));
@@ -100,7 +107,10 @@ Result<> Restoration::prepare() {
     }
     TRY(steps_.run(step::kVerifyArtifacts, [&] { return verify_artifacts(); }));
     if (recovery_) TRY(recover());
-    if (shape().safety_backup) TRY(steps_.run(step::kSafetyBackup, [&] { return make_safety_backup(); }));
+    if (makes_safety()) {
+        TRY(way_ ? steps_.run(step::kSafetySnapshot, [&] { return make_safety_snapshot(); })
+                 : steps_.run(step::kSafetyBackup, [&] { return make_safety_backup(); }));
+    }
     if (with_database()) TRY(steps_.run(step::kRestoreDatabase, [&] { return restore_database(); }));
     if (filestore_.valid()) TRY(filestore_.get());
     TRY(steps_.run(step::kPostRestoreChecks, [&] { return check_result(); }));

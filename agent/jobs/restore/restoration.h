@@ -2,6 +2,7 @@
 // made on a thread of its own meanwhile.
 #pragma once
 
+#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
@@ -23,9 +24,20 @@ namespace backstay::restore {
 
 inline constexpr std::string_view kSourceNeutralized = "source_neutralized";
 
+// What a rollback does otherwise than a restore: it has steps of its own names, and another safety copy.
+struct RollbackWay {
+    struct Safety {
+        std::string id;
+        Testimony testimony;
+    };
+    std::function<Result<Safety>()> make_safety;  // empty: none
+};
+
 class Restoration {
 public:
-    Restoration(const RestoreOrder& order, const JobHost& host, Steps& steps, const SafetyBackupRunner& safety_backup);
+    // `way`: a rollback.
+    Restoration(const RestoreOrder& order, const JobHost& host, Steps& steps, const SafetyBackupRunner& safety_backup,
+                std::optional<RollbackWay> way = std::nullopt);
     ~Restoration();
     Restoration(const Restoration&) = delete;
     Restoration& operator=(const Restoration&) = delete;
@@ -61,6 +73,16 @@ private:
     Result<Testimony> unite_filestores();
     Result<> check_moment_files(pq::Connection& database, Testimony& testimony);
 
+    // restoration_rollback.cpp: snapshots
+    OperationPlan plan() const;
+    bool makes_safety() const;
+    Result<> open_base();
+    Result<Testimony> validate_snapshot();
+    Result<Testimony> make_safety_snapshot();
+    Result<> read_archives(const FilestoreMaking& making);
+    Result<> read_two_archives(const FilestoreMaking& making);
+    Result<Origins> open_holders(const OpenedBackup& backup);
+
     // restoration_checks.cpp
     Result<> check_contents(pq::Connection& database, Testimony& testimony);
     Result<> check_files(pq::Connection& database, Testimony& testimony);
@@ -79,12 +101,14 @@ private:
     const JobHost& host_;
     Steps& steps_;
     const SafetyBackupRunner& safety_backup_;
+    const std::optional<RollbackWay> way_;
     std::stop_source work_;  // ends what runs beside when the job fails
     std::stop_callback<std::function<void()>> linked_;
 
     std::unique_ptr<pq::Connection> cluster_;  // holds the lock on the target
     std::optional<Target> target_;
     std::optional<OpenedBackup> backup_;
+    std::optional<OpenedBackup> base_;   // of a differential snapshot
     std::optional<Error> target_fault_;  // met while looking; told by the step that is to tell it
     std::optional<Error> backup_fault_;
     std::unique_ptr<pitr::Recovery> recovery_;

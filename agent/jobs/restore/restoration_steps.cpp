@@ -39,6 +39,9 @@ Result<Testimony> Restoration::find_backup() {
     if (needed.empty()) {
         return Error(Errc::invalid, "the backup has no filestore to restore").with_reason(reason::kArtifactMissing);
     }
+    if (base_ && with_filestore()) {
+        TRY(find_artifacts(*base_, {std::string(artifact::kFilestore)}).context("the full snapshot that it builds on"));
+    }
     return find_artifacts(*backup_, needed);
 }
 
@@ -119,17 +122,7 @@ Result<Testimony> Restoration::restore_filestore() {
         making.unnamed_damaged = manifest.filestore->missing_count - manifest.filestore->missing_files.size();
     }
     const ManifestArtifact* artifact = find_artifact(manifest, artifact::kFilestore);
-    // Storages serve one thread at a time, so this one has its own; only from where find_backup saw it whole.
-    Origins origins = TRY(open_origins(order_.destinations, host_, work_.get_token()));
-    std::erase_if(origins.list, [&](const ArtifactOrigin& origin) {
-        return std::none_of(backup_->origins.list.begin(), backup_->origins.list.end(),
-                            [&](const ArtifactOrigin& good) { return good.destination_id == origin.destination_id; });
-    });
-    TRY(with_sound_origin(origins, [&](const std::vector<ArtifactOrigin>& from) -> Result<> {
-        auto reader = TRY(ArtifactReader::open(from, backup_->folder, *artifact, backup_->key));
-        files_made_ = TRY(make_filestore(*reader, making));
-        return {};
-    }));
+    TRY(read_archives(making));
     if (!with_database() && target_->filestore_exists) {
         files_made_->kept = TRY(keep_newer_files(target_->filestore, target_->side_filestore));
     }

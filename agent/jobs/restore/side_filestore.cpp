@@ -13,6 +13,7 @@
 #include "agent/jobs/restore/folders.h"
 #include "agent/odoo/attachments.h"
 #include "common/crypto/digest.h"
+#include "common/domain/layout.h"
 #include "common/domain/reasons.h"
 #include "common/files/files.h"
 
@@ -59,10 +60,12 @@ public:
         if (making_.stop.stop_requested()) return Error(Errc::cancelled, "stopped").with_reason(reason::kCancelled);
         if (member.kind == TarMember::Kind::folder) return {};
         const std::string name = store_name(member.path);
+        if (making_.on_list && name == layout::kFileListMember) return making_.on_list(content);
         if (member.kind != TarMember::Kind::file || odoo::kind_of_name(name) != odoo::NameKind::file) {
             return Error(Errc::corrupted, fmt::format("the archive holds '{}', which is no file of a filestore", name))
                 .with_reason(reason::kFilestoreInconsistent);
         }
+        if (making_.wanted && !TRY(making_.wanted(name))) return {};
         TRY(make_folders_of(name));
         return write(name, content);
     }

@@ -27,6 +27,10 @@ struct FilestoreMaking {
     std::uint64_t unnamed_damaged = 0;                  // so many more, beyond what the manifest has room to name
     std::set<std::string> known_damaged;                // store_fname, from the manifest
     std::function<void(std::uint64_t bytes)> on_bytes;  // as files are written
+    // Of a differential's archive: gets the list of files that leads it (layout::kFileListMember).
+    std::function<Result<>(Source& list)> on_list;
+    // Asked for each file in the archive's order; those that are not wanted are left out. Empty: all are.
+    std::function<Result<bool>(const std::string& name)> wanted;
     std::stop_token stop;
 };
 
