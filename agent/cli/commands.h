@@ -28,6 +28,7 @@ int show_status(const Output& output);
 int show_jobs(const Output& output, std::size_t limit);
 int show_job(const Output& output, const std::string& job);
 int show_backups(const Output& output, const std::string& database, std::size_t limit);
+int show_snapshots(const Output& output, const std::string& database, std::size_t limit);
 int show_inventory(const Output& output);
 int check(const Output& output, const std::string& database, const std::string& cluster);
 int show_limits(const Output& output);

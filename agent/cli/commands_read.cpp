@@ -41,7 +41,11 @@ int report(const Output& output, const Error& error) {
     return code(ExitCode::failed);
 }
 
-int show_status(const Output& output) { return show<local_api::StatusAnswer>(output, "/v1/status", render_status); }
+int show_status(const Output& output) {
+    return show<local_api::StatusAnswer>(output, "/v1/status", [](const local_api::StatusAnswer& status) {
+        return render_status(status, SystemClock().now_ms());
+    });
+}
 
 int show_jobs(const Output& output, std::size_t limit) {
     return show<local_api::JobList>(output, fmt::format("/v1/jobs?limit={}", limit),
@@ -56,6 +60,12 @@ int show_backups(const Output& output, const std::string& database, std::size_t 
     return show<local_api::BackupList>(
         output, fmt::format("/v1/backups?limit={}&database={}", limit, http::percent_encode(database, false)),
         render_backups);
+}
+
+int show_snapshots(const Output& output, const std::string& database, std::size_t limit) {
+    return show<local_api::SnapshotList>(
+        output, fmt::format("/v1/snapshots?limit={}&database={}", limit, http::percent_encode(database, false)),
+        [](const local_api::SnapshotList& list) { return render_snapshots(list, SystemClock().now_ms()); });
 }
 
 int show_inventory(const Output& output) {

@@ -254,6 +254,67 @@ void add_undo_and_delete(CLI::App& app, Chosen& chosen) {
     cancelling->callback([&] { chosen.run = [&] { return cancel(chosen.output, job); }; });
 }
 
+void add_rollback(CLI::App& app, Chosen& chosen) {
+    auto& request = kept<local_api::RollbackRequest>(chosen);
+    auto& keep_hours = kept<std::optional<std::int64_t>>(chosen);
+    auto& wait = kept<bool>(chosen);
+    wait = true;
+    CLI::App* command = app.add_subcommand("rollback", "go back to a snapshot; `undo` leads forward again");
+    command->add_option("SNAPSHOT", request.snapshot, "its id, or the beginning")->required();
+    command->add_option("--to", request.database, "into this database; else the one that it is of");
+    command->add_option("--cluster", request.cluster);
+    command->add_option("--filestore", request.filestore, "the target's folder; else found");
+    add_choice(*command, "--neutralize", "--no-neutralize", request.neutralize, "default: only into another database");
+    add_choice(*command, "--new-uuid", "--keep-uuid", request.new_uuid, "default: only into another database");
+    add_choice(*command, "--safety", "--no-safety", request.safety_snapshot,
+               "a snapshot of the target first (default)");
+    command->add_option("--keep-hours", keep_hours, "how long the previous pair is kept (default 24)")
+        ->check(CLI::Range(0, 2160));
+    add_wait(*command, wait);
+    command->callback([&] {
+        chosen.run = [&] {
+            if (keep_hours) request.keep_previous_ms = *keep_hours * 3'600'000;
+            return order(chosen.output, "POST", "/v1/rollbacks", body_of(request), wait);
+        };
+    });
+}
+
+void add_snapshots(CLI::App& app, Chosen& chosen) {
+    auto& request = kept<local_api::SnapshotRequest>(chosen);
+    auto& wait = kept<bool>(chosen);
+    wait = true;
+    CLI::App* command = app.add_subcommand("snapshot", "keep this moment of a database and its filestore on this host");
+    command->add_option("DATABASE", request.database)->required();
+    command->add_option("--label", request.label);
+    command->add_option("--trigger", request.trigger, "manual (default), pre_deploy, pre_upgrade …");
+    command->add_flag_callback(
+        "--full", [&] { request.full = true; }, "all files, even if a differential would do");
+    command->add_option("--to", request.destinations, "destination ids to copy it to afterwards; else none");
+    command->add_option("--cluster", request.cluster);
+    add_wait(*command, wait);
+    command->callback(
+        [&] { chosen.run = [&] { return order(chosen.output, "POST", "/v1/snapshots", body_of(request), wait); }; });
+
+    auto& database = kept<std::string>(chosen);
+    auto& limit = kept<std::size_t>(chosen);
+    limit = 20;
+    CLI::App* listing = app.add_subcommand("snapshots", "snapshots on this host, newest first");
+    listing->add_option("DATABASE", database, "of this database only");
+    listing->add_option("--limit", limit)->check(CLI::Range(1, 1000));
+    listing->callback([&] { chosen.run = [&] { return show_snapshots(chosen.output, database, limit); }; });
+
+    auto& snapshot = kept<std::string>(chosen);
+    CLI::App* deleting = app.add_subcommand("snapshot-delete", "remove a snapshot from this host and its copies");
+    deleting->add_option("SNAPSHOT", snapshot)->required();
+    add_wait(*deleting, wait);
+    deleting->callback([&] {
+        chosen.run = [&] {
+            return order(chosen.output, "DELETE", "/v1/snapshots/" + http::percent_encode(snapshot, false), "", wait);
+        };
+    });
+    add_rollback(app, chosen);
+}
+
 void add_limits(CLI::App& app, Chosen& chosen) {
     auto& change = kept<local_api::LimitsView>(chosen);
     CLI::App* command = app.add_subcommand("limits", "show or change what a backup may take, also while it runs");
@@ -333,6 +394,7 @@ int run(int argc, const char* const* argv) {
     add_wal(app, chosen);
     add_verify_and_copy(app, chosen);
     add_undo_and_delete(app, chosen);
+    add_snapshots(app, chosen);
     add_limits(app, chosen);
     add_wal_setup(app, chosen);
     add_host(app, chosen);

@@ -148,7 +148,7 @@ std::string render_wal(const local_api::WalView& wal) {
 
 }  // namespace
 
-std::string render_status(const local_api::StatusAnswer& status) {
+std::string render_status(const local_api::StatusAnswer& status, TimeMs now) {
     std::string text = fmt::format("agent {}, version {}, process {}, since {} UTC\n", status.agent_id, status.version,
                                    status.pid, when(status.started_at));
     const local_api::ControlPlaneView& control = status.control_plane;
@@ -168,6 +168,9 @@ std::string render_status(const local_api::StatusAnswer& status) {
     for (const local_api::WalView& wal : status.wal) text += render_wal(wal);
     if (!status.active.empty()) text += "\n" + render_jobs(status.active);
     if (!status.last_backups.empty()) text += "\nlast backups\n" + render_backups({status.last_backups});
+    if (!status.last_snapshots.empty()) {
+        text += "\nlast snapshots\n" + render_snapshots({status.last_snapshots}, now);
+    }
     return text;
 }
 
@@ -196,6 +199,18 @@ std::string render_backups(const local_api::BackupList& list) {
                    fmt::format("{}", fmt::join(backup.destination_ids, ", ")), printable(backup.label.value_or(""))});
     }
     return table.empty() ? "no backups\n" : table.text();
+}
+
+std::string render_snapshots(const local_api::SnapshotList& list, TimeMs now) {
+    Table table({"SNAPSHOT", "DATABASE", "TAKEN", "AGE", "MODE", "STATUS", "SIZE", "TRIGGER", "COPIES", "LABEL"});
+    for (const local_api::SnapshotView& snapshot : list.snapshots) {
+        table.add({shorten(snapshot.snapshot_id), printable(snapshot.database), when(snapshot.created_at),
+                   human::duration(std::max<std::int64_t>(now - snapshot.created_at.ms, 0)), snapshot.mode,
+                   snapshot.status, human::size(snapshot.size_bytes), snapshot.trigger,
+                   fmt::format("{}", fmt::join(snapshot.destination_ids, ", ")),
+                   printable(snapshot.label.value_or(""))});
+    }
+    return table.empty() ? "no snapshots\n" : table.text();
 }
 
 std::string render_check(const local_api::CheckAnswer& answer) {

@@ -26,11 +26,13 @@ std::string when(Timestamp time);
 // The eight characters that tell ids apart.
 std::string shorten(const std::string& id);
 
-std::string render_status(const local_api::StatusAnswer& status);
+// `now`: what ages are reckoned from.
+std::string render_status(const local_api::StatusAnswer& status, TimeMs now);
 std::string render_jobs(const std::vector<local_api::JobView>& jobs);
 // Steps, copies and the verdict with its reasons.
 std::string render_job(const local_api::JobDetail& detail);
 std::string render_backups(const local_api::BackupList& list);
+std::string render_snapshots(const local_api::SnapshotList& list, TimeMs now);
 std::string render_check(const local_api::CheckAnswer& answer);
 std::string render_wal_setup(const local_api::WalSetupAnswer& answer);
 std::string render_limits(const local_api::LimitsView& limits);

@@ -136,7 +136,7 @@ struct UndoRequest {
 };
 BOOST_DESCRIBE_STRUCT(UndoRequest, (), (restore))
 
-// 202 of the above, and of DELETE /v1/backups/{id}.
+// 202 of the above and of orders about snapshots, and of DELETE /v1/backups/{id} and /v1/snapshots/{id}.
 struct Accepted {
     std::string job_id;
     std::string operation_id;
@@ -213,6 +213,57 @@ struct BackupList {
     std::vector<BackupView> backups;
 };
 BOOST_DESCRIBE_STRUCT(BackupList, (), (backups))
+
+// POST /v1/snapshots
+struct SnapshotRequest {
+    std::string database;
+    std::optional<std::string> cluster;
+    std::optional<std::string> trigger;  // manual (default), pre_deploy, pre_rollback, pre_restore, pre_upgrade
+    std::optional<std::string> label;
+    std::optional<bool> full;                              // absent: the agent decides
+    std::optional<std::vector<std::string>> destinations;  // ids to copy it to afterwards; absent: none
+};
+BOOST_DESCRIBE_STRUCT(SnapshotRequest, (), (database, cluster, trigger, label, full, destinations))
+
+// POST /v1/rollbacks
+struct RollbackRequest {
+    std::string snapshot;                 // id, or its beginning
+    std::optional<std::string> database;  // absent: the one that the snapshot is of
+    std::optional<std::string> cluster;
+    std::optional<std::string> filestore;  // of the target; absent: found
+    std::optional<bool> neutralize;        // absent: only into another database
+    std::optional<bool> new_uuid;          // absent: only into another database
+    std::optional<bool> safety_snapshot;   // absent: yes
+    std::optional<std::int64_t> keep_previous_ms;
+};
+BOOST_DESCRIBE_STRUCT(RollbackRequest, (),
+                      (snapshot, database, cluster, filestore, neutralize, new_uuid, safety_snapshot, keep_previous_ms))
+
+struct SnapshotView {
+    std::string snapshot_id;
+    Timestamp created_at;
+    std::optional<Timestamp> completed_at;
+    std::string cluster;
+    std::string database;
+    std::string trigger;
+    std::optional<std::string> label;
+    std::string origin;
+    std::string status;  // completed, partial, deleting
+    std::string mode;    // full, differential
+    std::optional<std::string> base_id;
+    std::string folder;  // below the host's folder of snapshots, and in each destination
+    std::uint64_t size_bytes = 0;
+    std::vector<std::string> destination_ids;  // copies besides the host's own
+};
+BOOST_DESCRIBE_STRUCT(SnapshotView, (),
+                      (snapshot_id, created_at, completed_at, cluster, database, trigger, label, origin, status, mode,
+                       base_id, folder, size_bytes, destination_ids))
+
+// GET /v1/snapshots
+struct SnapshotList {
+    std::vector<SnapshotView> snapshots;
+};
+BOOST_DESCRIBE_STRUCT(SnapshotList, (), (snapshots))
 
 // GET /v1/limits answers all of them; PUT /v1/limits changes those that are there, until the next start or reload.
 struct LimitsView {
@@ -316,10 +367,12 @@ struct StatusAnswer {
     std::vector<std::string> destinations;
     std::vector<JobView> active;           // queued and running
     std::vector<BackupView> last_backups;  // the newest of each database
-    std::vector<WalView> wal;              // each [[wal]]
+    std::vector<SnapshotView> last_snapshots;
+    std::vector<WalView> wal;  // each [[wal]]
 };
 BOOST_DESCRIBE_STRUCT(StatusAnswer, (),
-                      (version, agent_id, pid, started_at, control_plane, destinations, active, last_backups, wal))
+                      (version, agent_id, pid, started_at, control_plane, destinations, active, last_backups,
+                       last_snapshots, wal))
 
 // GET /v1/check
 struct CheckLine {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "agent/local-api/order_parts.h"
 #include "agent/state/backups.h"
 #include "agent/state/identity.h"
 #include "agent/state/jobs.h"
@@ -18,74 +19,12 @@ namespace backstay::local_api {
 namespace {
 
 constexpr std::size_t kBackupsLooked = 1000;
-constexpr std::int64_t kKeepPreviousMaxMs = 90LL * 24 * 3'600'000;
-
-Result<std::string> pick_cluster(const AgentConfig& config, const std::optional<std::string>& named,
-                                 const std::string& database) {
-    if (named) {
-        const bool known = std::any_of(config.clusters.begin(), config.clusters.end(),
-                                       [&](const ClusterConfig& cluster) { return cluster.name == *named; });
-        if (!known) return Error(Errc::invalid, fmt::format("there is no cluster \"{}\"", *named));
-        return *named;
-    }
-    if (config.clusters.size() == 1) return config.clusters.front().name;
-    for (const OdooConfig& odoo : config.odoo) {
-        if (odoo.database == database) return odoo.cluster;
-    }
-    return Error(Errc::invalid, "there are several clusters: say which one");
-}
-
-Result<EnvironmentOrder> environment(const Maker& maker, const std::string& database,
-                                     const std::optional<std::string>& cluster) {
-    // PostgreSQL's own limit; a slash would lead astray in folder names.
-    if (database.empty() || database.size() > 63 || !is_folder_name(database)) {
-        return Error(Errc::invalid, "database: must be 1 to 63 bytes without a slash, not '.' or '..'");
-    }
-    EnvironmentOrder order;
-    order.organization_id = layout::kLocal;
-    order.project_id = maker.agent_id;
-    order.environment_id = database;
-    order.name = database;
-    order.type = "production";
-    order.cluster = TRY(pick_cluster(maker.config, cluster, database));
-    order.database = database;
-    return order;
-}
-
-const DestinationOrder* find(const AgentConfig& config, const std::string& id) {
-    for (const DestinationOrder& destination : config.destinations) {
-        if (destination.id == id) return &destination;
-    }
-    return nullptr;
-}
-
-Result<std::vector<DestinationOrder>> pick_destinations(const AgentConfig& config,
-                                                        const std::optional<std::vector<std::string>>& ids) {
-    std::vector<DestinationOrder> picked;
-    if (!ids || ids->empty()) picked = config.destinations;
-    if (ids) {
-        for (const std::string& id : *ids) {
-            const DestinationOrder* found = find(config, id);
-            if (found == nullptr) {
-                return Error(Errc::invalid, fmt::format("there is no destination \"{}\"", id))
-                    .with_hint("`backstay status` names those of the configuration");
-            }
-            picked.push_back(*found);
-        }
-    }
-    if (picked.empty()) {
-        return Error(Errc::invalid, "no destination is configured")
-            .with_reason(reason::kNoDestination)
-            .with_hint("add a [[destination]] to the agent's configuration");
-    }
-    return picked;
-}
 
 // Where a backup of the catalogue can be read from.
 Result<std::vector<DestinationOrder>> holders(const AgentConfig& config, const BackupRow& backup) {
     std::vector<DestinationOrder> found;
     for (const std::string& id : backup.destination_ids) {
-        if (const DestinationOrder* destination = find(config, id)) found.push_back(*destination);
+        if (const DestinationOrder* destination = find_destination(config, id)) found.push_back(*destination);
     }
     if (found.empty()) {
         return Error(Errc::not_found, fmt::format("no configured destination holds backup {}", backup.backup_id))
@@ -93,13 +32,6 @@ Result<std::vector<DestinationOrder>> holders(const AgentConfig& config, const B
             .with_hint("it lies in a destination that only the control plane knows; restore it from there");
     }
     return found;
-}
-
-Result<> one_of(std::string_view name, const std::string& value, std::initializer_list<std::string_view> allowed) {
-    if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return {};
-    std::string list;
-    for (const std::string_view item : allowed) list += fmt::format("{}{}", list.empty() ? "" : ", ", item);
-    return Error(Errc::invalid, fmt::format("{}: must be one of {}", name, list));
 }
 
 BackupOrder backup_of(const Maker& maker, EnvironmentOrder environment, std::string scope, std::string trigger,
@@ -111,14 +43,7 @@ BackupOrder backup_of(const Maker& maker, EnvironmentOrder environment, std::str
     order.created_at = {maker.clock.now_ms()};
     order.environment = std::move(environment);
     order.destinations = std::move(destinations);
-    const auto& encrypted = maker.config.encrypted;
-    const bool any = std::any_of(order.destinations.begin(), order.destinations.end(), [&](const auto& destination) {
-        return std::find(encrypted.begin(), encrypted.end(), destination.id) != encrypted.end();
-    });
-    // All artifacts of a backup are alike: one destination that wants them encrypted decides.
-    if (any) {
-        for (const auto& destination : order.destinations) order.encrypt_for.push_back(destination.id);
-    }
+    order.encrypt_for = encrypted_for(maker.config, order.destinations);
     return order;
 }
 
@@ -208,12 +133,7 @@ Result<RestoreOrder> make_restore(const RestoreRequest& request, const Maker& ma
     order.target_type = same_database ? "same" : "other";
     order.neutralize = request.neutralize.value_or(!same_database) && order.scope != "filestore";
     order.new_uuid = request.new_uuid.value_or(!same_database) && order.scope != "filestore";
-    if (request.keep_previous_ms) {
-        if (*request.keep_previous_ms < 0 || *request.keep_previous_ms > kKeepPreviousMaxMs) {
-            return Error(Errc::invalid, "keepPreviousMs: must be between 0 and 90 days");
-        }
-        order.keep_previous_ms = *request.keep_previous_ms;
-    }
+    if (request.keep_previous_ms) order.keep_previous_ms = TRY(keep_previous(*request.keep_previous_ms));
     if (request.safety_backup.value_or(true)) {
         auto destinations = TRY(pick_destinations(maker.config, std::nullopt));
         const std::string scope = backup.scope == "db" ? "db" : "full";
@@ -281,12 +201,14 @@ Result<DeleteOrder> make_delete(const std::string& id, const Maker& maker) {
 
 Result<UndoOrder> make_undo(const UndoRequest& request, const Maker& maker) {
     const JobRow job = TRY(JobRepository(maker.database).look_up(request.restore));
-    if (job.kind != "restore") return Error(Errc::invalid, fmt::format("job {} is no restore", job.job_id));
+    if (job.kind != "restore" && job.kind != "rollback") {
+        return Error(Errc::invalid, fmt::format("job {} is no restore and no rollback", job.job_id));
+    }
     const Order restore = TRY(decode_order(job.kind, job.order));
     UndoOrder order;
     order.undo_id = new_uuid();
     order.restore_id = job.operation_id;
-    order.target = std::get<RestoreOrder>(restore).target;
+    order.target = *environment_of(restore);
     return order;
 }
 

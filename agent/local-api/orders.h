@@ -24,6 +24,10 @@ Result<VerifyOrder> make_verify(const VerifyRequest& request, const Maker& maker
 Result<CopyOrder> make_copy(const CopyRequest& request, const Maker& maker);
 Result<DeleteOrder> make_delete(const std::string& backup, const Maker& maker);
 Result<UndoOrder> make_undo(const UndoRequest& request, const Maker& maker);
+Result<SnapshotOrder> make_snapshot(const SnapshotRequest& request, const Maker& maker);
+Result<RollbackOrder> make_rollback(const RollbackRequest& request, const Maker& maker);
+// conflict: differentials build on it.
+Result<DeleteSnapshotOrder> make_delete_snapshot(const std::string& snapshot, const Maker& maker);
 
 // The row of a job begun on the socket.
 JobRequest make_job(Order order, const Maker& maker, const std::string& requested_by, bool reported);

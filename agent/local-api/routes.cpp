@@ -94,6 +94,22 @@ Result<std::vector<BackupView>> last_backups(sqlite::Database& database) {
     return views;
 }
 
+std::vector<SnapshotView> views_of(const std::vector<SnapshotRow>& rows) {
+    std::vector<SnapshotView> views;
+    for (const SnapshotRow& row : rows) views.push_back(view_snapshot(row));
+    return views;
+}
+
+// The newest of each database.
+Result<std::vector<SnapshotView>> last_snapshots(sqlite::Database& database) {
+    std::vector<SnapshotView> views;
+    std::set<std::string> seen;
+    for (const SnapshotRow& row : TRY(SnapshotRepository(database).newest("", kListMax))) {
+        if (seen.insert(row.cluster + "/" + row.database).second) views.push_back(view_snapshot(row));
+    }
+    return views;
+}
+
 }  // namespace
 
 template <class Do>
@@ -115,6 +131,7 @@ Api::Api(ApiParts parts)
     add_reading();
     add_looking();
     add_ordering();
+    add_snapshots();
     add_changing();
     add_wal();
     router_.add("GET", "/v1/jobs/{id}/events",
@@ -148,6 +165,7 @@ void Api::add_reading() {
             status.active = TRY(view_all(database, active, parts_.worker));
             status.last_backups = TRY(last_backups(database));
             status.wal = TRY(view_wal(database, parts_.wal()));
+            status.last_snapshots = TRY(last_snapshots(database));
             return answer(200, status);
         });
     add("GET", "/v1/jobs", quick_,
@@ -241,6 +259,29 @@ void Api::add_ordering() {
             const AgentConfig config = parts_.settings.config();
             const Maker maker{config, parts_.settings.agent_id(), parts_.settings.clock(), database};
             auto order = TRY(make_delete(params["id"], maker));
+            const Accepted accepted = TRY(accept(Order(std::move(order)), database, request));
+            return answer(202, accepted);
+        });
+}
+
+void Api::add_snapshots() {
+    using http::PathParams;
+    using http::Request;
+    using http::Response;
+    add("GET", "/v1/snapshots", quick_,
+        [](sqlite::Database& database, const Request& request, const PathParams&) -> Result<Response> {
+            const std::size_t limit = TRY(limit_of(request));
+            const auto rows = TRY(SnapshotRepository(database).newest(query_text(request, "database"), limit));
+            return answer(200, SnapshotList{views_of(rows)});
+        });
+    add_order<SnapshotRequest>("/v1/snapshots", make_snapshot);
+    add_order<RollbackRequest>("/v1/rollbacks", make_rollback);
+    add("DELETE", "/v1/snapshots/{id}", quick_,
+        [this](sqlite::Database& database, const http::Request& request,
+               const http::PathParams& params) -> Result<http::Response> {
+            const AgentConfig config = parts_.settings.config();
+            const Maker maker{config, parts_.settings.agent_id(), parts_.settings.clock(), database};
+            auto order = TRY(make_delete_snapshot(params["id"], maker));
             const Accepted accepted = TRY(accept(Order(std::move(order)), database, request));
             return answer(202, accepted);
         });

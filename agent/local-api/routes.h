@@ -45,6 +45,7 @@ private:
     void add_reading();
     void add_looking();
     void add_ordering();
+    void add_snapshots();
     void add_changing();
     void add_wal();
     void watch(std::unique_ptr<http::Exchange> exchange, const std::string& job_id);

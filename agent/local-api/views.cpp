@@ -25,7 +25,8 @@ Phase phase_of(JobState state) {
 
 // Operations whose plan has no steps (copies, deletions) are judged by the job's outcome alone.
 bool has_evidence(std::string_view kind) {
-    return kind == "backup" || kind == "restore" || kind == "verify" || kind == "base_backup";
+    return kind == "backup" || kind == "restore" || kind == "verify" || kind == "base_backup" || kind == "snapshot" ||
+           kind == "rollback";
 }
 
 std::string plain_status(JobState state) {
@@ -142,6 +143,12 @@ Result<WalAnswer> view_archives(const AgentConfig& config, sqlite::Database& dat
         }
     }
     return answer;
+}
+
+SnapshotView view_snapshot(const SnapshotRow& row) {
+    return SnapshotView{row.snapshot_id, row.created_at, row.completed_at, row.cluster,        row.database,
+                        row.trigger,     row.label,      row.origin,       row.status,         row.mode,
+                        row.base_id,     row.folder,     row.size_bytes,   row.destination_ids};
 }
 
 }  // namespace backstay::local_api

@@ -6,6 +6,7 @@
 #include "agent/state/backups.h"
 #include "agent/state/evidence.h"
 #include "agent/state/jobs.h"
+#include "agent/state/snapshots.h"
 #include "common/sqlite/database.h"
 
 namespace backstay::local_api {
@@ -16,5 +17,7 @@ Result<JobDetail> view_detail(sqlite::Database& database, const JobRow& row, con
 BackupView view_backup(const BackupRow& row);
 // Of every cluster with a [[wal]], as far as the agent knows.
 Result<WalAnswer> view_archives(const AgentConfig& config, sqlite::Database& database);
+
+SnapshotView view_snapshot(const SnapshotRow& row);
 
 }  // namespace backstay::local_api

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/state/backups.h"
+#include "agent/state/snapshots.h"
 #include "agent/state/wal.h"
 #include "common/domain/verdict.h"
 
@@ -19,6 +20,16 @@ bool holds_all(const OperationEvidence& evidence, const std::string& destination
                    (copy.state == CopyState::uploaded || copy.state == CopyState::verified);
         });
     });
+}
+
+// The row's status when its operation is over.
+std::string status_by(const OperationEvidence& evidence) {
+    EvidenceInput input;
+    if (evidence.plan) input.plan = *evidence.plan;
+    input.phase = Phase::ended;
+    input.steps = evidence.steps;
+    input.copies = evidence.copies;
+    return row_status(input, judge(input));
 }
 
 // not_found is no fault here: the backup may be another agent's.
@@ -42,11 +53,6 @@ json::Object slim_manifest(const Manifest& manifest) {
 
 Result<> catalogue_backup(sqlite::Database& database, const BackupOrder& order, const std::string& origin,
                           const BackupOutcome& outcome, const OperationEvidence& evidence, TimeMs now) {
-    EvidenceInput input;
-    if (evidence.plan) input.plan = *evidence.plan;
-    input.phase = Phase::ended;
-    input.steps = evidence.steps;
-    input.copies = evidence.copies;
     BackupRow row;
     row.backup_id = order.backup_id;
     row.created_at = order.created_at;
@@ -57,7 +63,7 @@ Result<> catalogue_backup(sqlite::Database& database, const BackupOrder& order, 
     row.trigger = order.trigger;
     row.label = order.label;
     row.origin = origin;
-    row.status = row_status(input, judge(input));
+    row.status = status_by(evidence);
     row.folder = outcome.folder;
     row.size_bytes = outcome.size_bytes;
     row.environment = order.environment;
@@ -103,6 +109,11 @@ Result<> catalogue_base(sqlite::Database& database, const BaseBackupOrder& order
         TRY(archive.remove_gaps_before(row.system_id, timeline, *gone.segments_before));
     }
     return {};
+}
+
+Result<> catalogue_snapshot(sqlite::Database& database, const std::string& snapshot_id,
+                            const OperationEvidence& evidence) {
+    return SnapshotRepository(database).set_status(snapshot_id, status_by(evidence));
 }
 
 Result<> catalogue_copy(sqlite::Database& database, const CopyOrder& order) {

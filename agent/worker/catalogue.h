@@ -19,6 +19,9 @@ Result<> catalogue_backup(sqlite::Database& database, const BackupOrder& order, 
 // The same of a base backup, and what was pruned after it is forgotten.
 Result<> catalogue_base(sqlite::Database& database, const BaseBackupOrder& order, const BaseBackupOutcome& outcome,
                         const OperationEvidence& evidence);
+// A snapshot that is whole on the host: completed, or partial by its evidence.
+Result<> catalogue_snapshot(sqlite::Database& database, const std::string& snapshot_id,
+                            const OperationEvidence& evidence);
 // A copy that succeeded: its targets hold the backup now.
 Result<> catalogue_copy(sqlite::Database& database, const CopyOrder& order);
 Result<> catalogue_deletion(sqlite::Database& database, const DeleteOrder& order);

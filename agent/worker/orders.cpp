@@ -41,6 +41,9 @@ Result<Order> decode_any(std::string_view kind, const json::Object& order) {
     if (kind == "undo") return decode_as<UndoOrder>(order);
     if (kind == "test_destination") return decode_as<TestDestinationOrder>(order);
     if (kind == "base_backup") return decode_as<BaseBackupOrder>(order);
+    if (kind == "snapshot") return decode_as<SnapshotOrder>(order);
+    if (kind == "rollback") return decode_as<RollbackOrder>(order);
+    if (kind == "delete_snapshot") return decode_as<DeleteSnapshotOrder>(order);
     return Error(Errc::invalid, fmt::format("this agent does not know the kind \"{}\"", kind));
 }
 
@@ -56,6 +59,9 @@ std::string_view kind_of(const Order& order) {
                           [](const UndoOrder&) { return "undo"; },
                           [](const TestDestinationOrder&) { return "test_destination"; },
                           [](const BaseBackupOrder&) { return "base_backup"; },
+                          [](const SnapshotOrder&) { return "snapshot"; },
+                          [](const RollbackOrder&) { return "rollback"; },
+                          [](const DeleteSnapshotOrder&) { return "delete_snapshot"; },
                       },
                       order);
 }
@@ -83,6 +89,9 @@ std::string operation_of(const Order& order) {
                           [](const UndoOrder& undo) { return undo.undo_id; },
                           [](const TestDestinationOrder& test) { return test.test_id; },
                           [](const BaseBackupOrder& base) { return base.backup_id; },
+                          [](const SnapshotOrder& snapshot) { return snapshot.snapshot_id; },
+                          [](const RollbackOrder& rollback) { return rollback.rollback_id; },
+                          [](const DeleteSnapshotOrder& deletion) { return deletion.deletion_id; },
                       },
                       order);
 }
@@ -92,6 +101,8 @@ const EnvironmentOrder* environment_of(const Order& order) {
     if (const auto* restore = std::get_if<RestoreOrder>(&order)) return &restore->target;
     if (const auto* verify = std::get_if<VerifyOrder>(&order)) return &verify->environment;
     if (const auto* undo = std::get_if<UndoOrder>(&order)) return &undo->target;
+    if (const auto* snapshot = std::get_if<SnapshotOrder>(&order)) return &snapshot->environment;
+    if (const auto* rollback = std::get_if<RollbackOrder>(&order)) return &rollback->target;
     return nullptr;
 }
 
@@ -100,6 +111,11 @@ void name_cluster(Order& order, const std::string& cluster) {
         if (environment.cluster.value_or("").empty()) environment.cluster = cluster;
     };
     if (auto* backup = std::get_if<BackupOrder>(&order)) name(backup->environment);
+    if (auto* snapshot = std::get_if<SnapshotOrder>(&order)) name(snapshot->environment);
+    if (auto* rollback = std::get_if<RollbackOrder>(&order)) {
+        name(rollback->target);
+        if (rollback->safety_snapshot) name(rollback->safety_snapshot->environment);
+    }
     if (auto* verify = std::get_if<VerifyOrder>(&order)) name(verify->environment);
     if (auto* undo = std::get_if<UndoOrder>(&order)) name(undo->target);
     if (auto* restore = std::get_if<RestoreOrder>(&order)) {
@@ -113,6 +129,8 @@ std::vector<DestinationOrder> destinations_of(const Order& order) {
     if (const auto* verify = std::get_if<VerifyOrder>(&order)) return verify->destinations;
     if (const auto* deletion = std::get_if<DeleteOrder>(&order)) return deletion->destinations;
     if (const auto* test = std::get_if<TestDestinationOrder>(&order)) return {test->destination};
+    if (const auto* snapshot = std::get_if<SnapshotOrder>(&order)) return snapshot->destinations;
+    if (const auto* deletion = std::get_if<DeleteSnapshotOrder>(&order)) return deletion->destinations;
     std::vector<DestinationOrder> all;
     if (const auto* copy = std::get_if<CopyOrder>(&order)) {
         all = copy->from;
@@ -125,6 +143,13 @@ std::vector<DestinationOrder> destinations_of(const Order& order) {
             all.insert(all.end(), more.begin(), more.end());
         }
     }
+    if (const auto* rollback = std::get_if<RollbackOrder>(&order)) {
+        all = rollback->destinations;
+        if (rollback->safety_snapshot) {
+            const auto& more = rollback->safety_snapshot->destinations;
+            all.insert(all.end(), more.begin(), more.end());
+        }
+    }
     return all;
 }
 
@@ -132,12 +157,14 @@ std::int64_t timeout_of(const Order& order) {
     if (const auto* backup = std::get_if<BackupOrder>(&order)) return backup->timeout_ms;
     if (const auto* restore = std::get_if<RestoreOrder>(&order)) return restore->timeout_ms;
     if (const auto* base = std::get_if<BaseBackupOrder>(&order)) return base->timeout_ms;
+    if (const auto* snapshot = std::get_if<SnapshotOrder>(&order)) return snapshot->timeout_ms;
+    if (const auto* rollback = std::get_if<RollbackOrder>(&order)) return rollback->timeout_ms;
     return is_quick(order) ? kQuickTimeoutMs : kLongTimeoutMs;
 }
 
 bool is_quick(const Order& order) {
     return std::holds_alternative<DeleteOrder>(order) || std::holds_alternative<UndoOrder>(order) ||
-           std::holds_alternative<TestDestinationOrder>(order);
+           std::holds_alternative<TestDestinationOrder>(order) || std::holds_alternative<DeleteSnapshotOrder>(order);
 }
 
 std::string locked_database(const Order& order) {

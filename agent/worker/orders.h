@@ -15,7 +15,7 @@
 namespace backstay {
 
 using Order = std::variant<BackupOrder, RestoreOrder, VerifyOrder, CopyOrder, DeleteOrder, UndoOrder,
-                           TestDestinationOrder, BaseBackupOrder>;
+                           TestDestinationOrder, BaseBackupOrder, SnapshotOrder, RollbackOrder, DeleteSnapshotOrder>;
 
 // "backup", "restore" …, as Assignment::kind.
 std::string_view kind_of(const Order& order);

@@ -27,7 +27,10 @@ Result<std::optional<Swept>> sweep(EvidenceRepository& evidence, const Operation
         TRY(evidence.note(id, std::string(kDueNote), ""));
         return std::optional<Swept>(Swept{});
     }
-    auto swept = sweep_after_crash(notes, settings.host(config), [&](const std::string& key, const std::string& value) {
+    // Snapshots leave their notes about a folder that no destination needs to name.
+    AgentConfig opened = config;
+    opened.local_roots.push_back(snapshot_folder(config));
+    auto swept = sweep_after_crash(notes, settings.host(opened), [&](const std::string& key, const std::string& value) {
         return evidence.note(id, key, value);
     });
     if (!swept) log::warning("sweep failed", {{"operation", id}, {"error", swept.error().message()}});
@@ -66,8 +69,11 @@ void describe_completed(const OperationEvidence& operation, control_plane::JobFi
     finish = {};
     finish.outcome = control_plane::JobOutcome::succeeded;
     finish.notes = {"the agent died after the swap; what was live was proven and committed when it came back"};
-    if (const StepRecord* safety = completed_step(operation, step::kSafetyBackup)) {
-        const auto id = safety->facts.find("backup_id");
+    for (const auto& [name, fact] :
+         {std::pair{step::kSafetyBackup, "backup_id"}, std::pair{step::kSafetySnapshot, "snapshot_id"}}) {
+        const StepRecord* safety = completed_step(operation, name);
+        if (safety == nullptr) continue;
+        const auto id = safety->facts.find(fact);
         if (id != safety->facts.end()) finish.safety_backup_id = id->second;
     }
 }
@@ -94,7 +100,8 @@ Result<> settle(sqlite::Database& database, const JobRow& job, const Settings& s
         TRY(evidence.settle(operation.operation_id, std::string(reason::kAgentRestarted),
                             "the agent died under this step", now));
         const auto swept = TRY(sweep(evidence, operation, config, settings));
-        const bool own = operation.operation_id == job.operation_id && job.kind == "restore";
+        const bool own =
+            operation.operation_id == job.operation_id && (job.kind == "restore" || job.kind == "rollback");
         // Its notes may be gone already: the last thing that a restore does is to drop what it need not keep.
         const bool stood = own && completed_step(operation, step::kCatalogCommit) != nullptr;
         if (swept) TRY(add_steps(evidence, job, operation, *swept, now));

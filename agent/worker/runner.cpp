@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "agent/jobs/snapshots.h"
 #include "agent/state/jobs.h"
 #include "agent/state/outbox.h"
 #include "agent/state/state.h"
 #include "agent/worker/catalogue.h"
 #include "agent/worker/recovery.h"
+#include "agent/worker/shelf.h"
 #include "common/domain/reasons.h"
 #include "common/domain/verdict.h"
 #include "common/log.h"
@@ -185,6 +187,31 @@ private:
         return {};
     }
 
+    Ended act(const SnapshotOrder& order, Scene& scene) {
+        Ended ended;
+        auto outcome = take_snapshot(order, scene, ended.finish);
+        if (!outcome) return failed(std::move(outcome).error());
+        return ended;
+    }
+
+    Ended act(const RollbackOrder& order, Scene& scene) {
+        Ended ended;
+        auto outcome = run_rollback(order, host_, scene.steps(),
+                                    [this](const SnapshotOrder& safety) { return run_safety_snapshot(safety); });
+        if (!outcome) return failed(std::move(outcome).error());
+        ended.finish.notes = outcome->notes;
+        ended.finish.safety_backup_id = outcome->safety_backup_id;
+        return ended;
+    }
+
+    Ended act(const DeleteSnapshotOrder& order, Scene& scene) {
+        StateShelf shelf(database_, clock_, request_.row.origin);
+        if (auto done = run_delete_snapshot(order, host_, scene.steps(), shelf); !done) {
+            return failed(std::move(done).error());
+        }
+        return {};
+    }
+
     Ended act(const TestDestinationOrder& order, Scene&) {
         if (auto done = run_test_destination(order, host_); !done) return failed(std::move(done).error());
         return {};
@@ -200,21 +227,46 @@ private:
         });
     }
 
-    // An operation of its own inside the restore's job: its own id, steps, copies and place in the catalogue.
-    Result<BackupOutcome> run_safety_backup(const BackupOrder& order) {
-        auto scene = TRY(Scene::open(request_, parts_, "backup", order.backup_id, order.environment.environment_id));
-        auto outcome = run_backup(order, host_, scene->steps());
+    // An operation of its own inside the job of a restore or rollback: its own id, steps, copies and place in the
+    // catalogue. `act` does it and describes its end.
+    template <class Outcome, class Act>
+    Result<Outcome> run_inner(const std::string& kind, const std::string& id, const std::string& environment, Act act) {
+        auto scene = TRY(Scene::open(request_, parts_, kind, id, environment));
         JobFinish finish;
+        Result<Outcome> outcome = act(*scene, finish);
         if (outcome) {
-            describe_backup(*outcome, finish);
             finish.outcome = JobOutcome::succeeded;
-            TRY(keep(order, *outcome, *scene));
         } else {
             judge_failure(outcome.error(), finish);
         }
         const bool cancelled = finish.outcome == JobOutcome::cancelled;
         scene->close(cancelled ? Phase::cancelled : Phase::ended, finish.error_message, finish.reason, false);
-        TRY(report_inner(order.backup_id, finish));
+        TRY(report_inner(id, finish));
+        return outcome;
+    }
+
+    Result<BackupOutcome> run_safety_backup(const BackupOrder& order) {
+        return run_inner<BackupOutcome>("backup", order.backup_id, order.environment.environment_id,
+                                        [&](Scene& scene, JobFinish& finish) -> Result<BackupOutcome> {
+                                            auto outcome = TRY(run_backup(order, host_, scene.steps()));
+                                            describe_backup(outcome, finish);
+                                            TRY(keep(order, outcome, scene));
+                                            return outcome;
+                                        });
+    }
+
+    Result<SnapshotOutcome> run_safety_snapshot(const SnapshotOrder& order) {
+        return run_inner<SnapshotOutcome>(
+            "snapshot", order.snapshot_id, order.environment.environment_id,
+            [&](Scene& scene, JobFinish& finish) { return take_snapshot(order, scene, finish); });
+    }
+
+    Result<SnapshotOutcome> take_snapshot(const SnapshotOrder& order, Scene& scene, JobFinish& finish) {
+        StateShelf shelf(database_, clock_, request_.row.origin);
+        auto outcome = TRY(run_snapshot(order, host_, scene.steps(), shelf));
+        describe_backup(outcome.made, finish);
+        const OperationEvidence evidence = TRY(scene.journal().evidence());
+        TRY(catalogue_snapshot(database_, order.snapshot_id, evidence));
         return outcome;
     }
 

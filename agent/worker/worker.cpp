@@ -8,6 +8,7 @@
 #include "agent/state/state.h"
 #include "agent/worker/memory.h"
 #include "agent/worker/recovery.h"
+#include "agent/worker/snapshots.h"
 #include "common/domain/reasons.h"
 #include "common/log.h"
 
@@ -228,6 +229,9 @@ void Worker::recover(sqlite::Database& database, const std::vector<JobRow>& left
     if (const auto pruned = JobRepository(database).prune(kJobsKept); !pruned) {
         log::warning("old jobs not removed", {{"error", pruned.error().message()}});
     }
+    if (const auto cleared = clear_unfinished_snapshots(database, settings_); !cleared) {
+        log::warning("unfinished snapshots not removed", {{"error", cleared.error().message()}});
+    }
     do_chores(database, {});
 }
 
@@ -242,13 +246,17 @@ SweepScope Worker::scope_locked(const Jobs& over) const {
     return scope;
 }
 
-// Leftovers that could not be swept, and pairs that restores keep until their time comes.
+// Leftovers that could not be swept, and what is kept until its time comes: pairs of restores, snapshots.
 void Worker::do_chores(sqlite::Database& database, const SweepScope& scope) {
     next_chore_ms_.reset();
     const auto clean = sweep_due(database, settings_, scope);
     if (!clean || !*clean) next_chore_ms_ = steady_ms() + kSweepAgainMs;
-    const auto due = drop_expired_pairs(database, settings_);
-    if (!due) log::warning("kept pairs not looked after", {{"error", due.error().message()}});
+    come_back(drop_expired_pairs(database, settings_), "kept pairs not looked after");
+    come_back(prune_snapshots(database, settings_), "snapshots not looked after");
+}
+
+void Worker::come_back(const Result<std::optional<TimeMs>>& due, const char* failed) {
+    if (!due) log::warning(failed, {{"error", due.error().message()}});
     if (!due || !*due) return;
     // Never more than an hour ahead: the wall clock may be set meanwhile.
     const std::int64_t wait = std::clamp<std::int64_t>(**due - settings_.clock().now_ms(), 0, kChoresAtLeastMs);

@@ -70,6 +70,7 @@ private:
     void supervise(const std::vector<JobRow>& left);
     void recover(sqlite::Database& database, const std::vector<JobRow>& left);
     void do_chores(sqlite::Database& database, const SweepScope& scope);
+    void come_back(const Result<std::optional<TimeMs>>& due, const char* failed);
     SweepScope scope_locked(const Jobs& over) const;
     void start_ready_locked();
     bool may_start_locked(const JobRequest& request) const;

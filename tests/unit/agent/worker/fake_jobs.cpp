@@ -1,6 +1,7 @@
 #include "tests/unit/agent/worker/fake_jobs.h"
 
 #include "agent/jobs/jobs.h"
+#include "agent/jobs/snapshots.h"
 #include "common/domain/steps.h"
 
 namespace backstay {
@@ -168,5 +169,47 @@ Result<> undo_restore(const std::string&, const Facts& notes, const JobHost&, St
     if (!notes.contains("restore.swap")) return Error(Errc::not_found, "no note");
     return {};
 }
+
+// A snapshot as the real job handles its shelf; it holds the database while it runs.
+Result<SnapshotOutcome> run_snapshot(const SnapshotOrder& order, const JobHost&, Steps& steps, snapshot::Shelf& shelf) {
+    OperationPlan plan;
+    plan.operation = Operation::snapshot;
+    plan.steps = {{std::string(step::kDbDump), true, 1}};
+    TRY(steps.plan(plan));
+    const std::string folder = "v1/org/project/env/snapshots/" + order.snapshot_id;
+    TRY(shelf.begin(order, folder));
+    const auto base = TRY(shelf.newest_full("v1/org/project/env"));
+    if (base) TRY(shelf.lean_on(order.snapshot_id, base->snapshot_id));
+    TRY(steps.run(step::kDbDump, [&]() -> Result<Testimony> {
+        TRY(FakeJobs::instance().pass(order.environment.database, steps.stop_token()));
+        return Testimony{"dumped", {}, {}, ""};
+    }));
+    SnapshotOutcome outcome;
+    outcome.made.folder = folder;
+    outcome.made.size_bytes = 9;
+    outcome.made.manifest.filestore = ManifestFilestore{};
+    outcome.made.manifest.filestore->mode = base ? "differential" : "full";
+    TRY(shelf.complete(order.snapshot_id, outcome.made, ""));
+    return outcome;
+}
+
+Result<RestoreOutcome> run_rollback(const RollbackOrder& order, const JobHost&, Steps& steps,
+                                    const SafetySnapshotRunner& safety_snapshot) {
+    RestoreOutcome outcome;
+    TRY(steps.plan(plan_rollback({})));
+    if (order.safety_snapshot) {
+        TRY(safety_snapshot(*order.safety_snapshot));
+        outcome.safety_backup_id = order.safety_snapshot->snapshot_id;
+    }
+    TRY(FakeJobs::instance().pass(order.target.database, steps.stop_token()));
+    return outcome;
+}
+
+Result<> run_delete_snapshot(const DeleteSnapshotOrder& order, const JobHost&, Steps&, snapshot::Shelf& shelf) {
+    TRY(shelf.begin_deletion(order.snapshot_id));
+    return shelf.forget(order.snapshot_id);
+}
+
+Result<> remove_unfinished_snapshot(const std::string&, const JobHost&) { return {}; }
 
 }  // namespace backstay

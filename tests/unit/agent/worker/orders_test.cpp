@@ -10,7 +10,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 TEST(Orders, ReadsEveryKindAndKnowsItsOwnName) {
-    for (const char* kind : {"backup", "restore", "verify", "copy", "delete", "undo", "test_destination", "base_backup"}) {
+    for (const char* kind : {"backup", "restore", "verify", "copy", "delete", "undo", "test_destination", "base_backup",
+                             "snapshot", "rollback", "delete_snapshot"}) {
         const auto order = decode_order(kind, {});
         ASSERT_TRUE(order) << kind;
         EXPECT_EQ(kind_of(*order), kind);
