@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/domain/manifest.h"
+#include "common/domain/orders.h"
 #include "common/domain/progress.h"
 #include "common/domain/steps.h"
 #include "common/json/json.h"
@@ -134,27 +135,61 @@ struct HeldJob {
 };
 BOOST_DESCRIBE_STRUCT(HeldJob, (), (job_id, fence))
 
+// One moment of a schedule of which the agent began a backup.
+struct ScheduledRun {
+    std::string environment_id;
+    std::string scope;  // db, full
+    Timestamp due_at;
+};
+BOOST_DESCRIBE_STRUCT(ScheduledRun, (), (environment_id, scope, due_at))
+
+// When an environment is backed up by itself, with all that a backup needs. Destinations come with their secrets: the
+// agent keeps those in memory only.
+struct ScheduledEnvironment {
+    EnvironmentOrder environment;
+    std::string time_zone;
+    std::string db_cron;  // empty: none
+    std::string full_cron;
+    std::vector<DestinationOrder> destinations;
+    std::vector<std::string> encrypt_for;
+};
+BOOST_DESCRIBE_STRUCT(ScheduledEnvironment, (), (environment, time_zone, db_cron, full_cron, destinations, encrypt_for))
+
+// All schedules of the agent's environments that are on and not paused.
+struct ScheduleBook {
+    std::string version;
+    std::vector<ScheduledEnvironment> schedules;
+};
+BOOST_DESCRIBE_STRUCT(ScheduleBook, (), (version, schedules))
+
 // POST /agent/v1/heartbeat, every 20 s (jittered), and at once when the inventory changes. 409 duplicate_agent: another
 // process with this identity is alive; the agent then backs off and says so.
 struct Heartbeat {
     std::string instance_id;  // new at each start of the process
     std::string agent_version;
     std::int32_t protocol_version = kProtocolVersion;
-    Timestamp sent_at;                           // the agent's clock: skew is seen here
-    std::optional<Inventory> inventory;          // absent: as last time
-    std::vector<HeldJob> jobs;                   // renews their leases
-    std::optional<std::vector<ClusterWal>> wal;  // of clusters whose WAL this agent archives; absent: as last time
+    Timestamp sent_at;                            // the agent's clock: skew is seen here
+    std::optional<Inventory> inventory;           // absent: as last time
+    std::vector<HeldJob> jobs;                    // renews their leases
+    std::optional<std::vector<ClusterWal>> wal;   // of clusters whose WAL this agent archives; absent: as last time
+    std::optional<std::string> schedule_version;  // of the book that it has, "" for none; absent: it keeps none
+    std::vector<ScheduledRun> scheduled_runs;     // the newest of each environment and scope, whoever asked for it
 };
-BOOST_DESCRIBE_STRUCT(Heartbeat, (), (instance_id, agent_version, protocol_version, sent_at, inventory, jobs, wal))
+BOOST_DESCRIBE_STRUCT(Heartbeat, (),
+                      (instance_id, agent_version, protocol_version, sent_at, inventory, jobs, wal, schedule_version,
+                       scheduled_runs))
 
 struct HeartbeatAnswer {
     Timestamp server_time;
     std::int64_t interval_ms = 20'000;
-    bool inventory_wanted = false;    // send it with the next one
-    std::vector<std::string> cancel;  // job ids that somebody asked to stop
-    std::vector<HeldJob> lost;        // leases that are no longer this agent's: stop without reporting
+    bool inventory_wanted = false;           // send it with the next one
+    std::vector<std::string> cancel;         // job ids that somebody asked to stop
+    std::vector<HeldJob> lost;               // leases that are no longer this agent's: stop without reporting
+    std::optional<ScheduleBook> schedules;   // absent: as last time
+    std::optional<Timestamp> decided_until;  // about due moments up to here the control plane has decided, and told
 };
-BOOST_DESCRIBE_STRUCT(HeartbeatAnswer, (), (server_time, interval_ms, inventory_wanted, cancel, lost))
+BOOST_DESCRIBE_STRUCT(HeartbeatAnswer, (),
+                      (server_time, interval_ms, inventory_wanted, cancel, lost, schedules, decided_until))
 
 // What a job does; `order` is the struct of common/domain/orders.h of that kind.
 // backup → BackupOrder, restore → RestoreOrder, verify → VerifyOrder, copy → CopyOrder, delete → DeleteOrder,

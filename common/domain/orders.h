@@ -50,10 +50,11 @@ struct BackupOrder {
     std::vector<DestinationOrder> destinations;
     std::vector<std::string> encrypt_for;  // ids of destinations that get encrypted artifacts: all of them, or none
     std::int64_t timeout_ms = 6LL * 3600 * 1000;
+    std::optional<Timestamp> due_at;  // of its schedule; backup_id is then schedule::run_id() of it
 };
 BOOST_DESCRIBE_STRUCT(BackupOrder, (),
-                      (backup_id, scope, trigger, label, created_at, environment, destinations, encrypt_for,
-                       timeout_ms))
+                      (backup_id, scope, trigger, label, created_at, environment, destinations, encrypt_for, timeout_ms,
+                       due_at))
 
 // A physical copy of a whole cluster, the beginning of point-in-time recoveries (scope "base").
 struct BaseBackupOrder {

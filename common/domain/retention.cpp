@@ -165,6 +165,16 @@ std::string_view name_of(Tier tier) {
     return "";
 }
 
+Numbers usual_numbers() {
+    Numbers numbers;
+    numbers.retain_hourly = kUsualDb[index(Tier::hourly)];
+    numbers.retain_daily = kUsualDb[index(Tier::daily)];
+    numbers.retain_weekly = kUsualDb[index(Tier::weekly)];
+    numbers.retain_monthly = kUsualDb[index(Tier::monthly)];
+    numbers.retain_full_hourly = kUsualFull[index(Tier::hourly)];
+    return numbers;
+}
+
 Result<Policy> resolve(const Numbers& n, Zone zone) {
     const std::array<TierNumbers, 4> tiers = {{
         {"Hourly", n.retain_hourly, n.retain_hourly_days, n.retain_db_hourly, n.retain_full_hourly},

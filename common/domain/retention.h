@@ -45,6 +45,10 @@ BOOST_DESCRIBE_STRUCT(Numbers, (),
                        retain_db_weekly, retain_db_monthly, retain_full_hourly, retain_full_daily, retain_full_weekly,
                        retain_full_monthly))
 
+// Those of a schedule that says nothing about them. The general ones are the type db's; only full backups have no
+// hourly tier of their own.
+Numbers usual_numbers();
+
 struct TierRule {
     std::int64_t count = 0;  // 0: the tier is off
     std::int64_t days = 0;   // the greatest age; 0: none

@@ -5,6 +5,7 @@
 #include "control-plane/api/scope.h"
 #include "control-plane/registry/views.h"
 #include "control-plane/store/destination_config.h"
+#include "control-plane/store/schedules.h"
 
 namespace backstay::admin_api {
 namespace {
@@ -179,6 +180,10 @@ Result<http::Response> delete_destination(Call& call, sqlite::Transaction& tx) {
     const auto backups = TRY(destinations.backups_in(row.id));
     if (backups > 0 && force != "true") {
         return api::conflict("destination_in_use", std::to_string(backups) + " backups are kept in this destination");
+    }
+    const auto schedules = TRY(store::Schedules(tx.database()).naming(row.id));
+    if (schedules > 0 && force != "true") {
+        return api::conflict("destination_in_use", std::to_string(schedules) + " schedules store in this destination");
     }
     TRY(destinations.remove(call.organization_id, row.id, call.now));
     TRY(registry::note(tx, actor_of(call), call.organization_id, "destination.delete", row.id, row.name));

@@ -6,6 +6,7 @@
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/dispatch/reports.h"
 #include "control-plane/registry/registry.h"
+#include "control-plane/schedule/book.h"
 #include "control-plane/store/enroll_tokens.h"
 
 namespace backstay::agent_api {
@@ -62,13 +63,15 @@ Result<http::Response> enroll(api::Call& call, sqlite::Transaction& transaction)
     return api::json_answer(200, json::encode(answer));
 }
 
-Result<http::Response> heartbeat(api::Call& call, sqlite::Transaction& transaction, const Stirred& stirred) {
+Result<http::Response> heartbeat(api::Call& call, sqlite::Transaction& transaction,
+                                 const dispatch::OpenDestination& open, const Stirred& stirred) {
     sqlite::Database& db = transaction.database();
     const auto beat = TRY(message<control_plane::Heartbeat>(call));
     TRY(check_version(beat.protocol_version));
     const store::Agent agent = TRY(caller(call, db));
     dispatch::Stir stir;
-    const auto answer = TRY(dispatch::take_heartbeat(db, agent, beat, call.now, stir));
+    auto answer = TRY(dispatch::take_heartbeat(db, agent, beat, call.now, stir));
+    TRY(schedule::answer_schedules(db, agent, beat, open, call.now, answer));
     // Its poll may wait for this very heartbeat (a job whose lease ended goes out only after one).
     stir.agents.insert(agent.id);
     call.after_commit.emplace_back([stirred, stir] { stirred(stir); });
@@ -144,7 +147,8 @@ Result<http::Response> reports(api::Call& call, sqlite::Transaction& transaction
 
 }  // namespace
 
-void add_agent_routes(api::RouteTable& routes, AssignmentPolls& polls, Stirred stirred) {
+void add_agent_routes(api::RouteTable& routes, AssignmentPolls& polls, dispatch::OpenDestination open,
+                      Stirred stirred) {
     const auto spec = [](std::string_view pattern, api::Access access) {
         api::RouteSpec out;
         out.method = "POST";
@@ -154,7 +158,9 @@ void add_agent_routes(api::RouteTable& routes, AssignmentPolls& polls, Stirred s
     };
     routes.add_write(spec("/agent/v1/enroll", api::Access::open), enroll);
     routes.add_write(spec("/agent/v1/heartbeat", api::Access::agent),
-                     [stirred](api::Call& call, sqlite::Transaction& t) { return heartbeat(call, t, stirred); });
+                     [stirred, open = std::move(open)](api::Call& call, sqlite::Transaction& t) {
+                         return heartbeat(call, t, open, stirred);
+                     });
     routes.add_write(spec("/agent/v1/reports", api::Access::agent),
                      [stirred](api::Call& call, sqlite::Transaction& t) { return reports(call, t, stirred); });
     routes.add_loop(spec("/agent/v1/assignments", api::Access::agent),

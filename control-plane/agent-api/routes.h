@@ -5,12 +5,13 @@
 
 #include "control-plane/agent-api/assignment_polls.h"
 #include "control-plane/api/routes.h"
+#include "control-plane/dispatch/orders.h"
 #include "control-plane/dispatch/stir.h"
 
 namespace backstay::agent_api {
 
-// `stirred` runs on the loop thread after a commit.
-void add_agent_routes(api::RouteTable& routes, AssignmentPolls& polls,
+// `stirred` runs on the loop thread after a commit; `open` opens the destinations of schedules.
+void add_agent_routes(api::RouteTable& routes, AssignmentPolls& polls, dispatch::OpenDestination open,
                       std::function<void(const dispatch::Stir&)> stirred);
 
 }  // namespace backstay::agent_api

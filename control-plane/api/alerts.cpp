@@ -18,7 +18,7 @@ Result<http::Response> list_alerts(Call& call, sqlite::Database& db) {
     filter.page = TRY(page_of(call, 50));
     filter.include_dismissed = TRY(choice_of(call, "include_dismissed", {"true", "false"})) == "true";
     const auto listing = TRY(alerts::Alerts(db).list(filter));
-    Names names(db, call.organization_id);
+    Names names(db, call.organization_id, call.now);
     json::Array items;
     for (const alerts::Alert& alert : listing.items) items.push_back(TRY(alert_answer(names, alert)));
     json::Object body{{"alerts", std::move(items)}, {"total", listing.total}};
@@ -40,8 +40,9 @@ Result<alerts::Alert> find_alert(const Call& call, sqlite::Database& db) {
 
 Result<http::Response> show_alert(Call& call, sqlite::Database& db) {
     const alerts::Alert alert = TRY(find_alert(call, db));
-    Names names(db, call.organization_id);
-    return json_answer(200, TRY(alert_answer(names, alert)));
+    Names names(db, call.organization_id, call.now);
+    const json::Value answer = TRY(alert_answer(names, alert));
+    return json_answer(200, answer);
 }
 
 Result<http::Response> read_alert(Call& call, sqlite::Transaction& transaction) {

@@ -5,6 +5,7 @@
 #include "control-plane/api/scope.h"
 #include "control-plane/dispatch/job_rows.h"
 #include "control-plane/dispatch/order_backup.h"
+#include "control-plane/schedule/runs.h"
 
 namespace backstay::api {
 namespace {
@@ -15,7 +16,7 @@ constexpr std::size_t kLabelMost = 200;
 
 Result<http::Response> list_page(const Call& call, sqlite::Database& db, const operations::BackupFilter& filter) {
     const auto page = TRY(operations::list_backups(db, filter));
-    Names names(db, call.organization_id);
+    Names names(db, call.organization_id, call.now);
     json::Array backups;
     for (const operations::BackupRow& row : page.rows) backups.push_back(TRY(backup_answer(names, row)));
     json::Object body;
@@ -54,7 +55,7 @@ Result<http::Response> list_of_project(Call& call, sqlite::Database& db) {
 
 Result<http::Response> show(Call& call, sqlite::Database& db) {
     const auto row = TRY(find_backup(call, db, call.param("backupId")));
-    Names names(db, call.organization_id);
+    Names names(db, call.organization_id, call.now);
     const json::Value answer = TRY(backup_answer(names, row));
     return json_answer(200, answer);
 }
@@ -85,13 +86,26 @@ Result<dispatch::BackupWish> wish_of(const Call& call, const CreateRequest& requ
     return wish;
 }
 
+// Those that are named, else the schedule's, else the organization's default.
+Result<std::vector<store::DestinationRow>> destinations_for(const Call& call, sqlite::Database& db,
+                                                            const store::Environment& environment,
+                                                            const CreateRequest& request) {
+    if (request.destination_ids && !request.destination_ids->empty()) {
+        return choose_destinations(call, db, *request.destination_ids);
+    }
+    const auto schedule = TRY(store::Schedules(db).find(environment.id));
+    if (!schedule || schedule->destination_ids.empty()) return choose_destinations(call, db, {});
+    auto found = TRY(schedule::destinations_of(db, *schedule));
+    if (!found.empty()) return found;
+    return choose_destinations(call, db, {});
+}
+
 Result<http::Response> create(Call& call, sqlite::Transaction& transaction, live::Live& live) {
     sqlite::Database& db = transaction.database();
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     const auto request = TRY(body<CreateRequest>(call));
     const auto wish = TRY(wish_of(call, request));
-    const std::vector<std::string> wanted = request.destination_ids.value_or(std::vector<std::string>());
-    const auto destinations = TRY(choose_destinations(call, db, wanted));
+    const auto destinations = TRY(destinations_for(call, db, environment, request));
     const auto busy = TRY(dispatch::busy_jobs_of_environment(db, environment.id));
     if (!busy.empty()) {
         return conflict("operation_in_progress",

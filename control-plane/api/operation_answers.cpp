@@ -1,6 +1,8 @@
 #include "control-plane/api/operation_answers.h"
 
 #include "common/domain/verdict.h"
+#include "control-plane/retention/verdicts.h"
+#include "control-plane/store/schedules.h"
 
 namespace backstay::api {
 namespace {
@@ -71,6 +73,31 @@ Result<std::optional<store::Environment>> Names::environment(const std::optional
     return found;
 }
 
+Result<Names::Tiers> Names::judge(const std::string& environment_id) {
+    Tiers out;
+    const auto schedule = TRY(store::Schedules(db_).find(environment_id));
+    if (!schedule || !schedule->enabled) return out;
+    const auto policy = TRY(retention::policy_of(*schedule, schedule->retention));
+    for (auto& verdict : TRY(retention::judge_backups(db_, environment_id, policy, now_))) {
+        if (!verdict.tiers.empty()) out.emplace(std::move(verdict.backup_id), std::move(verdict.tiers));
+    }
+    return out;
+}
+
+Result<json::Array> Names::tiers_of(const operations::BackupRow& row) {
+    json::Array out;
+    if (!row.environment_id) return out;
+    auto known = tiers_.find(*row.environment_id);
+    if (known == tiers_.end()) {
+        Tiers tiers = TRY(judge(*row.environment_id));
+        known = tiers_.emplace(*row.environment_id, std::move(tiers)).first;
+    }
+    const auto found = known->second.find(row.id);
+    if (found == known->second.end()) return out;
+    for (const retention::Tier tier : found->second) out.push_back(json::Value(retention::name_of(tier)));
+    return out;
+}
+
 Result<json::Value> backup_answer(Names& names, const operations::BackupRow& row) {
     const auto operation = TRY(operations::find_operation(names.db(), row.id));
     const auto copies = TRY(operations::copies_of(names.db(), row.id));
@@ -90,7 +117,7 @@ Result<json::Value> backup_answer(Names& names, const operations::BackupRow& row
     out["filestoreChecksum"] = checksum_of(copies, artifact::kFilestore);
     out["configChecksum"] = checksum_of(copies, artifact::kConfig);
     out["remotePaths"] = remote_paths(row, copies);
-    out["gfsTiers"] = json::Array();
+    out["gfsTiers"] = TRY(names.tiers_of(row));
     out["errorMessage"] = text_answer(row.error_message);
     out["recoveryEvidence"] = evidence_answer(operation, "backup");
     // Beyond the contract.

@@ -5,7 +5,9 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "common/domain/retention.h"
 #include "common/json/json.h"
 #include "control-plane/operations/history.h"
 #include "control-plane/operations/rows.h"
@@ -17,15 +19,23 @@ namespace backstay::api {
 // Names of environments and the like, looked up once for a whole page.
 class Names {
 public:
-    Names(sqlite::Database& db, std::string organization_id) : db_(db), organization_id_(std::move(organization_id)) {}
+    Names(sqlite::Database& db, std::string organization_id, TimeMs now)
+        : db_(db), organization_id_(std::move(organization_id)), now_(now) {}
     // Null members when it is unknown here; also of environments that are hidden by now.
     Result<std::optional<store::Environment>> environment(const std::optional<std::string>& id);
+    // The tiers that keep this backup now, by the schedule of its environment; none without one.
+    Result<json::Array> tiers_of(const operations::BackupRow& row);
     sqlite::Database& db() { return db_; }
 
 private:
+    using Tiers = std::map<std::string, std::vector<retention::Tier>>;  // by backup
+    Result<Tiers> judge(const std::string& environment_id);
+
     sqlite::Database& db_;
     std::string organization_id_;
+    TimeMs now_;
     std::map<std::string, std::optional<store::Environment>> environments_;
+    std::map<std::string, Tiers> tiers_;  // by environment
 };
 
 Result<json::Value> backup_answer(Names& names, const operations::BackupRow& row);

@@ -113,7 +113,7 @@ Result<http::Response> list(Call& call, sqlite::Database& db) {
     const store::Page page = TRY(page_of(call, 50));
     const auto found = TRY(operations::list_restores(db, call.organization_id, environment.id, page.limit, page.offset,
                                                      call.principal.project_id.value_or("")));
-    Names names(db, call.organization_id);
+    Names names(db, call.organization_id, call.now);
     json::Array logs;
     for (const RestoreRow& row : found.rows) logs.push_back(TRY(restore_answer(names, row)));
     json::Object body;
@@ -124,7 +124,7 @@ Result<http::Response> list(Call& call, sqlite::Database& db) {
 
 Result<http::Response> show(Call& call, sqlite::Database& db) {
     const RestoreRow row = TRY(find_restore(call, db, call.param("restoreId")));
-    Names names(db, call.organization_id);
+    Names names(db, call.organization_id, call.now);
     const json::Value answer = TRY(restore_answer(names, row));
     return json_answer(200, answer);
 }

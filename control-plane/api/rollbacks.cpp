@@ -212,7 +212,7 @@ Result<http::Response> list(Call& call, sqlite::Database& db) {
     const store::Page page = TRY(page_of(call, 50));
     const auto found = TRY(operations::list_rollbacks(db, call.organization_id, environment.id, page.limit, page.offset,
                                                       call.principal.project_id.value_or("")));
-    Names names(db, call.organization_id);
+    Names names(db, call.organization_id, call.now);
     json::Array logs;
     for (const RollbackRow& row : found.rows) logs.push_back(TRY(rollback_answer(names, row)));
     json::Object body;

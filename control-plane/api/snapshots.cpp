@@ -32,7 +32,7 @@ Result<operations::SnapshotFilter> filter_of(const Call& call) {
 
 Result<json::Object> page_answer(const Call& call, sqlite::Database& db, const operations::SnapshotFilter& filter) {
     const auto page = TRY(operations::list_snapshots(db, filter));
-    Names names(db, call.organization_id);
+    Names names(db, call.organization_id, call.now);
     json::Array snapshots;
     for (const auto& row : page.rows) snapshots.push_back(TRY(snapshot_answer(names, row)));
     json::Object body;
@@ -66,7 +66,7 @@ Result<http::Response> list_of_project(Call& call, sqlite::Database& db) {
 
 Result<http::Response> show(Call& call, sqlite::Database& db) {
     const auto row = TRY(snapshot_of_path(call, db));
-    Names names(db, call.organization_id);
+    Names names(db, call.organization_id, call.now);
     json::Value answer = TRY(snapshot_answer(names, row));
     json::Array logs;
     for (const auto& rollback : TRY(operations::rollbacks_to(db, row.id))) {

@@ -8,6 +8,7 @@
 #include "control-plane/operations/history.h"
 #include "control-plane/operations/lifecycle.h"
 #include "control-plane/store/environments.h"
+#include "control-plane/store/schedules.h"
 
 namespace backstay::dispatch {
 namespace {
@@ -130,6 +131,16 @@ Result<> insert_history(sqlite::Database& db, const OperationRow& operation, con
     return {};
 }
 
+// A run of a schedule that the agent made while we were away.
+Result<> note_scheduled(sqlite::Database& db, const OperationRow& operation, const json::Object& order, TimeMs now) {
+    const auto due = text_member(order, "dueAt");
+    if (!due || operation.kind != Kind::backup || !operation.environment_id) return {};
+    const auto at = parse_rfc3339(*due);
+    const std::string scope = text_member(order, "scope").value_or("");
+    if (!at || (scope != "db" && scope != "full")) return {};
+    return store::Schedules(db).note_by_agent(*operation.environment_id, scope, *at, operation.id, now);
+}
+
 }  // namespace
 
 Result<Job> declare_job(sqlite::Database& db, const store::Agent& agent, const control_plane::Report& report,
@@ -178,6 +189,7 @@ Result<Job> declare_job(sqlite::Database& db, const store::Agent& agent, const c
     TRY(operations::insert_operation(db, operation));
     TRY(insert_history(db, operation, order, agent.id, environment, source));
     TRY(operations::begin(db, operation, 1, now));
+    TRY(note_scheduled(db, operation, order, now));
     return job;
 }
 

@@ -139,6 +139,8 @@ Result<> renew_held(sqlite::Database& db, const store::Agent& agent, const contr
     auto job = TRY(find_job(db, held.job_id));
     // One that the agent began by itself may not have been declared yet: its outbox will tell.
     if (!job && held.fence == 0) return {};
+    // A scheduled run that it began before it could hear of our order: its outbox tells, and it is adopted.
+    if (job && held.fence == 0 && job->agent_id == agent.id && is_unclaimed(*job)) return {};
     const JobState before = job ? job->state : JobState::finished;
     if (!job || job->agent_id != agent.id || !renew(*job, held.fence, now)) {
         answer.lost.push_back(held);

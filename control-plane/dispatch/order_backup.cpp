@@ -34,12 +34,14 @@ BackupOrder make_backup_order(const store::Environment& environment, const Backu
     order.environment = store::to_order(environment);
     order.destinations = closed(destinations);
     order.encrypt_for = encrypted_for(destinations);
+    if (wish.due_at) order.due_at = Timestamp{*wish.due_at};
     return order;
 }
 
 Result<std::string> order_backup(sqlite::Database& db, const store::Environment& environment, const BackupWish& wish,
                                  const std::vector<store::DestinationRow>& destinations, TimeMs now, Stir& stir) {
-    const BackupOrder order = make_backup_order(environment, wish, destinations, new_ordered_uuid(), now);
+    const std::string id = wish.backup_id.empty() ? new_ordered_uuid() : wish.backup_id;
+    const BackupOrder order = make_backup_order(environment, wish, destinations, id, now);
     operations::BackupRow row;
     row.id = order.backup_id;
     row.organization_id = environment.organization_id;

@@ -21,6 +21,8 @@ struct BackupWish {
     std::optional<std::string> label;
     std::string retention = "default";
     std::string performed_by;
+    std::string backup_id;         // empty: a new one
+    std::optional<TimeMs> due_at;  // of a schedule
 };
 
 // Destinations as orders name them before they are handed out: without their configuration.

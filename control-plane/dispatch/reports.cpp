@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "control-plane/dispatch/declared.h"
 #include "control-plane/dispatch/job_rows.h"
+#include "control-plane/operations/history.h"
 #include "control-plane/operations/lifecycle.h"
 
 namespace backstay::dispatch {
@@ -44,6 +45,8 @@ public:
             return declare(report, ack);
         }
         if (job->agent_id != agent_.id) return refuse(ack, "this job is another agent's");
+        const bool began_alone = report.kind == ReportKind::declared && report.fence == 0 && fault == nullptr;
+        if (began_alone && is_unclaimed(*job)) return take_over(report, std::move(*job), ack);
         if (report.fence < job->fence) return refuse(ack, "the job was handed out again under a newer number");
         if (report.fence > job->fence) return refuse(ack, "this number was never given out");
         ack.seq = job->seq;
@@ -130,6 +133,21 @@ private:
         job->seq = report.seq;
         ack.seq = report.seq;
         return update_job(db_, *job);
+    }
+
+    // A run of a schedule that we ordered and that the agent began by itself meanwhile: it is one.
+    Result<> take_over(const Report& report, Job job, ReportAck& ack) {
+        auto operation = TRY(operations::find_operation(db_, job.operation_id));
+        const auto backup = TRY(operations::find_backup_row(db_, job.operation_id));
+        if (!operation || !backup || backup->deleted_at || !report.declared || report.declared->kind != job.kind) {
+            return refuse(ack, "this job is not known here");
+        }
+        adopt(job, now_);
+        job.seq = report.seq;
+        ack.seq = report.seq;
+        stir_.operations.insert(operation->id);
+        TRY(operations::begin(db_, *operation, job.attempt, now_));
+        return update_job(db_, job);
     }
 
     Result<std::optional<OperationRow>> operation_of(const Report& report, const Job& job) {

@@ -145,6 +145,26 @@ void accept(Job& job, TimeMs now) {
     job.moved_at = now;
 }
 
+bool is_unclaimed(const Job& job) {
+    const bool waits = job.state == JobState::queued || job.state == JobState::leased;
+    const bool given_up = job.state == JobState::finished && job.reason == reason::kAgentOffline;
+    return job.attempt == 1 && !job.started_at && !job.cancel_requested && (waits || given_up);
+}
+
+void adopt(Job& job, TimeMs now) {
+    job.state = JobState::accepted;
+    job.fence = 0;
+    job.seq = 0;
+    job.lease_until.reset();
+    job.lost_at.reset();
+    job.told_at.reset();
+    job.started_at = now;
+    job.moved_at = now;
+    job.outcome.clear();
+    job.reason.clear();
+    job.message.clear();
+}
+
 SweepResult sweep(Job& job, TimeMs now, TimeMs agent_heard_at) {
     if (job.state == JobState::queued) {
         const std::int64_t patience = patience_ms(job);

@@ -88,6 +88,11 @@ bool renew(Job& job, std::int64_t fence, TimeMs now);
 
 void accept(Job& job, TimeMs now);
 
+// Nobody ever accepted it, and nobody stopped it: an agent that began the same run by itself may have it.
+bool is_unclaimed(const Job& job);
+// The agent began it by itself, before it heard that it was ordered.
+void adopt(Job& job, TimeMs now);
+
 // What time does to a job.
 enum class Sweep {
     nothing,

@@ -6,6 +6,7 @@
 #include "control-plane/dispatch/order_snapshot.h"
 #include "control-plane/dispatch/watch.h"
 #include "control-plane/live/purge.h"
+#include "control-plane/schedule/runs.h"
 
 namespace backstay::live {
 namespace {
@@ -82,6 +83,8 @@ void Live::sweep() {
         if (stirred) {
             const auto done = expired(db, clock_.now_ms(), *stirred);
             if (!done) log::error("snapshots not expired", {{"error", done.error().message()}});
+            const auto ran = schedule::run_due(db, clock_.now_ms(), *stirred);
+            if (!ran) log::error("schedules not run", {{"error", ran.error().message()}});
         }
         if (const auto done = watched(db, listening_since_, clock_.now_ms()); !done) {
             log::error("silence not looked at", {{"error", done.error().message()}});

@@ -43,6 +43,9 @@ public:
                           "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE created_at < $1 AND "
                           "last_occurred_at < $1 AND (resolved_at IS NOT NULL OR dismissed_at IS NOT NULL OR severity "
                           "= 'info') LIMIT $2)"));
+        TRY(remove(keep_.operations_days,
+                   "DELETE FROM schedule_runs WHERE (environment_id, scope, due_at) IN (SELECT environment_id, scope, "
+                   "due_at FROM schedule_runs WHERE decided_at < $1 LIMIT $2)"));
         TRY(purge_steps());
         TRY(purge_operations());
         return more_;

@@ -82,7 +82,8 @@ bool is_over(const Stored& stored, TimeMs now) {
 bool prunes(const store::Schedule& schedule) { return schedule.runs(); }
 
 Result<Policy> policy_of(const store::Schedule& schedule, const Numbers& numbers) {
-    return resolve(numbers, TRY(Zone::find(schedule.time_zone)));
+    Zone zone = TRY(Zone::find(schedule.time_zone));
+    return resolve(numbers, std::move(zone));
 }
 
 Result<std::vector<BackupVerdict>> judge_backups(sqlite::Database& db, std::string_view environment_id,

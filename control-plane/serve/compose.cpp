@@ -4,6 +4,7 @@
 #include "control-plane/agent-api/routes.h"
 #include "control-plane/api/alerts.h"
 #include "control-plane/api/backups.h"
+#include "control-plane/api/schedules.h"
 #include "control-plane/api/snapshots.h"
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/store/destination_config.h"
@@ -40,7 +41,8 @@ void add_all_routes(api::RouteTable& routes, const RouteParts& parts) {
     live::Live& live = parts.live;
     parts.health.add_collector(collect_operations);
     parts.health.add_routes(routes);
-    agent_api::add_agent_routes(routes, live.polls(), [&live](const dispatch::Stir& stir) { live.stir(stir); });
+    agent_api::add_agent_routes(routes, live.polls(), destination_opener(parts.box),
+                                [&live](const dispatch::Stir& stir) { live.stir(stir); });
     api::add_alert_routes(routes);
     api::add_backup_routes(routes, live);
     api::add_backup_care_routes(routes, live);
@@ -50,6 +52,8 @@ void add_all_routes(api::RouteTable& routes, const RouteParts& parts) {
     api::add_snapshot_care_routes(routes, live);
     api::add_snapshot_settings_routes(routes);
     api::add_rollback_routes(routes, live);
+    api::add_schedule_routes(routes);
+    api::add_retention_routes(routes);
     api::add_operation_routes(routes, live);
     api::add_openapi_route(routes);
     admin_api::add_admin_routes(routes, {parts.box, parts.tokens, parts.address_rule,

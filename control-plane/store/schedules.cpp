@@ -126,6 +126,35 @@ Result<bool> Schedules::add_run(const ScheduleRun& run) {
     return added > 0;
 }
 
+Result<> Schedules::note_by_agent(std::string_view environment, std::string_view scope, TimeMs due,
+                                  std::string_view backup, TimeMs now) {
+    TRY(
+        db_.run("INSERT INTO schedule_runs (environment_id, scope, due_at, outcome, backup_id, decided_at) VALUES ($1, "
+                "$2, $3, 'by_agent', $4, $5) ON CONFLICT DO UPDATE SET outcome = 'by_agent', backup_id = $4, message = "
+                "'' WHERE outcome NOT IN ('ordered', 'by_agent')",
+                {environment, scope, due, backup, now}));
+    return {};
+}
+
+Result<std::optional<TimeMs>> Schedules::last_made(std::string_view environment, std::string_view scope) {
+    auto rows =
+        TRY(db_.query("SELECT MAX(due_at) FROM schedule_runs WHERE environment_id = $1 AND scope = $2 AND outcome IN "
+                      "('ordered', 'by_agent')",
+                      {environment, scope}));
+    TRY(rows.step());
+    return rows.optional_integer(0);
+}
+
+Result<std::optional<TimeMs>> Schedules::first_unclaimed(std::string_view agent) {
+    auto rows =
+        TRY(db_.query("SELECT MIN(r.due_at) FROM jobs j JOIN schedule_runs r ON r.environment_id = j.environment_id "
+                      "AND r.backup_id = j.id WHERE j.agent_id = $1 AND j.state <> 'finished' AND j.state <> "
+                      "'accepted' AND j.attempt = 1",
+                      {agent}));
+    TRY(rows.step());
+    return rows.optional_integer(0);
+}
+
 Result<std::optional<ScheduleRun>> Schedules::find_run(std::string_view environment, std::string_view scope,
                                                        TimeMs due) {
     return first_row(db_.query(fmt::format("SELECT {} FROM schedule_runs WHERE environment_id = $1 AND scope = $2 AND "

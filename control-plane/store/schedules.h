@@ -72,6 +72,13 @@ public:
 
     // False: this moment was decided before, and stays as it is.
     Result<bool> add_run(const ScheduleRun& run);
+    // It was made, whatever we had decided about it; a run that we ordered stays as it is.
+    Result<> note_by_agent(std::string_view environment, std::string_view scope, TimeMs due, std::string_view backup,
+                           TimeMs now);
+    // The newest moment of which there is a backup.
+    Result<std::optional<TimeMs>> last_made(std::string_view environment, std::string_view scope);
+    // The oldest moment whose job the agent has not accepted yet.
+    Result<std::optional<TimeMs>> first_unclaimed(std::string_view agent);
     Result<std::optional<ScheduleRun>> find_run(std::string_view environment, std::string_view scope, TimeMs due);
     // Newest first.
     Result<std::vector<ScheduleRun>> runs(std::string_view environment, std::int64_t limit);

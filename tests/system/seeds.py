@@ -30,6 +30,19 @@ SNAPSHOT_SETTINGS = {
     "autoEnabled": True, "createdAt": "string", "environmentId": "string", "failurePolicy": "string", "id": "string", "maxPinned": 0,
     "retentionDays": 0, "timeoutSeconds": 0, "updatedAt": "string",
 }
+SCHEDULE = {
+    "dbCron": "string", "dbFrequency": "string", "destinationIds": ["string"], "enabled": True, "environmentId": "string",
+    "fullCron": "string", "fullFrequency": "string", "id": "string", "nextDbBackupAt": "string", "nextFullBackupAt": "string",
+    "paused": True, "retainDaily": 0, "retainDailyDays": 0, "retainDbDaily": 0, "retainDbHourly": 0, "retainDbMonthly": 0,
+    "retainDbWeekly": 0, "retainFullDaily": 0, "retainFullHourly": 0, "retainFullMonthly": 0, "retainFullWeekly": 0,
+    "retainHourly": 0, "retainHourlyDays": 0, "retainMonthly": 0, "retainMonthlyDays": 0, "retainWeekly": 0, "retainWeeklyDays": 0,
+    "timezone": "string", "walEnabled": True, "walRetentionDays": 0,
+}
+PREVIEW = {
+    "items": [{"backupId": "string", "backupType": "string", "createdAt": "string", "gfsTiers": ["string"], "reason": "string",
+               "sizeBytes": 0}],
+    "totalSizeBytes": 0,
+}
 ROLLBACK_LOG = {
     "completedAt": "string", "createdAt": "string", "deploymentId": "string", "environmentId": "string", "errorMessage": "string",
     "id": "string", "neutralizationTriggered": True, "performedBy": "string", "recoveryEvidence": EVIDENCE,

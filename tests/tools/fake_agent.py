@@ -105,11 +105,11 @@ class FakeAgent:
 
     # ---- the conversation
 
-    def heartbeat(self, held=None):
+    def heartbeat(self, held=None, **members):
         jobs = [{"jobId": job, "fence": fence} for job, fence in (self.held if held is None else held).items()]
         return self.call("heartbeat", {"instanceId": self.instance_id, "agentVersion": "9.9", "protocolVersion": 1,
                                        "sentAt": stamp(self.skew), "inventory": self.inventory, "jobs": jobs,
-                                       "wal": self.wal})
+                                       "wal": self.wal, **members})
 
     def poll(self, wait_ms=0, slots=4):
         answer = self.call("assignments", {"instanceId": self.instance_id, "waitMs": wait_ms, "freeSlots": slots})

@@ -129,6 +129,19 @@ TEST(Protocol, WritesAndReadsEnrolmentAsTheGoldenFilesSay) {
     holds("enroll_answer", EnrollAnswer{"a1", "o1", "erp1", "secret"});
 }
 
+ScheduleBook schedule_book() {
+    ScheduledEnvironment shop;
+    shop.environment.organization_id = "22222222-2222-4222-8222-222222222222";
+    shop.environment.environment_id = "55555555-5555-4555-8555-555555555555";
+    shop.environment.name = "prod";
+    shop.environment.type = "production";
+    shop.environment.database = "shop";
+    shop.time_zone = "Europe/Brussels";
+    shop.db_cron = "17 * * * *";
+    shop.destinations = {{"66666666-6666-4666-8666-666666666666", "disk", "local", json::Object{{"path", "/backups"}}}};
+    return {"0123456789abcdef", {shop}};
+}
+
 TEST(Protocol, WritesAndReadsHeartbeatsAsTheGoldenFilesSay) {
     const HeldJob job{"11111111-1111-4111-8111-111111111111", 3};
     holds("heartbeat", Heartbeat{"33333333-3333-4333-8333-333333333333",
@@ -137,9 +150,13 @@ TEST(Protocol, WritesAndReadsHeartbeatsAsTheGoldenFilesSay) {
                                  {kNoon},
                                  inventory(),
                                  {job},
-                                 std::vector<ClusterWal>{cluster_wal()}});
-    holds("heartbeat_unchanged", Heartbeat{"33333333-3333-4333-8333-333333333333", "0.1.0", 1, {kNoon}, {}, {}, {}});
-    holds("heartbeat_answer", HeartbeatAnswer{{kNoon}, 20'000, true, {job.job_id}, {job}});
+                                 std::vector<ClusterWal>{cluster_wal()},
+                                 "0123456789abcdef",
+                                 {{job.job_id, "db", {kNoon}}}});
+    holds("heartbeat_unchanged",
+          Heartbeat{"33333333-3333-4333-8333-333333333333", "0.1.0", 1, {kNoon}, {}, {}, {}, {}, {}});
+    holds("heartbeat_answer",
+          HeartbeatAnswer{{kNoon}, 20'000, true, {job.job_id}, {job}, schedule_book(), Timestamp{kNoon}});
 }
 
 TEST(Protocol, WritesAndReadsAssignmentsAsTheGoldenFilesSay) {

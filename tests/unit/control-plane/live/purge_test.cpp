@@ -7,6 +7,7 @@
 #include "control-plane/operations/snapshots.h"
 #include "control-plane/store/audit.h"
 #include "control-plane/store/idempotency.h"
+#include "control-plane/store/schedules.h"
 #include "tests/unit/control-plane/dispatch/world.h"
 
 namespace backstay::live {
@@ -128,6 +129,21 @@ TEST_F(PurgeTest, ForgetsTokensKeysAndAnswersThatAreOver) {
     EXPECT_EQ(count("enroll_tokens"), 0);
     EXPECT_EQ(count("api_keys WHERE id = 'kept'"), 1);
     EXPECT_EQ(count("api_keys"), 1);
+}
+
+TEST_F(PurgeTest, ForgetsWhatBecameOfDueMomentsWithTheOperations) {
+    store::ScheduleRun run;
+    run.environment_id = world_.environment.id;
+    run.scope = "db";
+    run.outcome = "missed";
+    run.decided_at = world_.now;
+    ASSERT_TRUE(store::Schedules(world_.db()).add_run(run));
+    world_.now += 400 * kDay;
+    purge();
+    EXPECT_EQ(count("schedule_runs"), 1);
+    world_.now += 1;
+    purge();
+    EXPECT_EQ(count("schedule_runs"), 0);
 }
 
 TEST_F(PurgeTest, KeepsWhatABackupIsJudgedByAsLongAsItExists) {

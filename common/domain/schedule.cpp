@@ -1,0 +1,68 @@
+#include "common/domain/schedule.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace backstay::schedule {
+namespace {
+
+constexpr TimeMs kHourMs = 3'600'000;
+constexpr TimeMs kDayMs = 24 * kHourMs;
+// A long silence must not be walked through minute by minute: looked for in ever longer stretches before now. The last
+// one holds every cycle of a calendar.
+constexpr std::array<TimeMs, 5> kStretches = {kHourMs, kDayMs, 32 * kDayMs, 366 * kDayMs, 8 * 366 * kDayMs};
+
+std::optional<TimeMs> newest_between(const Cron& cron, const Zone& zone, TimeMs after, TimeMs now) {
+    std::optional<TimeMs> found;
+    for (auto at = cron.next(after, zone); at && *at <= now; at = cron.next(*at, zone)) found = at;
+    return found;
+}
+
+constexpr std::uint64_t kTypeBits = 0xfff;
+
+std::uint64_t fnv(std::string_view text) {
+    std::uint64_t hash = 0xcbf29ce484222325;
+    for (const char c : text) {
+        hash ^= static_cast<unsigned char>(c);
+        hash *= 0x100000001b3;
+    }
+    return hash;
+}
+
+}  // namespace
+
+std::optional<Slot> newest_slot(const Cron& cron, const Zone& zone, TimeMs first, TimeMs now) {
+    if (first > now) return std::nullopt;
+    Slot slot;
+    slot.due = first;
+    for (const TimeMs stretch : kStretches) {
+        const TimeMs after = std::max(first, now - stretch);
+        if (const auto found = newest_between(cron, zone, after, now)) {
+            slot.due = *found;
+            break;
+        }
+        if (after == first) break;
+    }
+    slot.following = cron.next(now, zone);
+    // What never comes again is not missed by waiting for a day.
+    const TimeMs interval = slot.following ? *slot.following - slot.due : 2 * kDayMs;
+    slot.stale_at = slot.due + interval / 2;
+    return slot;
+}
+
+std::int64_t alone_after_ms(const Slot& slot, std::int64_t most) {
+    return std::min<std::int64_t>(most, (slot.stale_at - slot.due) / 2);
+}
+
+std::string run_id(std::string_view environment_id, std::string_view scope, TimeMs due) {
+    const auto time = static_cast<std::uint64_t>(due) & 0xffffffffffff;
+    const std::uint64_t type = fnv(scope) & kTypeBits;
+    // An environment's id is random: two of one moment differ as two random ids do.
+    const std::uint64_t rest = (fnv(environment_id) & 0x3fffffffffffffff) | 0x8000000000000000;
+    return fmt::format("{:08x}-{:04x}-7{:03x}-{:04x}-{:012x}", time >> 16, time & 0xffff, type, rest >> 48,
+                       rest & 0xffffffffffff);
+}
+
+}  // namespace backstay::schedule
