@@ -7,6 +7,7 @@
 #include "agent/inventory/clusters.h"
 #include "agent/notify.h"
 #include "agent/state/state.h"
+#include "agent/wal_report.h"
 #include "common/domain/layout.h"
 #include "common/log.h"
 #include "common/version.h"
@@ -60,7 +61,8 @@ Daemon::Daemon(std::string config_file, AgentConfig config, std::string agent_id
     courier_.emplace(courier_hooks(), clock_);
     const auto identity = load_identity(settings_.config().state_dir);
     const bool enrolled = identity && *identity && !(*identity)->organization_id.empty();
-    wal_.emplace(settings_, enrolled ? (*identity)->organization_id : std::string(layout::kLocal));
+    wal_.emplace(settings_, enrolled ? (*identity)->organization_id : std::string(layout::kLocal),
+                 [this] { bases_->nudge(); });
     api_.emplace(local_api::ApiParts{*loop_, settings_, *worker_, [this] { return control_plane_view(); },
                                      [this] { courier_->nudge(); }, [this] { return wal_->status(); },
                                      Timestamp{clock_.now_ms()}});
@@ -86,6 +88,7 @@ CourierHooks Daemon::courier_hooks() {
     hooks.assigned = [this](sqlite::Database& database, const control_plane::Assignment& assignment) {
         take_assignment(assignment, settings_, *worker_, database);
     };
+    hooks.wal = [this](sqlite::Database& database) { return report_wal(database, wal_->status(), settings_.config()); };
     hooks.cancel = [this](const std::string& id) { worker_->cancel(id, StopCause::cancelled); };
     hooks.lost = [this](const std::string& id) { worker_->cancel(id, StopCause::lost); };
     hooks.enrolled = [this](const Identity& identity) {

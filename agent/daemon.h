@@ -47,8 +47,8 @@ private:
     std::unique_ptr<Loop> loop_;
     std::optional<Worker> worker_;
     std::optional<BaseSchedule> bases_;
-    std::optional<Courier> courier_;
     std::optional<archiver::Service> wal_;
+    std::optional<Courier> courier_;  // tells of wal_
     std::optional<local_api::Api> api_;
     std::unique_ptr<http::Server> server_;
     std::thread stopper_;

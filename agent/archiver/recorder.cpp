@@ -18,8 +18,8 @@ constexpr std::size_t kNotesMax = 20'000;
 
 }  // namespace
 
-Recorder::Recorder(std::string state_dir, const Clock& clock)
-    : state_dir_(std::move(state_dir)), clock_(clock), thread_([this] { work(); }) {}
+Recorder::Recorder(std::string state_dir, const Clock& clock, std::function<void()> on_jump)
+    : state_dir_(std::move(state_dir)), clock_(clock), on_jump_(std::move(on_jump)), thread_([this] { work(); }) {}
 
 Recorder::~Recorder() {
     {
@@ -73,6 +73,7 @@ void Recorder::work() {
             if (!opened) written = opened.error();
         }
         if (database) written = write(*database, notes);
+        if (written && jumps(notes) && on_jump_) on_jump_();
         if (!written) log::warning("WAL not noted", {{"error", written.error().message()}, {"files", notes.size()}});
         lock.lock();
         writing_ = false;
@@ -89,6 +90,20 @@ Result<> Recorder::write(sqlite::Database& database, const std::deque<Note>& not
     sqlite::Transaction transaction = TRY(sqlite::Transaction::begin(database));
     for (const Note& note : notes) TRY(write_one(repository, note));
     return transaction.commit();
+}
+
+bool Recorder::jumps(const std::deque<Note>& notes) {
+    bool jumped = false;
+    for (const Note& note : notes) {
+        const auto* file = std::get_if<NotedFile>(&note);
+        if (file == nullptr || file->name.kind != wal::NameKind::segment) continue;
+        const auto number = wal::segment_number(file->name, file->head.segment_bytes);
+        if (!number) continue;
+        auto& next = next_[file->head.system_id];
+        jumped = jumped || next != std::pair(file->name.timeline, *number);
+        next = {file->name.timeline, *number + 1};
+    }
+    return jumped;
 }
 
 Result<> Recorder::write_one(WalRepository& repository, const Note& note) {

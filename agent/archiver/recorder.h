@@ -4,9 +4,12 @@
 
 #include <condition_variable>
 #include <deque>
+#include <functional>
+#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -25,7 +28,9 @@ struct NotedFile {
 
 class Recorder {
 public:
-    Recorder(std::string state_dir, const Clock& clock);
+    // `on_jump` is called on the recorder's thread after a segment was noted that does not follow the one before: the
+    // first of a cluster, or one behind a hole.
+    Recorder(std::string state_dir, const Clock& clock, std::function<void()> on_jump);
     // Writes what is left.
     ~Recorder();
     Recorder(const Recorder&) = delete;
@@ -49,10 +54,14 @@ private:
     void add(Note note);
     void work();
     Result<> write(sqlite::Database& database, const std::deque<Note>& notes);
+    bool jumps(const std::deque<Note>& notes);
     Result<> write_one(WalRepository& repository, const Note& note);
 
     std::string state_dir_;
     const Clock& clock_;
+    std::function<void()> on_jump_;
+    // Of each cluster: what follows the last segment noted. The thread's own.
+    std::map<std::string, std::pair<wal::Timeline, std::uint64_t>> next_;
     std::mutex mutex_;
     std::condition_variable work_;
     std::condition_variable idle_;

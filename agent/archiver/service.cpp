@@ -23,8 +23,8 @@ std::string folder_of(const std::string& path) { return path.substr(0, path.rfin
 
 }  // namespace
 
-Service::Service(const Settings& settings, std::string organization_id)
-    : settings_(settings), organization_id_(std::move(organization_id)) {}
+Service::Service(const Settings& settings, std::string organization_id, std::function<void()> on_jump)
+    : settings_(settings), organization_id_(std::move(organization_id)), on_jump_(std::move(on_jump)) {}
 
 Service::~Service() { stop(); }
 
@@ -32,7 +32,7 @@ Result<> Service::start() {
     const std::unique_lock life(life_);
     config_ = settings_.config();
     if (config_.wal.empty()) return {};
-    recorder_ = std::make_unique<Recorder>(config_.state_dir, settings_.clock());
+    recorder_ = std::make_unique<Recorder>(config_.state_dir, settings_.clock(), on_jump_);
     TRY(make_folders(folder_of(config_.wal_socket), 0755));
     std::vector<ClusterWatch::Watched> watched;
     for (const WalConfig& wal : config_.wal) {

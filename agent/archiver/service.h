@@ -43,8 +43,9 @@ struct ClusterStatus {
 
 class Service {
 public:
-    // `settings` outlives it. `organization_id`: whose folder a new archive gets.
-    Service(const Settings& settings, std::string organization_id);
+    // `settings` outlives it. `organization_id`: whose folder a new archive gets. `on_jump`: Recorder's; a base backup
+    // may be due.
+    Service(const Settings& settings, std::string organization_id, std::function<void()> on_jump = {});
     ~Service();
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;
@@ -76,6 +77,7 @@ private:
 
     const Settings& settings_;
     std::string organization_id_;
+    std::function<void()> on_jump_;
     // Held while the parts below are put in place or taken away; calls on the socket come only between.
     mutable std::shared_mutex life_;
     AgentConfig config_;

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::int64_t kEnrolmentPollMs = 2'000;
 constexpr std::int64_t kInventoryEveryMs = 300'000;
+constexpr std::int64_t kWalEveryMs = 300'000;
 constexpr std::int64_t kLongPollMs = 25'000;
 // A poll that is answered so soon, and brings nothing, did not wait at the other end.
 constexpr std::int64_t kSoonMs = 1'000;
@@ -139,16 +140,32 @@ std::optional<control_plane::Inventory> Courier::news() {
     return inventory;
 }
 
+std::optional<std::vector<control_plane::ClusterWal>> Courier::wal_news(sqlite::Database& database) {
+    if (!hooks_.wal) return std::nullopt;
+    auto found = hooks_.wal(database);
+    if (!found) {
+        log::warning("heartbeat without WAL", {{"error", found.error().message()}});
+        return std::nullopt;
+    }
+    std::string now = json::encode_text(*found);
+    if (!inventory_wanted_ && now == told_wal_ && steady_ms() < next_wal_ms_) return std::nullopt;
+    told_wal_ = std::move(now);
+    next_wal_ms_ = steady_ms() + kWalEveryMs;
+    return std::move(*found);
+}
+
 Result<> Courier::heartbeat(control_plane::ControlPlaneClient& client, sqlite::Database& database, Retry& jitter) {
     control_plane::Heartbeat message;
     message.instance_id = instance_id_;
     message.agent_version = kVersion;
+    message.wal = wal_news(database);
     message.inventory = news();
     message.jobs = hooks_.held();
     message.sent_at = {clock_.now_ms()};
     const auto answer = client.heartbeat(message);
     if (!answer) {
         inventory_wanted_ = inventory_wanted_ || message.inventory.has_value();
+        if (message.wal) told_wal_.clear();
         return answer.error();
     }
     take(*answer, database);

@@ -32,6 +32,8 @@ struct CourierHooks {
     std::function<void(const std::string& job_id)> cancel;
     std::function<void(const std::string& job_id)> lost;  // no longer ours: stop it, report nothing
     std::function<void(const Identity&)> enrolled;
+    // Of all clusters whose WAL is archived; may be empty.
+    std::function<Result<std::vector<control_plane::ClusterWal>>(sqlite::Database&)> wal;
 };
 
 struct CourierStatus {
@@ -75,6 +77,7 @@ private:
     static control_plane::ControlPlaneClient& dial(Line& line, const Contact& contact, const std::stop_token& stop);
     Result<> heartbeat(control_plane::ControlPlaneClient& client, sqlite::Database& database, Retry& jitter);
     std::optional<control_plane::Inventory> news();
+    std::optional<std::vector<control_plane::ClusterWal>> wal_news(sqlite::Database& database);
     void take(const control_plane::HeartbeatAnswer& answer, sqlite::Database& database);
     std::int64_t work_once(sqlite::Database& database, control_plane::ControlPlaneClient& client, Retry& retry);
     void note_success();
@@ -100,7 +103,9 @@ private:
     std::int64_t next_heartbeat_ms_ = 0;  // steady
     std::int64_t next_inventory_ms_ = 0;  // steady
     bool inventory_wanted_ = true;
-    std::string told_;  // the inventory as last told, without sizes
+    std::string told_;              // the inventory as last told, without sizes
+    std::int64_t next_wal_ms_ = 0;  // steady
+    std::string told_wal_;          // empty: it is to be told again
 
     std::thread sender_;
     std::thread poller_;

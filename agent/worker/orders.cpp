@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "common/domain/reasons.h"
 #include "common/json/json.h"
 
 namespace backstay {
@@ -191,12 +192,18 @@ BaseBackupOrder complete_base_order(BaseBackupOrder order, const AgentConfig& co
     return order;
 }
 
-RestoreOrder complete_moment(RestoreOrder order, const AgentConfig& config) {
+Result<RestoreOrder> complete_moment(RestoreOrder order, const AgentConfig& config, const std::string& cluster) {
     if (!order.pitr || !order.pitr->destinations.empty()) return order;
-    const std::string cluster = order.source.cluster.value_or(order.target.cluster.value_or(""));
     const WalConfig* wal = find_wal(config, cluster);
-    if (wal == nullptr && config.wal.size() == 1) wal = &config.wal.front();
-    if (wal != nullptr) order.pitr->destinations = wal_destinations(config, *wal);
+    if (wal == nullptr) {
+        const std::string whose = cluster.empty() ? "system " + order.pitr->system_id : "cluster \"" + cluster + "\"";
+        return Error(Errc::not_found, fmt::format("this host archives no WAL of {}, and the order names no destination "
+                                                  "that has it",
+                                                  whose))
+            .with_reason(reason::kNoDestination)
+            .with_hint("a [[wal]] of the agent's configuration names clusters and their destinations");
+    }
+    order.pitr->destinations = wal_destinations(config, *wal);
     return order;
 }
 

@@ -44,7 +44,8 @@ json::Object without_secrets(const Order& order);
 // What an order leaves to the host's [[wal]]: destinations, encryption and retention of base backups, destinations of a
 // moment.
 BaseBackupOrder complete_base_order(BaseBackupOrder order, const AgentConfig& config);
-RestoreOrder complete_moment(RestoreOrder order, const AgentConfig& config);
+// `cluster`: whose archive the order means. no_destination when this host archives no WAL of it.
+Result<RestoreOrder> complete_moment(RestoreOrder order, const AgentConfig& config, const std::string& cluster);
 
 struct JobRequest {
     JobRow row;

@@ -6,6 +6,7 @@
 #include "agent/state/jobs.h"
 #include "agent/state/outbox.h"
 #include "agent/state/state.h"
+#include "agent/state/wal.h"
 #include "agent/worker/catalogue.h"
 #include "agent/worker/recovery.h"
 #include "agent/worker/shelf.h"
@@ -125,14 +126,22 @@ private:
     }
 
     Ended act(const RestoreOrder& wanted, Scene& scene) {
-        const RestoreOrder order = complete_moment(wanted, host_.config);
+        auto order = complete(wanted);
+        if (!order) return failed(std::move(order).error());
         Ended ended;
-        auto outcome = run_restore(order, host_, scene.steps(),
+        auto outcome = run_restore(*order, host_, scene.steps(),
                                    [this](const BackupOrder& safety) { return run_safety_backup(safety); });
         if (!outcome) return failed(std::move(outcome).error());
         ended.finish.notes = outcome->notes;
         ended.finish.safety_backup_id = outcome->safety_backup_id;
         return ended;
+    }
+
+    // The archive that is meant is this host's when its state knows the system; the cluster may have another name here.
+    Result<RestoreOrder> complete(const RestoreOrder& wanted) {
+        if (!wanted.pitr) return wanted;
+        const auto known = TRY(WalRepository(database_).cluster(wanted.pitr->system_id));
+        return complete_moment(wanted, host_.config, known ? known->cluster : "");
     }
 
     Ended act(const BaseBackupOrder& wanted, Scene& scene) {

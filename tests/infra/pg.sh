@@ -13,6 +13,7 @@
 #   TCP      1: also listens on 127.0.0.1:PORT, password `test` (then PORT must be free)
 #   DURABLE  1: fsync and its kin stay on (default: off, a test needs no power cut)
 #   EXTRA    further lines of postgresql.conf
+#   SEGMENTS_MB  size of a WAL segment, 16 if not given
 #   CACHE    folder that keeps an initialised template: the next `up` copies it (default: build/pg-template)
 #   RUN_AS   as root: the user to run as, because PostgreSQL refuses root (default postgres, else nobody)
 set -euo pipefail
@@ -20,6 +21,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 BASE=${BASE:?the folder of the cluster}
 PORT=${PORT:-5433} TCP=${TCP:-0} DURABLE=${DURABLE:-0}
 CACHE=${CACHE:-$here/../../build/pg-template}
+SEGMENTS_MB=${SEGMENTS_MB:-16}
 BIN=${PGBIN:-$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -1)}
 DATA=$BASE/data
 SOCKETS=${SOCKETS:-$BASE/s}
@@ -52,13 +54,13 @@ print_env() {
 
 initdb() {
   as "$BIN/initdb" -D "$1" --no-sync -k -U postgres -E UTF8 --locale=C.UTF-8 --auth-local=trust \
-    --auth-host=scram-sha-256 --pwfile="$BASE/password" >"$BASE/initdb.log" 2>&1 ||
+    --auth-host=scram-sha-256 --wal-segsize="$SEGMENTS_MB" --pwfile="$BASE/password" >"$BASE/initdb.log" 2>&1 ||
     { cat "$BASE/initdb.log" >&2 && die "initdb failed"; }
 }
 
 make_data() {
   local template
-  template=$CACHE/$("$BIN/postgres" --version | grep -o '[0-9.]\+' | head -1).tar
+  template=$CACHE/$("$BIN/postgres" --version | grep -o '[0-9.]\+' | head -1)-$SEGMENTS_MB.tar
   install -m 700 -d "$DATA"
   echo test >"$BASE/password"
   own "$DATA" "$BASE/password"

@@ -390,7 +390,7 @@ def ask(agent, sql):
 
 def test_a_thousand_segments_outlive_killed_agents_and_a_server_that_loses_its_wal_at_once(make_agent, folder):
     """The server's copy of a segment goes the moment it is acknowledged: what was acknowledged too early is lost, and seen."""
-    agent = make_agent()
+    agent = make_agent(segments_mb=1)
     script = agent.path("archive.sh")
     with open(script, "w") as out:
         out.write(f'#!/bin/sh\n{agent.hook} "$1" || exit $?\necho "$2" >>{agent.pg.folder}/acknowledged\nrm "$1"\n')
@@ -405,9 +405,14 @@ def test_a_thousand_segments_outlive_killed_agents_and_a_server_that_loses_its_w
     stop = threading.Event()
 
     def reaper():
-        while not stop.wait(4):
+        while not stop.wait(2):
             agent.kill()
             agent.start()
+            if stop.wait(2):
+                return
+            agent.lose_store()
+            stop.wait(0.5)
+            agent.bring_store()
 
     killer = threading.Thread(target=reaper)
     killer.start()
@@ -420,9 +425,16 @@ def test_a_thousand_segments_outlive_killed_agents_and_a_server_that_loses_its_w
     finally:
         stop.set()
         killer.join()
-    assert processes.wait_until(lambda: agent.last_archived() >= last, 300), agent.log()
+
+    def archived_all():
+        # After three failures the archiver pauses for a minute, unless another segment comes.
+        agent.pg.psql("postgres", "SELECT pg_logical_emit_message(true, 'test', 'x'); SELECT pg_switch_wal()")
+        return agent.last_archived() >= last
+
+    assert processes.wait_until(archived_all, 300, 1), agent.log()
     acknowledged = open(os.path.join(agent.pg.folder, "acknowledged")).read().split()
     assert len(set(acknowledged)) >= 1000
+    assert agent.failed() > 0, "nothing was in the way of it"
     count = agent.pg.psql("postgres", "SELECT count(*), max(n) FROM log")
     agent.pg.crash()
     _, end = recover(agent, base)

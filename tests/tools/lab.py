@@ -25,12 +25,13 @@ FOREIGN = ("PG", "AWS_", "NOTIFY_SOCKET", "http_proxy", "https_proxy", "HTTP_PRO
 class Lab:
     """Lab(folder).up(); then `env` holds what lab.env says. Lab.found(folder) finds one that is up."""
 
-    def __init__(self, folder, preset="dev", production=None, control_store=None, agent=True, wal=False, limits=None, s3=None):
+    def __init__(self, folder, preset="dev", production=None, control_store=None, agent=True, wal=False, limits=None, s3=None, settings=()):
         self.folder = os.path.abspath(folder)
         self.bin = os.path.join(ROOT, "build", preset, "bin")
         self.production = production
         self.control_store, self.with_agent, self.wal = control_store, agent, wal
         self.limits = limits or {}
+        self.settings = list(settings)  # of PostgreSQL, besides ours
         # S3_ENDPOINT, S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY: an S3 destination too; {}: none, whatever the environment says.
         self.s3 = os.environ if s3 is None else s3
         self.env, self.running = {}, {}
@@ -55,6 +56,8 @@ class Lab:
             self._enroll()
             if self.with_agent:
                 self.start_agent()
+            if self.wal:
+                self._archive_wal()
             self._write_env()
         except BaseException:
             self.down()
@@ -133,15 +136,16 @@ class Lab:
     # ---- PostgreSQL and Odoo
 
     def _start_postgres(self):
-        settings = ["shared_buffers = 64MB"]
+        settings = ["shared_buffers = 64MB", *self.settings]
         if self.wal:
-            settings += ["archive_mode = on", "archive_timeout = 60", "wal_level = replica", "archive_command = "
-                         f"'{self.bin}/backstay --socket {self.path('agent', 'agent.sock')} wal-push %p'"]
+            settings += ["archive_mode = on", "archive_timeout = 60", "wal_level = replica", "archive_command = ''"]
         place = self.path("postgres")
         if not enterable(self.folder):
             # PostgreSQL runs as another account than root, which may not enter this folder.
             place = os.path.join(tempfile.mkdtemp(prefix="backstay-lab-", dir="/tmp"), "postgres")
             os.chmod(os.path.dirname(place), 0o755)
+        # Where PostgreSQL's account gets to, which the agent's own folder is not.
+        self.wal_socket = os.path.join(os.path.dirname(place), "wal.sock")
         self.pg = Postgres(place, settings).start()
         self._keep()
         # The agent's role: restores create, rename and hand over databases, which a superuser may.
@@ -157,6 +161,12 @@ class Lab:
                 # Our own data comes with its modules' neutralize.sql; a real Odoo's modules are not here.
                 shutil.copytree(odoo_data.ADDONS, self.path("addons"), dirs_exist_ok=True)
                 conf.write(f"addons_path = {self.path('addons')}\n")
+
+    def _archive_wal(self):
+        """Only now: after three failures the archiver would pause for a minute."""
+        command = f"{self.bin}/backstay wal-push --socket {self.wal_socket} %p"
+        self.pg.psql("postgres", f"ALTER SYSTEM SET archive_command = '{command}'")
+        self.pg.psql("postgres", "SELECT pg_reload_conf()")
 
     def filestore(self, database):
         return self.path("odoo", "filestore", database)
@@ -247,8 +257,10 @@ class Lab:
         limits = "".join(f"{key} = {json.dumps(value)}\n" for key, value in self.limits.items())
         odoo = "".join(f'\n[[odoo]]\ncluster = "main"\ndatabase = "{database}"\nfilestore = "{self.filestore(database)}"\n'
                        f'odoo_conf = "{self.path("odoo.conf")}"\n' for database in (PRODUCTION, STAGING))
+        wal = '\n[[wal]]\ncluster = "main"\n' if self.wal else ""
         return f"""state_dir = "{state}"
 socket = "{socket}"
+wal_socket = "{os.path.join(state, 'wal.sock') if state != self.path('agent') else self.wal_socket}"
 scratch_dir = "{os.path.join(state, 'scratch')}"
 local_roots = ["{self.path('backups')}"]
 
@@ -266,7 +278,7 @@ id = "{self.env['DESTINATION_ID']}"
 name = "local"
 type = "local"
 path = "{self.path('backups')}"
-
+{wal}
 [limits]
 {limits}"""
 

@@ -16,7 +16,7 @@ class Postgres:
 
     Fast and forgetful by default (no fsync); durable=True for tests that pull the plug."""
 
-    def __init__(self, folder, settings=(), durable=False):
+    def __init__(self, folder, settings=(), durable=False, segments_mb=16):
         self.folder = os.path.abspath(folder)
         self.data = os.path.join(self.folder, "data")
         self.user = "postgres"
@@ -26,7 +26,7 @@ class Postgres:
         self.socket = self._socket_folder()
         lines = ["shared_buffers = 256MB", "max_wal_size = 4GB", "max_connections = 60", *settings]
         self._settings = {"BASE": self.folder, "SOCKETS": self.socket, "PORT": self.port, "EXTRA": "\n".join(lines),
-                          "DURABLE": "1" if durable else "0"}
+                          "DURABLE": "1" if durable else "0", "SEGMENTS_MB": str(segments_mb)}
         if os.path.isdir(self.data):
             self._take(self._sh("env"))
 

@@ -11,14 +11,14 @@ from postgres import Postgres
 class WalAgent:
     """`destinations`: TOML of [[destination]] tables; by default one local folder, "disk"."""
 
-    def __init__(self, folder, preset="dev", settings=(), wal="", destinations=None, durable=False, top=""):
+    def __init__(self, folder, preset="dev", settings=(), wal="", destinations=None, durable=False, top="", segments_mb=16):
         self.folder = str(folder)
         self.bin = os.path.join(ROOT, "build", preset, "bin")
         self.state, self.store = self.path("state"), self.path("store")
         self.wal_socket, self.socket = self.path("wal.sock"), self.path("agent.sock")
         self.hook = f"{self.bin}/backstay wal-push --socket {self.wal_socket} --timeout 30"
         self.pg = Postgres(self.path("pg"), ["archive_mode = on", f"archive_command = '{self.hook} %p'", "wal_level = replica",
-                                             *settings], durable=durable)
+                                             *settings], durable=durable, segments_mb=segments_mb)
         os.makedirs(self.store, exist_ok=True)
         self.wal, self.top = wal, top
         self.destinations = destinations or self.local("disk", self.store)
