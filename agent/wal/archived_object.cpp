@@ -171,6 +171,10 @@ Result<> Packer::State::pack_segment(Source& source, const PackOrder& order, Obj
     }
     if (records.commits().first) head.first_commit = Timestamp{*records.commits().first};
     if (records.commits().last) head.last_commit = Timestamp{*records.commits().last};
+    if (records.commits().end) {
+        const Lsn start = TRY(parse_lsn(*head.start_lsn));
+        head.commits_end = format_lsn(start + *records.commits().end);
+    }
     return {};
 }
 

@@ -31,10 +31,11 @@ struct ObjectHead {
     std::optional<std::int32_t> page_magic;
     std::optional<Timestamp> first_commit;
     std::optional<Timestamp> last_commit;
+    std::optional<std::string> commits_end;  // LSN: where the record of the last one in the segment ends
 };
 BOOST_DESCRIBE_STRUCT(ObjectHead, (),
                       (format, name, system_id, segment_bytes, bytes, blake2b, start_lsn, page_magic, first_commit,
-                       last_commit))
+                       last_commit, commits_end))
 
 // The most that a description may take; a read of so many bytes of a plain object holds it.
 inline constexpr std::size_t kHeadBytesMax = 4096;

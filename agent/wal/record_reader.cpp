@@ -53,6 +53,7 @@ void RecordReader::read_page(ByteSpan page) {
     ByteSpan data = page.subspan(offset);
     if (begin_page(*header, data, offset)) read_data(data, offset);
     first_page_ = false;
+    ++pages_;
 }
 
 // Whether the rest of the page may be read on.
@@ -93,7 +94,7 @@ void RecordReader::read_data(ByteSpan data, std::size_t offset) {
             return;
         }
         if (length_ == 0 || left_ != 0) continue;
-        end_record();
+        end_record(offset);
         const std::size_t padding = std::min(align(offset) - offset, data.size());
         data = data.subspan(padding);
         offset += padding;
@@ -115,16 +116,16 @@ bool RecordReader::start_record() {
     return true;
 }
 
-void RecordReader::end_record() {
+void RecordReader::end_record(std::size_t offset_in_page) {
     if (!headless_) {
         ++commits_.records;
-        note_commit();
+        note_commit(pages_ * kPageBytes + offset_in_page);
     }
     headless_ = false;
     have_ = length_ = left_ = 0;
 }
 
-void RecordReader::note_commit() {
+void RecordReader::note_commit(std::uint64_t end) {
     const auto info = number_at<std::uint8_t>(kept_.data() + 16) & kKindMask;
     const auto manager = number_at<std::uint8_t>(kept_.data() + 17);
     if (manager != kTransactions || (info != kCommit && info != kCommitPrepared)) return;
@@ -145,6 +146,7 @@ void RecordReader::note_commit() {
     const TimeMs ms = (time + kEpochUs) / 1000;
     commits_.first = commits_.first ? std::min(*commits_.first, ms) : ms;
     commits_.last = commits_.last ? std::max(*commits_.last, ms) : ms;
+    commits_.end = end;
     ++commits_.count;
 }
 

@@ -16,6 +16,7 @@ struct Commits {
     // Earliest and latest by the clock of the server, wherever in the segment they stand.
     std::optional<TimeMs> first;
     std::optional<TimeMs> last;
+    std::optional<std::uint64_t> end;  // where the record of the last one in the segment ends, from its beginning
     std::uint64_t count = 0;
     std::uint64_t records = 0;
 };
@@ -36,14 +37,15 @@ private:
     bool begin_page(const PageHeader& header, ByteSpan& data, std::size_t& offset);
     void take(ByteSpan bytes);
     bool start_record();
-    void end_record();
-    void note_commit();
+    void end_record(std::size_t offset_in_page);
+    void note_commit(std::uint64_t end);
 
     // The beginning of a record, as much as may tell the time of a commit.
     static constexpr std::size_t kHeadBytes = 24;
     static constexpr std::size_t kKeptBytes = 64;
 
     Commits commits_;
+    std::uint64_t pages_ = 0;  // before the one that is read
     std::array<std::byte, kKeptBytes> kept_{};
     std::size_t have_ = 0;      // of kept_
     std::uint32_t length_ = 0;  // of the record; 0: not known yet

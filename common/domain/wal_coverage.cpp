@@ -119,9 +119,16 @@ std::vector<Stage> stages_of(Timeline timeline, const std::vector<History>& hist
     return stages;
 }
 
-Coverage cover(const Holdings& holdings) {
+Coverage cover(const Holdings& holdings) { return cover_timeline(holdings, pick_timeline(holdings)); }
+
+bool leads_to(const Holdings& holdings, const Base& base, Timeline timeline) {
+    const auto stages = stages_of(timeline, holdings.histories, holdings.segment_bytes);
+    return on_the_way(base, stages, holdings.histories, timeline);
+}
+
+Coverage cover_timeline(const Holdings& holdings, Timeline timeline) {
     Coverage coverage;
-    coverage.timeline = pick_timeline(holdings);
+    coverage.timeline = timeline;
     if (coverage.timeline == 0) return coverage;
     const std::vector<Stage> stages = stages_of(coverage.timeline, holdings.histories, holdings.segment_bytes);
     std::vector<Base> bases;

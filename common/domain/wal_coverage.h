@@ -76,6 +76,10 @@ struct Coverage {
 // Follows the timeline with the latest commit back to its ancestors. What other timelines wrote after they were left is
 // not on the way and counts for nothing.
 Coverage cover(const Holdings& holdings);
+// The same along another timeline's ancestry.
+Coverage cover_timeline(const Holdings& holdings, Timeline timeline);
+// Whether WAL leads from the base to that timeline, as far as histories tell.
+bool leads_to(const Holdings& holdings, const Base& base, Timeline timeline);
 
 enum class Reach { inside, before_all, after_all, in_gap, nothing };
 

@@ -20,8 +20,10 @@ struct Disposal {
 };
 
 // Keeps the newest sound base that ended before (now - days), everything after it and the WAL from its start, so that
-// every moment of the last `days` stays reachable, and the WAL that any other kept base begins with. A base is sound
-// when the archive still holds the WAL that makes it consistent; without a sound one that is old enough nothing goes.
+// every moment of the last `days` stays reachable, and the WAL that any other kept base begins with. Of each timeline
+// that was written to inside the window, so that a clone's does not decide for the server that it was made of. A base
+// is sound when the archive still holds the WAL that makes it consistent; without a sound one that is old enough
+// nothing goes.
 Disposal choose_disposal(const Holdings& holdings, TimeMs now, std::int64_t days);
 
 }  // namespace backstay::wal

@@ -17,6 +17,8 @@ Place find_place(const Inventory& inventory, const store::Environment& environme
             if (database.name != environment.database) continue;
             place.cluster = &cluster;
             place.database = &database;
+            // Several may have one of that name: the agent, too, then means the first.
+            return place;
         }
     }
     return place;

@@ -15,8 +15,8 @@ struct Place {
     const control_plane::DatabaseInfo* database = nullptr;
 };
 
-// An environment that names no cluster is in the one that has its database, or in the only one. The answer points into
-// `inventory`.
+// An environment that names no cluster is in the first one that has its database, or in the only one. The answer points
+// into `inventory`.
 Place find_place(const control_plane::Inventory& inventory, const store::Environment& environment);
 
 // Empty when the agent has told none yet.

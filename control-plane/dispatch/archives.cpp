@@ -18,14 +18,16 @@ bool lists(const ClusterWal& archive, const std::string& backup_id) {
                        [&](const control_plane::WalBase& base) { return base.backup_id == backup_id; });
 }
 
-Result<> hide_removed_bases(sqlite::Database& db, const store::Agent& agent, const ClusterWal& archive, TimeMs said_at,
-                            TimeMs now) {
+// Their status stays: what is listed again, because a destination was away for a while, is shown again as it was.
+Result<> follow_bases(sqlite::Database& db, const store::Agent& agent, const ClusterWal& archive, TimeMs said_at,
+                      TimeMs now) {
     const std::string prefix = archive.archive + "/base/";
+    // Rows bear our time, what was said the agent's, whose clock may be ahead.
+    const TimeMs settled = std::min(said_at, now) - kSettledMs;
     for (operations::BackupRow& row : TRY(operations::bases_of_agent(db, agent.id))) {
-        if (!row.folder.starts_with(prefix) || lists(archive, row.id)) continue;
-        if (!row.completed_at || *row.completed_at > said_at - kSettledMs) continue;
-        row.status = "deleted";
-        row.deleted_at = now;
+        if (!row.folder.starts_with(prefix) || lists(archive, row.id) != row.deleted_at.has_value()) continue;
+        if (!row.deleted_at && (!row.completed_at || *row.completed_at > settled)) continue;
+        row.deleted_at = row.deleted_at ? std::nullopt : std::optional(now);
         TRY(operations::update_backup(db, row));
     }
     return {};
@@ -38,7 +40,7 @@ Result<> take_archives(sqlite::Database& db, const store::Agent& agent, const st
     std::vector<store::ClusterWalRow> rows;
     for (const ClusterWal& archive : archives) {
         rows.push_back({archive.cluster, archive.archive, json::encode_text(archive), now});
-        if (!archive.archive.empty()) TRY(hide_removed_bases(db, agent, archive, said_at, now));
+        if (!archive.archive.empty()) TRY(follow_bases(db, agent, archive, said_at, now));
     }
     return store::ClusterWals(db).replace(agent.id, rows);
 }

@@ -10,8 +10,8 @@
 
 namespace backstay::dispatch {
 
-// Keeps it, and hides the base backups that are no longer in their archive: the agent removes them by age
-// (common/domain/wal_retention.h) without being told. `said_at` is of the agent's clock.
+// Keeps it, and hides the base backups that are no longer in their archive (the agent removes them by age without being
+// told, common/domain/wal_retention.h) and shows again those that are. `said_at` is of the agent's clock.
 Result<> take_archives(sqlite::Database& db, const store::Agent& agent,
                        const std::vector<control_plane::ClusterWal>& archives, TimeMs said_at, TimeMs now);
 

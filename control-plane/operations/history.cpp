@@ -132,8 +132,8 @@ Result<BackupPage> list_backups(sqlite::Database& db, const BackupFilter& filter
 
 Result<std::vector<BackupRow>> bases_of_agent(sqlite::Database& db, std::string_view agent_id) {
     const std::string sql = fmt::format(
-        "SELECT {} FROM backups WHERE agent_id = $1 AND scope = 'base' AND status IN ('completed', 'partial') AND "
-        "deleted_at IS NULL ORDER BY created_at",
+        "SELECT {} FROM backups WHERE agent_id = $1 AND scope = 'base' AND status IN ('completed', 'partial') "
+        "ORDER BY created_at",
         kBackupColumns);
     auto rows = TRY(db.query(sql, {agent_id}));
     std::vector<BackupRow> found;

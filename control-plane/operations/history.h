@@ -61,7 +61,7 @@ struct BackupPage {
 // Newest first.
 Result<BackupPage> list_backups(sqlite::Database& db, const BackupFilter& filter);
 
-// Complete base backups that the agent made, of all its clusters; deleted ones are left out.
+// Complete base backups that the agent made, of all its clusters, those too that left their archive (deleted_at).
 Result<std::vector<BackupRow>> bases_of_agent(sqlite::Database& db, std::string_view agent_id);
 // Complete backups of the environment that have a filestore, around a moment: the last before it and the first after.
 Result<std::vector<BackupRow>> full_backups_around(sqlite::Database& db, std::string_view environment_id, TimeMs at);

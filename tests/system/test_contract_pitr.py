@@ -1,5 +1,7 @@
 """Points in time over the REST contract: what the agent says of its archive, and what may be asked for."""
 
+import os
+import sqlite3
 import uuid
 
 import pytest
@@ -175,9 +177,23 @@ def test_the_archive_of_a_neighbour_cluster_is_none_of_the_environments(plane, b
     plane.agent.inventory = None
 
 
-def test_a_base_backup_that_left_its_archive_is_no_longer_listed(plane, base):
-    plane.agent.skew = 3600  # long after it was made
+def aged(plane, base, hours):
+    """As if it had been made so much earlier."""
+    with sqlite3.connect(os.path.join(plane.state, "control.db"), timeout=30) as database:
+        database.execute("UPDATE backups SET completed_at = completed_at - ? WHERE id = ?", (hours * 3_600_000, base))
+
+
+def test_a_base_backup_that_left_its_archive_is_no_longer_listed_until_it_is_back(plane, base):
+    fresh = make_base(plane)
+    aged(plane, base, 1)
+    plane.agent.skew = 3600  # the agent's clock is ahead: what was made just now is not old for that
     plane.agent.wal = [archive(base, baseBackups=[])]
     plane.agent.heartbeat()
-    refused(lambda: plane.owner.get(f"/backups/{base}"), 404, "not_found")
     plane.agent.skew = 0
+    assert plane.owner.get(f"/backups/{fresh}")["status"] == "completed"
+    refused(lambda: plane.owner.get(f"/backups/{base}"), 404, "not_found")
+    # Its destination was away; now it is back.
+    plane.agent.wal = [archive(base)]
+    plane.agent.heartbeat()
+    row = plane.owner.get(f"/backups/{base}")
+    assert (row["status"], row["deletedAt"] if "deletedAt" in row else None) == ("completed", None), row

@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 import random
+import struct
 import subprocess
 import time
 
@@ -181,6 +182,55 @@ def test_wal_that_no_server_can_read_never_passes_for_the_end_of_wal(written):
             file.write(good)
     assert "the recovery ended at" in done.stderr, done.stderr
     assert cluster.databases() == before
+
+
+def description_of(stored):
+    """What a stored segment says of itself, in a frame that zstd skips."""
+    magic, size = struct.unpack("<II", stored[:8])
+    assert magic & 0xFFFFFFF0 == 0x184D2A50
+    return json.loads(stored[8:8 + size])
+
+
+def description(segment):
+    with open(segment, "rb") as file:
+        return description_of(file.read(4096))
+
+
+def test_wal_that_ends_before_its_last_commit_never_passes_for_the_end(written):
+    """As above, inside of the very last segment: its description tells where its last commit ends."""
+    cluster, _, _ = written
+    cluster.pg.psql("other", "CREATE TABLE tail (n int)")
+    cluster.archive_segment()
+    cluster.pg.psql("other", "".join(f"INSERT INTO tail VALUES ({n});" for n in range(20)))
+    cluster.archive_segment()
+    victim, end = next((one, description(one)["commitsEnd"]) for one in reversed(cluster.segments()) if description(one)["commitsEnd"])
+    last = int(end.split("/")[1], 16) % (16 << 20)
+    content = bytearray(subprocess.run(["zstd", "-dcq", victim], check=True, stdout=subprocess.PIPE).stdout)
+    assert any(content[last - 24:last]) and last > 1000
+    for i in range(last - 200, last - 100):  # some of the last records
+        content[i] ^= 0xFF
+    with open(victim, "rb") as file:
+        good = file.read()
+    moment, before = cluster.show()["latestRecoverable"], cluster.databases()
+    cluster.repack(victim, content)
+    # The damage was there when it was described: a description by hand says what it ought to hold.
+    with open(victim, "rb") as file:
+        packed = file.read()
+    size = struct.unpack("<II", packed[:8])[1]
+    told = json.loads(packed[8:8 + size])
+    told.update({key: description_of(good)[key] for key in ("commitsEnd", "lastCommit", "firstCommit")})
+    text = json.dumps(told).encode()
+    with open(victim, "wb") as file:
+        file.write(packed[:4] + struct.pack("<I", len(text)) + text + packed[8 + size:])
+    try:
+        done = cluster.restore(moment, "never", "--scope", "db", of="other", check=1)
+        assert "the recovery ended at" in done.stderr and end in done.stderr, done.stderr
+    finally:
+        with open(victim, "wb") as file:
+            file.write(good)
+    assert cluster.databases() == before
+    cluster.restore(moment, "tail", "--scope", "db", of="other")
+    assert len(cluster.pg.psql("tail", "SELECT n FROM tail").split()) == 20
 
 
 def leftovers(cluster):

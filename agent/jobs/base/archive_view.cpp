@@ -145,6 +145,12 @@ private:
                 }
                 if (head->last_commit) run.last_commit = head->last_commit->ms;
             }
+            if (looked == kUndatedMax && !run.last_commit) {
+                view_.faults.push_back(
+                    fmt::format("timeline {}: no commit in the {} segments before {}: not searched "
+                                "further back",
+                                run.timeline, kUndatedMax, wal::format_lsn(run.end)));
+            }
         }
         return {};
     }

@@ -331,7 +331,8 @@ private:
         if (verified == 0) return backup::all_failed(places_);
         Testimony testimony;
         testimony.summary =
-            fmt::format("read back and found equal in {} destination{}", verified, verified == 1 ? "" : "s");
+            fmt::format("each artifact found equal after it was stored, and looked up again, in {} destination{}",
+                        verified, verified == 1 ? "" : "s");
         testimony.proofs = {"manifest:readback"};
         return testimony;
     }

@@ -162,8 +162,8 @@ Result<Testimony> Recovery::fetch_base() {
     const ManifestArtifact* artifact = find_artifact(base_.manifest, artifact::kBase);
     steps_.progress().set_total(step::kFetchBase, artifact->bytes);
     TRY(make_folders(order_.scratch, 0700));
-    if (::mkdir(place_.folder.c_str(), 0700) != 0) return Error::from_errno(errno, "make folder " + place_.folder);
-    TRY(give_to(user_, place_.folder));
+    // Ours, whoever the server is: what it may write in lies below.
+    TRY(make_passable(user_, place_.folder));
     Unpacked unpacked;
     TRY(restore::with_sound_origin(base_.origins, [&](const std::vector<ArtifactOrigin>& origins) -> Result<> {
         const Unpacking unpacking{place_.folder + "/data", user_, stop_, {}};
@@ -310,10 +310,12 @@ Result<> Recovery::check_end(wal::Lsn replayed) {
         const std::string name = base::segment_name(segments_[i], view_.whole.segment_bytes);
         const wal::ObjectHead head = TRY(places_->head(name));
         if (!head.last_commit) continue;
-        if (replayed > segments_[i].start) return {};
+        // Up to the last commit that was seen when it was archived; older archives do not tell where that was.
+        const wal::Lsn promised = head.commits_end ? TRY(wal::parse_lsn(*head.commits_end)) : segments_[i].start + 1;
+        if (replayed >= promised) return {};
         return Error(Errc::corrupted, fmt::format("the recovery ended at {}, where WAL cannot be read, though commits "
-                                                  "go on to segment {}",
-                                                  wal::format_lsn(replayed), name))
+                                                  "go on to {} in segment {}",
+                                                  wal::format_lsn(replayed), wal::format_lsn(promised), name))
             .with_reason(reason::kRestoreFailed);
     }
     return {};

@@ -36,6 +36,13 @@ bool may_pass(const ServerUser& user, const std::string& folder) {
     }
 }
 
+Result<> make_passable(const ServerUser& user, const std::string& folder) {
+    if (mkdir(folder.c_str(), 0700) != 0) return Error::from_errno(errno, "make folder " + folder);
+    // Whatever the umask of the process is.
+    if (user.prefix.empty() || chmod(folder.c_str(), 0711) == 0) return {};
+    return Error::from_errno(errno, "open folder " + folder);
+}
+
 Result<> give_to(const ServerUser& user, const std::string& path) {
     if (user.prefix.empty() || lchown(path.c_str(), user.uid, user.gid) == 0) return {};
     return Error::from_errno(errno, "give away " + path);

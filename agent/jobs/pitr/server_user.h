@@ -21,6 +21,9 @@ Result<ServerUser> server_user();
 // Whether that user can reach the folder: every folder above lets it pass.
 bool may_pass(const ServerUser& user, const std::string& folder);
 
+// Makes a folder of our own that the user can pass through, and no more.
+Result<> make_passable(const ServerUser& user, const std::string& folder);
+
 // Gives it to the user, when it is not ourselves.
 Result<> give_to(const ServerUser& user, const std::string& path);
 

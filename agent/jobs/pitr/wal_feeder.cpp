@@ -26,7 +26,7 @@ here=${0%/*}
 printf '%s\n' "$1" >"$here/ask" || exit 200
 read -r answer <"$here/answer" || exit 200
 case $answer in
-  ready) mv "$here/ready/$1" "$2" || exit 200 ;;
+  ready) ln -f "$here/ready/$1" "$2" 2>/dev/null || cp "$here/ready/$1" "$2" || exit 200 ;;
   absent) exit 1 ;;
   *) exit 200 ;;
 esac
@@ -75,8 +75,7 @@ WalFeeder::~WalFeeder() {
 
 Result<> WalFeeder::open() {
     for (const std::string& folder : {parts_.folder, parts_.folder + "/ready"}) {
-        if (mkdir(folder.c_str(), 0700) != 0) return Error::from_errno(errno, "make folder " + folder);
-        TRY(give_to(parts_.owner, folder));
+        TRY(make_passable(parts_.owner, folder));
     }
     const std::string script = parts_.folder + "/restore.sh";
     TRY(atomic_write(script, kScript, 0500));
@@ -96,6 +95,10 @@ std::string WalFeeder::restore_command() const {
 std::optional<Error> WalFeeder::failure() const {
     const std::lock_guard lock(mutex_);
     return failure_;
+}
+
+std::string WalFeeder::ready_path(const std::string& name) const {
+    return fmt::format("{}/ready/{}", parts_.folder, name);
 }
 
 void WalFeeder::serve() {
@@ -123,6 +126,9 @@ void WalFeeder::serve() {
 }
 
 std::string WalFeeder::answer(const std::string& name) {
+    // Whoever asks again has what was handed over last. The folder is ours: nobody else may take it out.
+    if (!handed_.empty()) ::unlink(ready_path(handed_).c_str());
+    handed_.clear();
     if (!is_wal_name(name)) return "absent";
     std::unique_lock lock(mutex_);
     asked_ = name;
@@ -145,6 +151,7 @@ std::string WalFeeder::answer(const std::string& name) {
     if (state == State::absent) return "absent";
     look_ahead_locked(name);
     lock.unlock();
+    handed_ = name;
     changed_.notify_all();
     ++served_;
     if (parts_.on_served) parts_.on_served(name);
@@ -187,7 +194,7 @@ void WalFeeder::fetch_ahead() {
 void WalFeeder::take(const std::string& name, Fetch& fetch, std::unique_lock<std::mutex>& lock) {
     files_[name] = State::fetching;
     lock.unlock();
-    const std::string path = fmt::format("{}/ready/{}", parts_.folder, name);
+    const std::string path = ready_path(name);
     Result<> fetched = fetch(name, path + ".part");
     if (fetched) fetched = give_to(parts_.owner, path + ".part");
     if (fetched && ::rename((path + ".part").c_str(), path.c_str()) != 0) {

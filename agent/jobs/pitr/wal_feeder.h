@@ -1,6 +1,7 @@
 // Hands archived WAL to a recovering server of our own, through two pipes in the file system and a script of a few
 // lines as its restore_command: no program of ours, no socket and no agent is needed. Segments ahead of what was asked
-// for are fetched meanwhile, a bounded number of them. Trouble ends the recovery; only what is certainly not in the
+// for are fetched meanwhile, a bounded number of them. The folder that they lie in is ours alone: the server's user
+// links or copies out of it and cannot lead us elsewhere. Trouble ends the recovery; only what is certainly not in the
 // archive is "absent", which to PostgreSQL is the end of WAL.
 #pragma once
 
@@ -56,6 +57,7 @@ private:
     Result<> open();
     void serve();
     std::string answer(const std::string& name);
+    std::string ready_path(const std::string& name) const;
     void fetch_ahead();
     void look_ahead_locked(const std::string& name);
     void take(const std::string& name, Fetch& fetch, std::unique_lock<std::mutex>& lock);
@@ -68,6 +70,7 @@ private:
     std::map<std::string, State> files_;
     std::vector<std::string> wanted_;  // oldest first
     std::string asked_;                // what the server waits for now
+    std::string handed_;               // what it got last; the serving thread's
     std::optional<Error> failure_;
     std::atomic<std::uint64_t> served_ = 0;
     bool ending_ = false;

@@ -113,6 +113,7 @@ private:
     std::optional<Error> backup_fault_;
     std::unique_ptr<pitr::Recovery> recovery_;
     std::vector<OpenedBackup> moment_files_;
+    std::set<std::string> moment_damaged_;  // names in the united filestore whose content is not theirs
     std::optional<Tool> pg_restore_;
     std::optional<FetchedDump> dump_;
     std::future<Result<>> filestore_;

@@ -140,6 +140,7 @@ Result<Testimony> Restoration::unite_filestores() {
     making.on_bytes = [this](std::uint64_t bytes) { steps_.progress().add(step::kRestoreFilestore, bytes); };
     TRY(begin_filestore(making));
     making.add = true;
+    making.damaged = &moment_damaged_;
     files_made_ = FilesMade{};
     for (const OpenedBackup& backup : moment_files_) {
         const Manifest& manifest = backup.manifest;
@@ -159,8 +160,8 @@ Result<Testimony> Restoration::unite_filestores() {
         }));
         files_made_->files += made.files;
         files_made_->bytes += made.bytes;
-        files_made_->damaged += made.damaged;
     }
+    files_made_->damaged = moment_damaged_.size();
     Testimony testimony;
     testimony.summary =
         fmt::format("{} files of {} archives, each checked by its SHA-1", files_made_->files, moment_files_.size());
@@ -175,8 +176,10 @@ Result<Testimony> Restoration::unite_filestores() {
 Result<> Restoration::check_moment_files(pq::Connection& database, Testimony& testimony) {
     std::uint64_t taken = 0;
     for (const std::string& live : live_filestores()) {
+        TRY(drop_damaged_files(live, target_->side_filestore, moment_damaged_));
         taken += TRY(take_named_files(database, live, target_->side_filestore));
     }
+    files_made_->damaged = moment_damaged_.size();
     const auto reconciled = TRY(reconcile_filestore(database, target_->side_filestore));
     const Reconciled none;
     const Reconciled& found = reconciled ? *reconciled : none;

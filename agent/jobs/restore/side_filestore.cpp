@@ -89,6 +89,7 @@ private:
     }
 
     Result<> write(const std::string& name, Source& content) {
+        if (making_.damaged != nullptr && making_.damaged->erase(name) > 0) unlinkat(root_, name.c_str(), 0);
         const Descriptor file(openat(root_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
         // Equal names are equal contents; whatever of this one is left unread is skipped.
         if (file.fd < 0 && errno == EEXIST && making_.add) return {};
@@ -136,6 +137,7 @@ private:
                 .with_reason(reason::kFilestoreInconsistent);
         }
         ++made_.damaged;
+        if (making_.damaged != nullptr) making_.damaged->insert(name);
         return {};
     }
 
@@ -272,6 +274,23 @@ Result<std::uint64_t> take_named_files(pq::Connection& connection, const std::st
     TRY(connection.stream("SELECT DISTINCT store_fname FROM ir_attachment WHERE store_fname IS NOT NULL", {},
                           [&](pq::RowView row) { return take(std::string(row.text(0, 0))); }));
     return taken;
+}
+
+Result<> drop_damaged_files(const std::string& in_use, const std::string& folder, std::set<std::string>& damaged) {
+    if (damaged.empty()) return {};
+    const Descriptor from(open(in_use.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (from.fd < 0) return failed(errno, "open folder " + in_use);
+    const Descriptor into(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (into.fd < 0) return failed(errno, "open folder " + folder);
+    for (auto name = damaged.begin(); name != damaged.end();) {
+        if (TRY(is_what_it_says(from.fd, *name))) {
+            if (unlinkat(into.fd, name->c_str(), 0) != 0) return failed(errno, "remove " + *name);
+            name = damaged.erase(name);
+        } else {
+            ++name;
+        }
+    }
+    return {};
 }
 
 Result<std::optional<Reconciled>> reconcile_filestore(pq::Connection& connection, const std::string& folder) {

@@ -22,7 +22,10 @@ struct FilesMade {
 
 struct FilestoreMaking {
     std::string folder;  // absent, or left by an earlier try: emptied first
-    bool add = false;    // to what begin_filestore and earlier archives left there; what is there already stays
+    bool add = false;    // to what begin_filestore and earlier archives left there; what is there already stays,
+                         // unless it is named in `damaged`
+    // With `add`: names whose content is not theirs so far. This archive's are added, those that it has sound go.
+    std::set<std::string>* damaged = nullptr;
     FileOwner owner;
     std::uint64_t unnamed_damaged = 0;                  // so many more, beyond what the manifest has room to name
     std::set<std::string> known_damaged;                // store_fname, from the manifest
@@ -49,6 +52,10 @@ Result<std::uint64_t> take_named_files(pq::Connection& connection, const std::st
 // Links the files of the filestore in use that the backup lacks, so that attachments newer than the backup keep theirs.
 // Answers how many.
 Result<std::uint64_t> keep_newer_files(const std::string& in_use, const std::string& folder);
+
+// Takes those of the damaged names out of `folder` that the filestore in use has sound, for take_named_files to
+// replace.
+Result<> drop_damaged_files(const std::string& in_use, const std::string& folder, std::set<std::string>& damaged);
 
 struct Reconciled {
     std::uint64_t names = 0;

@@ -39,6 +39,23 @@ TEST(RecordReader, FindsFirstAndLastCommitAcrossPages) {
     EXPECT_EQ(commits.last, kNoon + 4990);
 }
 
+TEST(RecordReader, TellsWhereTheLastCommitEnds) {
+    MadeWal made;
+    EXPECT_FALSE(read(made.segment()).end);
+    made.other(9000);
+    made.commit(kNoon);
+    const std::string alone = made.segment();
+    made.other(500);
+    const auto end = read(made.segment()).end;
+    ASSERT_TRUE(end);
+    EXPECT_EQ(end, read(alone).end);
+    // Nothing but zeros and padding behind it, and something before it.
+    EXPECT_EQ(alone.find_first_not_of('\0', *end), std::string::npos);
+    EXPECT_NE(alone[*end - 1], '\0');
+    made.commit(kNoon + 1);
+    EXPECT_GT(read(made.segment()).end, end);
+}
+
 TEST(RecordReader, GivesTheSameHoweverThePagesCome) {
     MadeWal made;
     for (int i = 0; i < 60; ++i) {

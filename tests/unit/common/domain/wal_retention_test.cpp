@@ -79,6 +79,59 @@ TEST(Retention, WalOfAKeptBaseOnALowerPositionStays) {
     EXPECT_EQ(*disposal.segments_before, 2 * kSegment);
 }
 
+// A clone that was promoted archives into the same place while its origin goes on: both have commits in the window.
+TEST(Retention, ACloneDoesNotDecideForItsOrigin) {
+    Model model = daily(10);
+    model.histories.push_back({2, {{1, 5 * kSegment}}});
+    for (int day = 4; day < 10; ++day) {
+        const Lsn start = kSegment * static_cast<Lsn>(day + 1);
+        model.segments.push_back({2, start, day * kDay, day * kDay + kDay + 5});
+        model.bases.push_back(
+            {"clone-" + std::to_string(day), 2, start + 40, start + 80, day * kDay + 30, day * kDay + 40});
+    }
+    const TimeMs now = 9 * kDay + 1000;
+    ASSERT_EQ(cover(model.holdings()).timeline, 2U) << "the clone's clock is ahead";
+    const Disposal disposal = choose_disposal(model.holdings(), now, 3);
+    EXPECT_EQ(disposal.anchor, "clone-6");
+    const auto goes = [&](const std::string& id) {
+        return std::find(disposal.bases.begin(), disposal.bases.end(), id) != disposal.bases.end();
+    };
+    EXPECT_FALSE(goes("day-6")) << "the origin's window begins with it";
+    EXPECT_FALSE(goes("day-9"));
+    EXPECT_TRUE(goes("day-5"));
+    EXPECT_TRUE(goes("clone-5"));
+    EXPECT_EQ(*disposal.segments_before, 7 * kSegment);
+    const Model left = without(model, disposal);
+    for (TimeMs target = now - 3 * kDay; target < now - 1500; target += kDay / 7) {
+        for (const Timeline timeline : {1U, 2U}) {
+            const Coverage before = cover_timeline(model.holdings(), timeline);
+            const Coverage after = cover_timeline(left.holdings(), timeline);
+            ASSERT_EQ(find_nearest(after, target).reach, find_nearest(before, target).reach)
+                << "timeline " << timeline << " at " << target;
+        }
+    }
+}
+
+// What was left behind before the window keeps nothing.
+TEST(Retention, AnAbandonedTimelineGoesWithTime) {
+    Model model = daily(12);
+    std::erase_if(model.segments, [](const ArchivedSegment& segment) { return segment.start > 5 * kSegment; });
+    std::erase_if(model.bases, [](const Base& base) { return base.start > 5 * kSegment; });
+    model.newest = 2;
+    model.fork = 4 * kSegment;
+    model.histories.push_back({2, {{1, model.fork}}});
+    for (int day = 3; day < 12; ++day) {
+        const Lsn start = kSegment * static_cast<Lsn>(day + 1);
+        model.segments.push_back({2, start, day * kDay, day * kDay + kDay - 1});
+        model.bases.push_back(
+            {"new-" + std::to_string(day), 2, start + 40, start + 80, day * kDay + 10, day * kDay + 20});
+    }
+    const Disposal disposal = choose_disposal(model.holdings(), 11 * kDay + 1000, 3);
+    EXPECT_EQ(disposal.anchor, "new-8");
+    EXPECT_EQ(*disposal.segments_before, 9 * kSegment);
+    EXPECT_EQ(without(model, disposal).bases.front().backup_id, "new-8");
+}
+
 TEST(Retention, WhatWasReachableInsideTheWindowStaysReachable) {
     std::size_t dropped = 0;
     for (unsigned seed = 0; seed < 400; ++seed) {

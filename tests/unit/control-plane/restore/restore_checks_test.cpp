@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "control-plane/api/place.h"
+
 namespace backstay::api {
 namespace {
 
@@ -60,6 +62,18 @@ TEST(VersionObstacle, LooksAtTheTargetsOwnCluster) {
     EXPECT_FALSE(version_obstacle(manifest(150'000, "17.0"), two, target())) << "nobody knows which: the agent looks";
     const Inventory found{"h", {cluster("old", 130'000, "17.0"), cluster("new", 160'000)}, {}};
     EXPECT_TRUE(version_obstacle(manifest(150'000, "17.0"), found, target())) << "the one that has the database";
+}
+
+TEST(Place, OfADatabaseInTwoClustersIsTheEnvironmentsOwnElseTheAgentsFirst) {
+    const Inventory both{"h", {cluster("first", 150'000, "17.0"), cluster("second", 150'000, "17.0")}, {}};
+    for (const char* name : {"first", "second"}) {
+        const Place own = find_place(both, target(name));
+        ASSERT_NE(own.cluster, nullptr);
+        EXPECT_EQ(own.cluster->name, name);
+        EXPECT_EQ(own.database, &own.cluster->databases.front());
+    }
+    EXPECT_EQ(find_place(both, target()).cluster->name, "first");
+    EXPECT_EQ(find_place(both, target("third")).cluster, nullptr);
 }
 
 TEST(VersionObstacle, IsNotWhatNobodyKnows) {

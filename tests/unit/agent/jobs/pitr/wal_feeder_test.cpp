@@ -2,6 +2,7 @@
 #include "agent/jobs/pitr/wal_feeder.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <atomic>
@@ -37,6 +38,7 @@ protected:
             return name.size() == 24 ? name_of(static_cast<unsigned>(std::stoul(name.substr(16), nullptr, 16)) + 1)
                                      : "";
         };
+        parts.owner = owner_;
         return WalFeeder::start(std::move(parts)).value();
     }
 
@@ -52,12 +54,15 @@ protected:
         for (std::size_t at = command.find("%%"); at != std::string::npos; at = command.find("%%", at + 1)) {
             command.erase(at, 1);
         }
-        const int status = std::system(command.c_str());
+        std::string as;
+        for (const std::string& word : owner_.prefix) as += word + " ";
+        const int status = std::system((as + command).c_str());
         return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + status;
     }
 
     testing::TempDir folder_;
     std::string target_ = folder_.path() + "/RECOVERYXLOG";
+    ServerUser owner_;
     std::atomic<int> fetched_ = 0;
 };
 
@@ -83,6 +88,27 @@ TEST_F(WalFeederTest, OnlyWhatIsCertainlyAbsentLooksLikeTheEnd) {
     EXPECT_NE(feeder->failure()->message().find("on fire"), std::string::npos);
     // It may be asked again.
     EXPECT_EQ(ask(*feeder, name_of(12)), 0);
+}
+
+// A server that runs as another user gets what is ready and cannot put anything in its place.
+TEST_F(WalFeederTest, TheFolderOfReadyFilesStaysOurs) {
+    if (geteuid() == 0)
+        owner_ = {65'534, 65'534, {"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"}};
+    ASSERT_EQ(::chmod(folder_.path().c_str(), 0777), 0);
+    const auto feeder = start("wal");
+    for (const char* folder : {"/wal", "/wal/ready"}) {
+        struct stat status {};
+        ASSERT_EQ(::stat((folder_.path() + folder).c_str(), &status), 0);
+        EXPECT_EQ(status.st_uid, geteuid()) << folder;
+        EXPECT_EQ(status.st_mode & 022U, 0U) << folder;
+    }
+    for (const unsigned number : {1U, 2U, 1U}) {
+        ASSERT_EQ(ask(*feeder, name_of(number)), 0);
+        EXPECT_EQ(read_file(target_).value(), "content of " + name_of(number));
+    }
+    struct stat given {};
+    ASSERT_EQ(::stat(target_.c_str(), &given), 0);
+    EXPECT_EQ(given.st_uid, geteuid() == 0 ? owner_.uid : geteuid());
 }
 
 TEST_F(WalFeederTest, FetchesAheadButNotWithoutBound) {

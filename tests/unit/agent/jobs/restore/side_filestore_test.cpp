@@ -81,5 +81,50 @@ TEST_F(SideFilestore, TakesAFileThatWasWrongAtOneDestinationFromTheNext) {
     EXPECT_TRUE(content_of(name_of(content_)) == content_);
 }
 
+TEST_F(SideFilestore, ReplacesAFileThatOneArchiveHasDamagedByASoundOne) {
+    const std::string name = name_of(content_);
+    const std::string damaged = archive_of({{name, "something else"}});
+    const std::string sound = archive_of({{name, content_}});
+    std::set<std::string> known;
+    making_.damaged = &known;
+    making_.known_damaged = {name};
+    StringSource first(damaged);
+    ASSERT_TRUE(make_filestore(first, making_));
+    EXPECT_EQ(known, std::set<std::string>{name});
+    // Damaged in the second archive, too: it stays as it is.
+    StringSource again(damaged);
+    ASSERT_TRUE(make_filestore(again, making_));
+    EXPECT_EQ(known, std::set<std::string>{name});
+    making_.known_damaged.clear();
+    StringSource second(sound);
+    ASSERT_TRUE(make_filestore(second, making_));
+    EXPECT_TRUE(known.empty());
+    EXPECT_TRUE(content_of(name) == content_);
+    // A sound one is never replaced.
+    making_.known_damaged = {name};
+    StringSource third(damaged);
+    ASSERT_TRUE(make_filestore(third, making_));
+    EXPECT_TRUE(known.empty());
+    EXPECT_TRUE(content_of(name) == content_);
+}
+
+TEST_F(SideFilestore, GivesWayToTheSoundFileOfAFilestoreInUse) {
+    const std::string name = name_of(content_);
+    const std::string in_use = folder_.path() + "/in-use";
+    ASSERT_TRUE(make_folders(in_use + "/" + name.substr(0, 2), 0755));
+    std::set<std::string> known;
+    making_.damaged = &known;
+    making_.known_damaged = {name};
+    const std::string damaged = archive_of({{name, "something else"}});
+    StringSource source(damaged);
+    ASSERT_TRUE(make_filestore(source, making_));
+    ASSERT_TRUE(drop_damaged_files(in_use, making_.folder, known));
+    EXPECT_EQ(content_of(name), "something else") << "nobody has a better one";
+    ASSERT_TRUE(atomic_write(in_use + "/" + name, content_, 0644));
+    ASSERT_TRUE(drop_damaged_files(in_use, making_.folder, known));
+    EXPECT_TRUE(known.empty());
+    EXPECT_EQ(content_of(name), "absent") << "take_named_files links it, if a row names it";
+}
+
 }  // namespace
 }  // namespace backstay::restore
