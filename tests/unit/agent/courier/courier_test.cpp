@@ -35,6 +35,10 @@ protected:
         };
         hooks.cancel = [this](const std::string& id) { note("cancel " + id); };
         hooks.lost = [this](const std::string& id) { note("lost " + id); };
+        hooks.wal = [this](sqlite::Database&) -> Result<std::vector<control_plane::ClusterWal>> {
+            const std::lock_guard lock(mutex_);
+            return archives_;
+        };
         hooks.enrolled = [this](const Identity& identity) { note("enrolled " + identity.agent_id); };
         return hooks;
     }
@@ -72,6 +76,7 @@ protected:
     std::optional<sqlite::Database> database_;
     std::mutex mutex_;
     std::vector<std::string> heard_;
+    std::vector<control_plane::ClusterWal> archives_{1};
     std::optional<Courier> courier_;
 };
 
@@ -100,6 +105,35 @@ TEST_F(AgentCourier, TellsTheInventoryOnceAndWhenItIsAskedFor) {
     ASSERT_TRUE(eventually([&] {
         const auto all = control_.heartbeats();
         return all.size() >= 3 && all.back().inventory.has_value();
+    }));
+}
+
+TEST_F(AgentCourier, TellsOfArchivesAtFirstAndWhenTheyChange) {
+    enroll();
+    courier_->start();
+    ASSERT_TRUE(eventually([&] { return control_.heartbeats().size() >= 2; }));
+    EXPECT_TRUE(control_.heartbeats()[0].wal.has_value());
+    EXPECT_FALSE(control_.heartbeats()[1].wal.has_value());
+    {
+        const std::lock_guard lock(mutex_);
+        archives_[0].archiving.last_archived_segment = "000000010000000000000007";
+    }
+    const auto told = [&] {
+        const auto all = control_.heartbeats();
+        return all.back().wal && all.back().wal->front().archiving.last_archived_segment.has_value();
+    };
+    ASSERT_TRUE(eventually(told));
+    // What did not arrive is told again.
+    control_.set_away(true);
+    {
+        const std::lock_guard lock(mutex_);
+        archives_.clear();
+    }
+    ASSERT_TRUE(eventually([&] { return !courier_->status().connected; }));
+    control_.set_away(false);
+    ASSERT_TRUE(eventually([&] {
+        const auto all = control_.heartbeats();
+        return all.back().wal && all.back().wal->empty();
     }));
 }
 
