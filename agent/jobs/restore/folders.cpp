@@ -44,13 +44,17 @@ std::string parent_of(const std::string& path) {
 }
 
 Result<std::optional<std::string>> folder_identity(const std::string& path) {
-    struct stat status {};
-    if (lstat(path.c_str(), &status) != 0) {
+    struct statx status {};
+    if (statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_INO | STATX_BTIME, &status) != 0) {
         if (errno == ENOENT) return std::optional<std::string>();
         return Error::from_errno(errno, "look at " + path);
     }
-    if (!S_ISDIR(status.st_mode)) return Error(Errc::invalid, path + " is not a folder");
-    return std::optional<std::string>(fmt::format("{}:{}", status.st_dev, status.st_ino));
+    if (!S_ISDIR(status.stx_mode)) return Error(Errc::invalid, path + " is not a folder");
+    std::string identity = fmt::format("{}", status.stx_ino);
+    if ((status.stx_mask & STATX_BTIME) != 0) {
+        identity += fmt::format("@{}.{:09}", status.stx_btime.tv_sec, status.stx_btime.tv_nsec);
+    }
+    return std::optional<std::string>(std::move(identity));
 }
 
 Result<> exchange_folders(const std::string& one, const std::string& other) {

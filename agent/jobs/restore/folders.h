@@ -9,8 +9,9 @@
 
 namespace backstay::restore {
 
-// The folder's device and inode as text, which stay with it through renames; nullopt: there is none at `path`. What is
-// there but is no folder (a symbolic link too) is invalid.
+// The folder's inode and time of birth as text, which stay with it through renames and restarts (a device's number does
+// not: btrfs, NFS, disks found in another order); nullopt: there is none at `path`. What is there but is no folder (a
+// symbolic link too) is invalid. File systems without a time of birth are told by the inode alone.
 Result<std::optional<std::string>> folder_identity(const std::string& path);
 
 // Two folders of one file system change places at once (renameat2 EXCHANGE), durably.

@@ -124,6 +124,28 @@ Result<> put_databases_back(const SwapRecord& record, pq::Connection& cluster) {
     return transaction.commit();
 }
 
+// Where the previous folder is now; nullopt: nowhere that a swap could have left it.
+Result<std::optional<std::string>> find_previous_folder(const SwapRecord& record) {
+    for (const std::string& path : {record.filestore, record.previous_filestore, record.side_filestore}) {
+        if (TRY(folder_identity(path)) == record.old_folder) return std::optional<std::string>(path);
+    }
+    return std::optional<std::string>();
+}
+
+Error previous_folder_gone(const SwapRecord& record) {
+    return Error(Errc::not_found, fmt::format("the previous folder of {} is gone", record.filestore))
+        .with_reason(reason::kFilestoreMissing);
+}
+
+// Some folder is in place, but not the old one, and the old one is nowhere: with the old database it would be a
+// mixture.
+Result<> check_folders_can_go_back(const SwapRecord& record) {
+    if (record.side_filestore.empty() || record.old_folder.empty()) return {};
+    if (TRY(find_previous_folder(record))) return {};
+    if (!TRY(folder_identity(record.filestore))) return {};
+    return previous_folder_gone(record).with_hint("nothing was changed");
+}
+
 Result<> put_folders_back(const SwapRecord& record) {
     if (record.side_filestore.empty()) return {};
     const auto in_place = TRY(folder_identity(record.filestore));
@@ -131,15 +153,12 @@ Result<> put_folders_back(const SwapRecord& record) {
         if (in_place == record.new_folder) return rename_folder(record.filestore, record.side_filestore);
         return {};
     }
-    if (in_place == record.old_folder) return {};
-    for (const std::string& path : {record.previous_filestore, record.side_filestore}) {
-        if (TRY(folder_identity(path)) != record.old_folder) continue;
-        if (!in_place) return rename_folder(path, record.filestore);
-        TRY(exchange_folders(path, record.filestore));
-        return path == record.side_filestore ? Result<>() : rename_folder(path, record.side_filestore);
-    }
-    return Error(Errc::not_found, fmt::format("the previous folder of {} is gone", record.filestore))
-        .with_reason(reason::kFilestoreMissing);
+    const auto previous = TRY(find_previous_folder(record));
+    if (!previous) return previous_folder_gone(record);
+    if (*previous == record.filestore) return {};
+    if (!in_place) return rename_folder(*previous, record.filestore);
+    TRY(exchange_folders(*previous, record.filestore));
+    return *previous == record.side_filestore ? Result<>() : rename_folder(*previous, record.side_filestore);
 }
 
 }  // namespace
@@ -195,6 +214,7 @@ Result<> swap_in(SwapRecord& record, pq::Connection& cluster, const Note& note) 
 }
 
 Result<> put_back(SwapRecord& record, pq::Connection& cluster, const Note& note) {
+    TRY(check_folders_can_go_back(record));
     // A journal that cannot be written (a full disk) must not keep the running pair from coming back.
     const auto noted = keep(record, SwapState::reverting, note);
     const auto stood = standing(record, cluster);

@@ -73,7 +73,7 @@ Result<> identify(SwapRecord& record, pq::Connection& cluster);
 Result<> swap_in(SwapRecord& record, pq::Connection& cluster, const Note& note);
 
 // Puts the old pair back, wherever a swap, a crash or an earlier reverting stopped; the new one then bears its side
-// names. Idempotent.
+// names. Idempotent. Where the old folder is gone and another stands in its place, nothing is changed (`not_found`).
 Result<> put_back(SwapRecord& record, pq::Connection& cluster, const Note& note);
 
 // Which pair bears the names that Odoo uses. `mixed`: a database of one with the folder of the other, or a part is
