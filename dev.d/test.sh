@@ -59,7 +59,9 @@ test_unit() { run_ctest dev "$@"; }
 
 test_system() {
   cd "$ROOT"
-  BACKSTAY_PRESET=${BACKSTAY_PRESET:-dev} "$PYTHON" -m pytest -q -p no:cacheprovider --durations=10 "${@:-tests/system}"
+  # Two at once, each file's tests in one process: most of the time they wait for servers to start and for clocks.
+  BACKSTAY_PRESET=${BACKSTAY_PRESET:-dev} "$PYTHON" -m pytest -q -p no:cacheprovider -n 2 --dist loadfile --durations=10 \
+    "${@:-tests/system}"
 }
 
 # Tests that measure memory would measure the sanitizer's.
