@@ -28,6 +28,9 @@ Result<RestoreOutcome> run_rollback(const RollbackOrder& order, const JobHost& h
 Result<> run_delete_snapshot(const DeleteSnapshotOrder& order, const JobHost& host, Steps& steps,
                              snapshot::Shelf& shelf);
 
+// What a snapshot's manifest on the host says: of one that became whole under a process that died.
+Result<BackupOutcome> read_snapshot(const std::string& folder, const std::string& snapshot_id, const JobHost& host);
+
 // What was begun and never became whole: its objects in the host's folder.
 Result<> remove_unfinished_snapshot(const std::string& folder, const JobHost& host);
 

@@ -1,6 +1,7 @@
 #include "agent/worker/catalogue.h"
 
 #include <algorithm>
+#include <set>
 
 #include "agent/state/backups.h"
 #include "agent/state/snapshots.h"
@@ -49,6 +50,17 @@ json::Object slim_manifest(const Manifest& manifest) {
         for (const auto& item : odoo.as_object()) object.emplace(item.key(), item.value());
     }
     return object;
+}
+
+void describe_backup(const BackupOutcome& outcome, control_plane::JobFinish& finish) {
+    finish.folder = outcome.folder;
+    finish.size_bytes = outcome.size_bytes;
+    finish.manifest = slim_manifest(outcome.manifest);
+    finish.notes = outcome.notes;
+    for (const ManifestArtifact& artifact : outcome.manifest.artifacts) {
+        if (artifact.name == artifact::kDatabase) finish.database_bytes = artifact.uncompressed_bytes;
+        if (artifact.name == artifact::kFilestore) finish.filestore_bytes = artifact.uncompressed_bytes;
+    }
 }
 
 Result<> catalogue_backup(sqlite::Database& database, const BackupOrder& order, const std::string& origin,
@@ -114,6 +126,31 @@ Result<> catalogue_base(sqlite::Database& database, const BaseBackupOrder& order
 Result<> catalogue_snapshot(sqlite::Database& database, const std::string& snapshot_id,
                             const OperationEvidence& evidence) {
     return SnapshotRepository(database).set_status(snapshot_id, status_by(evidence));
+}
+
+Result<bool> catalogue_survivor(sqlite::Database& database, OperationEvidence& evidence, TimeMs now) {
+    SnapshotRepository snapshots(database);
+    const std::string& id = evidence.operation_id;
+    const auto row = TRY(snapshots.find(id));
+    if (!row || row->status == "running") return false;
+    std::set<std::string> whole;
+    for (const CopyRecord& copy : evidence.copies) {
+        if (copy.destination_id != kHostPlace && holds_all(evidence, copy.destination_id)) {
+            whole.insert(copy.destination_id);
+        }
+    }
+    TRY(snapshots.set_destinations(id, {whole.begin(), whole.end()}));
+    for (StepRecord& step : evidence.steps) {
+        if (step.name != step::kCatalogCommit || step.status == StepStatus::completed) continue;
+        step.status = StepStatus::completed;
+        step.summary = "found committed when the agent came back";
+        step.proofs = {"catalog:row"};
+        step.reason.clear();
+        step.output.clear();
+        TRY(EvidenceRepository(database).step(id, step, now));
+    }
+    if (row->status != "deleting") TRY(catalogue_snapshot(database, id, evidence));
+    return true;
 }
 
 Result<> catalogue_copy(sqlite::Database& database, const CopyOrder& order) {

@@ -5,8 +5,11 @@
 #include <algorithm>
 
 #include "agent/jobs/jobs.h"
+#include "agent/jobs/snapshots.h"
 #include "agent/state/evidence.h"
 #include "agent/state/jobs.h"
+#include "agent/state/snapshots.h"
+#include "agent/worker/catalogue.h"
 #include "common/domain/reasons.h"
 #include "common/log.h"
 
@@ -86,6 +89,22 @@ void describe_reverted(const Error& why, control_plane::JobFinish& finish) {
     finish.reverted = true;
 }
 
+// A snapshot is whole on the host from its commit on: only its copies died with the process. It must become known, or
+// its files would lie there unseen.
+Result<bool> describe_survivor(sqlite::Database& database, const std::string& id, const JobHost& host, TimeMs now,
+                               control_plane::JobFinish& finish) {
+    auto operation = TRY(EvidenceRepository(database).of(id));
+    if (!operation || !TRY(catalogue_survivor(database, *operation, now))) return false;
+    const auto row = TRY(SnapshotRepository(database).find(id));
+    if (!row) return false;
+    auto outcome = TRY(read_snapshot(row->folder, id, host));
+    outcome.size_bytes = row->size_bytes;
+    finish = {};
+    finish.outcome = control_plane::JobOutcome::succeeded;
+    describe_backup(outcome, finish);
+    return true;
+}
+
 Result<> settle(sqlite::Database& database, const JobRow& job, const Settings& settings) {
     EvidenceRepository evidence(database);
     const AgentConfig config = settings.config();
@@ -105,6 +124,12 @@ Result<> settle(sqlite::Database& database, const JobRow& job, const Settings& s
         // Its notes may be gone already: the last thing that a restore does is to drop what it need not keep.
         const bool stood = own && completed_step(operation, step::kCatalogCommit) != nullptr;
         if (swept) TRY(add_steps(evidence, job, operation, *swept, now));
+        if (operation.operation_id == job.operation_id && job.kind == "snapshot") {
+            const auto survived =
+                describe_survivor(database, operation.operation_id, settings.host(config), now, finish);
+            if (survived && *survived) continue;
+            if (!survived) finish.error_message += "; it cannot be read: " + survived.error().message();
+        }
         if (own && swept && swept->reverted) {
             describe_reverted(*swept->reverted, finish);
         } else if (stood || (own && swept && swept->completed)) {

@@ -79,17 +79,6 @@ struct Ended {
     std::optional<Error> error;
 };
 
-void describe_backup(const BackupOutcome& outcome, JobFinish& finish) {
-    finish.folder = outcome.folder;
-    finish.size_bytes = outcome.size_bytes;
-    finish.manifest = slim_manifest(outcome.manifest);
-    finish.notes = outcome.notes;
-    for (const ManifestArtifact& artifact : outcome.manifest.artifacts) {
-        if (artifact.name == artifact::kDatabase) finish.database_bytes = artifact.uncompressed_bytes;
-        if (artifact.name == artifact::kFilestore) finish.filestore_bytes = artifact.uncompressed_bytes;
-    }
-}
-
 class Runner {
 public:
     Runner(const JobRequest& request, const RunnerParts& parts, const AgentConfig& config, sqlite::Database& database)

@@ -1,5 +1,6 @@
-// Removing snapshots.
+// Snapshots on the host: read, removed.
 #include "agent/jobs/destinations.h"
+#include "agent/jobs/restore/opened_backup.h"
 #include "agent/jobs/snapshot/own_place.h"
 #include "agent/jobs/snapshots.h"
 #include "common/domain/reasons.h"
@@ -23,6 +24,15 @@ Result<> run_delete_snapshot(const DeleteSnapshotOrder& order, const JobHost& ho
     deletion.destinations.insert(deletion.destinations.begin(), place.destination());
     TRY(run_delete(deletion, place.host(), steps));
     return shelf.forget(order.snapshot_id);
+}
+
+Result<BackupOutcome> read_snapshot(const std::string& folder, const std::string& snapshot_id, const JobHost& host) {
+    const snapshot::OwnPlace place(host);
+    auto opened = TRY(restore::open_backup({place.destination()}, folder, snapshot_id, place.host(), {}));
+    BackupOutcome outcome;
+    outcome.folder = folder;
+    outcome.manifest = std::move(opened.manifest);
+    return outcome;
 }
 
 Result<> remove_unfinished_snapshot(const std::string& folder, const JobHost& host) {

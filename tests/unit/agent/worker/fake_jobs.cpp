@@ -210,6 +210,12 @@ Result<> run_delete_snapshot(const DeleteSnapshotOrder& order, const JobHost&, S
     return shelf.forget(order.snapshot_id);
 }
 
+Result<BackupOutcome> read_snapshot(const std::string& folder, const std::string&, const JobHost&) {
+    BackupOutcome outcome;
+    outcome.folder = folder;
+    return outcome;
+}
+
 Result<> remove_unfinished_snapshot(const std::string&, const JobHost&) { return {}; }
 
 }  // namespace backstay
