@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "common/domain/layout.h"
+
 namespace backstay::odoo {
 namespace {
 
@@ -44,6 +46,8 @@ NameKind kind_of_name(std::string_view store_fname) {
     if (store_fname.empty() || store_fname.front() == '/' || store_fname.find('\0') != std::string_view::npos) {
         return NameKind::unsafe;
     }
+    // Ours inside of archives: what leads a differential's must not be taken for a file, nor a file for it.
+    if (store_fname.starts_with(layout::kOwnMembers)) return NameKind::unsafe;
     const std::string framed = fmt::format("/{}/", store_fname);
     const bool walks = framed.find("/../") != std::string::npos || framed.find("/./") != std::string::npos ||
                        framed.find("//") != std::string::npos;

@@ -37,6 +37,7 @@ std::string artifact_file(std::string_view artifact, bool parallel_dump, bool en
 // that Odoo gives, lists every file of the snapshot, one name a line in byte order; the files that its base lacks
 // follow.
 std::string differential_file(bool encrypted);
+inline constexpr std::string_view kOwnMembers = ".backstay/";
 inline constexpr std::string_view kFileListMember = ".backstay/files";
 
 }  // namespace backstay::layout
