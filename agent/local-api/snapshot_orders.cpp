@@ -88,6 +88,10 @@ Result<DeleteSnapshotOrder> make_delete_snapshot(const std::string& id, const Ma
                                                  snapshot.snapshot_id, others.front()))
             .with_hint("remove those first");
     }
+    if (const auto rollback = TRY(snapshots.rollback_using(snapshot.snapshot_id))) {
+        return Error(Errc::conflict, fmt::format("rollback {} works with {}", *rollback, snapshot.snapshot_id))
+            .with_hint("wait for its end");
+    }
     DeleteSnapshotOrder order;
     order.deletion_id = new_uuid();
     order.snapshot_id = snapshot.snapshot_id;

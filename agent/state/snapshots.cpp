@@ -53,6 +53,14 @@ Result<std::optional<SnapshotRow>> first_of(Result<std::vector<SnapshotRow>> row
     return std::optional<SnapshotRow>(std::move(found.front()));
 }
 
+// Rollbacks that wait or run, to that one or with it as their safety snapshot.
+std::string rollbacks_using(std::string_view snapshot) {
+    return fmt::format(
+        "SELECT operation_id FROM jobs WHERE state IN ('queued', 'running') AND kind = 'rollback' AND {} IN "
+        "(json_extract(order_json, '$.snapshotId'), json_extract(order_json, '$.safetySnapshot.snapshotId'))",
+        snapshot);
+}
+
 struct CloseFile {
     void operator()(std::FILE* file) const { std::fclose(file); }
 };
@@ -137,6 +145,10 @@ Result<> SnapshotRepository::set_destinations(const std::string& snapshot_id, co
 
 Result<> SnapshotRepository::begin_deletion(const std::string& snapshot_id) {
     auto transaction = TRY(sqlite::Transaction::begin(database_));
+    if (const auto rollback = TRY(rollback_using(snapshot_id))) {
+        return Error(Errc::conflict, fmt::format("rollback {} works with snapshot {}", *rollback, snapshot_id))
+            .with_hint("wait for its end");
+    }
     const auto others = TRY(dependents(snapshot_id));
     if (!others.empty()) {
         return Error(Errc::conflict, fmt::format("snapshot {} is the base of {}", snapshot_id, fmt::join(others, ", ")))
@@ -176,11 +188,11 @@ Result<std::vector<SnapshotRow>> SnapshotRepository::newest(const std::string& d
 }
 
 Result<std::optional<SnapshotRow>> SnapshotRepository::newest_full(const std::string& environment) {
-    return first_of(rows_of(
-        TRY(database_.query(fmt::format("SELECT {} FROM snapshots WHERE environment = $1 AND mode = 'full' "
-                                        "AND status IN ('completed', 'partial') ORDER BY completed_at DESC LIMIT 1",
-                                        kColumns),
-                            {environment}))));
+    return first_of(
+        rows_of(TRY(database_.query(fmt::format("SELECT {} FROM snapshots WHERE environment = $1 AND mode = 'full' "
+                                                "AND status IN ('completed', 'partial') ORDER BY rowid DESC LIMIT 1",
+                                                kColumns),
+                                    {environment}))));
 }
 
 Result<std::vector<SnapshotRow>> SnapshotRepository::of_status(const std::string& status) {
@@ -191,9 +203,16 @@ Result<std::vector<SnapshotRow>> SnapshotRepository::expired(TimeMs completed_be
     return rows_of(TRY(database_.query(
         fmt::format(
             "SELECT {} FROM snapshots AS one WHERE completed_at < $1 AND status <> 'running' AND origin = $2 AND "
-            "NOT EXISTS (SELECT 1 FROM snapshots AS other WHERE other.base_id = one.snapshot_id)",
-            kColumns),
+            "NOT EXISTS (SELECT 1 FROM snapshots AS other WHERE other.base_id = one.snapshot_id) AND "
+            "NOT EXISTS ({})",
+            kColumns, rollbacks_using("one.snapshot_id")),
         {completed_before, kOriginSocket})));
+}
+
+Result<std::optional<std::string>> SnapshotRepository::rollback_using(const std::string& snapshot_id) {
+    auto row = TRY(database_.query(rollbacks_using("$1"), {snapshot_id}));
+    if (!TRY(row.step())) return std::optional<std::string>();
+    return std::optional<std::string>(row.text(0));
 }
 
 Result<std::vector<std::string>> SnapshotRepository::dependents(const std::string& snapshot_id) {

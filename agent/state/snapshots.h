@@ -45,7 +45,8 @@ public:
     Result<> complete(const SnapshotRow& row, const std::string& names_file);
     Result<> set_status(const std::string& snapshot_id, const std::string& status);
     Result<> set_destinations(const std::string& snapshot_id, const std::vector<std::string>& ids);
-    // From here on nothing can lean on it; conflict while something does. Unknown is success.
+    // From here on nothing can lean on it; conflict while something does, or a rollback works with it. Unknown is
+    // success.
     Result<> begin_deletion(const std::string& snapshot_id);
     Result<> remove(const std::string& snapshot_id);
 
@@ -54,8 +55,11 @@ public:
     Result<SnapshotRow> look_up(const std::string& text);
     // Whole ones, newest first; database "" means all.
     Result<std::vector<SnapshotRow>> newest(const std::string& database, std::size_t limit);
+    // By the order in which they were begun: clocks are put back.
     Result<std::optional<SnapshotRow>> newest_full(const std::string& environment);
     Result<std::vector<SnapshotRow>> of_status(const std::string& status);
+    // The operation of a rollback that waits or runs and works with it.
+    Result<std::optional<std::string>> rollback_using(const std::string& snapshot_id);
     // Completed before then, asked for on this host, and needed by nothing.
     Result<std::vector<SnapshotRow>> expired(TimeMs completed_before);
     // Ids of what leans on it.

@@ -8,6 +8,7 @@ namespace backstay::snapshot {
 namespace {
 
 constexpr TimeMs kBaseLivesMs = 7LL * 24 * 3600 * 1000;
+constexpr TimeMs kClocksDifferMs = 10LL * 60 * 1000;
 constexpr std::uint64_t kMostNewPercent = 30;
 
 // Walks the base's names forward beside the snapshot's.
@@ -78,7 +79,10 @@ Result<> write_list(TarWriter& tar, Difference& difference, std::int64_t modifie
 std::optional<std::string> why_full(const Choice& choice) {
     if (choice.full_wanted) return "a full one was asked for";
     if (choice.base == nullptr) return "no full one of this environment is here";
-    if (choice.now - choice.base->completed_at.ms > kBaseLivesMs) return "the newest full one is older than 7 days";
+    const TimeMs age = choice.now - choice.base->completed_at.ms;
+    if (age > kBaseLivesMs) return "the newest full one is older than 7 days";
+    // Its age is not known, and it must not serve until that day comes.
+    if (age < -kClocksDifferMs) return "the newest full one is of a time that has not come: the clock was put back";
     if (!choice.base_is_there) return fmt::format("the full one {} is not whole any more", choice.base->snapshot_id);
     if (choice.difference == nullptr || choice.difference->bytes == 0) return std::nullopt;
     const std::uint64_t percent = choice.difference->fresh_bytes * 100 / choice.difference->bytes;

@@ -43,6 +43,11 @@ TEST_F(WhyFull, ADifferentialNeedsAWholeYoungFullOne) {
     EXPECT_EQ(why_full(choice_), std::nullopt);
     choice_.now = 107 * kDay + 1;
     EXPECT_THAT(why_full(choice_).value_or(""), HasSubstr("older than 7 days"));
+    // A clock that was put back would let it serve until its day comes.
+    choice_.now = 100 * kDay - 60'000;
+    EXPECT_EQ(why_full(choice_), std::nullopt);
+    choice_.now = 99 * kDay;
+    EXPECT_THAT(why_full(choice_).value_or(""), HasSubstr("clock was put back"));
     choice_.base = nullptr;
     EXPECT_THAT(why_full(choice_).value_or(""), HasSubstr("no full one"));
 }

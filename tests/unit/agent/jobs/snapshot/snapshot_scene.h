@@ -42,14 +42,15 @@ protected:
         return order;
     }
 
-    Result<SnapshotOutcome> take(const SnapshotOrder& order) {
+    // `instead`: another shelf than the agent's own.
+    Result<SnapshotOutcome> take(const SnapshotOrder& order, snapshot::Shelf* instead = nullptr) {
         sqlite::Database database = open_state(sample_->config.state_dir).value();
         StateShelf shelf(database, sample_->clock, "socket");
         journal_ = std::make_unique<RememberingJournal>();
         ProgressMeter progress(sample_->clock, "snapshot", order.snapshot_id, "");
         Steps steps(*journal_, progress, sample_->clock, {});
         const JobHost host = sample_->host();
-        return run_snapshot(order, host, steps, shelf);
+        return run_snapshot(order, host, steps, instead != nullptr ? *instead : shelf);
     }
     // Its id; a test that needs one fails without.
     std::string taken(const SnapshotOrder& order) {
