@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """./dev bench snapshot: a differential beside a second `restic backup` and a second `borg create` of the same tree, in one run.
 
-  snapshot.py --bin DIR [--scale 1] [--rounds 3] [--work build/bench] [--without-rollback]
+  snapshot.py --bin DIR [--scale 1] [--rounds 3] [--work build/bench] [--without-rollback] [--only SHARE...] [--prepare]
 
 Three filestores of 50,000, 100,000 and 200,000 files (scale 1; 4 GB the largest), each with a full snapshot, a first `restic backup`
 and a first `borg create`. Each round 200 new files are added and all three run again, taking turns. What counts of ours is the filestore's
@@ -168,6 +168,8 @@ def main():
     parse.add_argument("--rounds", type=int, default=3)
     parse.add_argument("--work", default="build/bench")
     parse.add_argument("--without-rollback", action="store_true")
+    parse.add_argument("--only", type=float, nargs="*", default=[0.25, 0.5, 1], help="shares of the files; none: only the rollback")
+    parse.add_argument("--prepare", action="store_true", help="make the data, and measure nothing")
     arguments = parse.parse_args()
     work = os.path.abspath(arguments.work)
     os.makedirs(work, exist_ok=True)
@@ -176,11 +178,19 @@ def main():
             raise SystemExit(f"{rival} is not installed: ./dev setup")
     rows = []
     with Postgres(os.path.join(work, "pg")) as pg:
-        for share in (0.25, 0.5, 1):
+        for share in arguments.only:
             files = int(200_000 * arguments.scale * share)
+            if arguments.prepare:
+                ensure_tree(pg, work, files, arguments.scale)
+                continue
             rows.append((files, *compare(pg, arguments, work, files)))
+        if arguments.prepare:
+            data.ensure(pg, work, arguments.scale)
+            return
         if not arguments.without_rollback:
             rollback(pg, arguments, work)
+    if not rows:
+        return
     print(f"\na second run with {NEW_FILES} new files, {arguments.rounds} rounds, medians\n"
           f"{'files':>8}{'filestore part':>16}{'whole snapshot':>16}{'restic':>10}{'borg':>10}{'restic/ours':>13}{'borg/ours':>11}"
           f"{'peak mem':>11}")
