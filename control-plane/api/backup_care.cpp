@@ -11,6 +11,7 @@
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/dispatch/job_rows.h"
 #include "control-plane/dispatch/order_backup.h"
+#include "control-plane/dispatch/order_removal.h"
 #include "control-plane/store/environments.h"
 
 namespace backstay::api {
@@ -40,31 +41,6 @@ Result<> refuse_while_used(sqlite::Database& db, const BackupRow& backup) {
     return conflict("backup_in_use", jobs.front().kind + " " + jobs.front().operation_id + " works on this backup");
 }
 
-Result<> enqueue_deletion(const Call& call, sqlite::Database& db, const BackupRow& backup, const dispatch::Care& care,
-                          dispatch::Stir& stir) {
-    dispatch::NewJob job;
-    job.kind = "delete";
-    job.agent_id = care.agent_id;
-    job.operation = new_operation(call, backup, Kind::deletion);
-    DeleteOrder order;
-    order.deletion_id = job.operation.id;
-    order.backup_id = backup.id;
-    order.folder = backup.folder;
-    order.destinations = dispatch::closed(care.where);
-    job.order = json::encode(order).as_object();
-    return dispatch::enqueue(db, std::move(job), call.now, stir);
-}
-
-// A folder that the row does not know (the agent never finished) follows from keys that were reported.
-Result<> find_folder(sqlite::Database& db, BackupRow& backup) {
-    if (!backup.folder.empty()) return {};
-    for (const CopyRecord& copy : TRY(operations::copies_of(db, backup.id))) {
-        const std::size_t slash = copy.key.rfind('/');
-        if (slash != std::string::npos) backup.folder = copy.key.substr(0, slash);
-    }
-    return {};
-}
-
 Result<http::Response> remove(Call& call, sqlite::Transaction& transaction, live::Live& live) {
     sqlite::Database& db = transaction.database();
     BackupRow backup = TRY(find_backup(call, db, call.param("backupId")));
@@ -80,21 +56,8 @@ Result<http::Response> remove(Call& call, sqlite::Transaction& transaction, live
     backup = TRY(find_backup(call, db, call.param("backupId")));
     // Made inside another job: the safety copy of a restore that still runs.
     if (backup.status == "running") return conflict("backup_running", "the backup is still being made");
-    TRY(find_folder(db, backup));
-    const dispatch::Care care = TRY(dispatch::care_for(db, backup, false));
-    const std::string left = TRY(dispatch::left_behind(db, backup, care));
+    const std::string left = TRY(dispatch::remove_backup(db, backup, call.principal.name, call.now, stir));
     const std::string stays = left.empty() ? "" : "its files stay in " + left;
-    backup.status = "deleting";
-    backup.error_message.reset();
-    if (!stays.empty()) backup.error_message = stays;
-    if (care.where.empty() || backup.folder.empty()) {
-        backup.status = "deleted";
-        backup.deleted_at = call.now;
-        TRY(operations::update_backup(db, backup));
-    } else {
-        TRY(operations::update_backup(db, backup));
-        TRY(enqueue_deletion(call, db, backup, care, stir));
-    }
     TRY(note_audit(call, db, "backup.delete", backup.id, stays));
     live.after_commit(call, stir);
     return message_answer(202, "the backup is marked for deletion" + (stays.empty() ? "" : "; " + stays));

@@ -28,6 +28,24 @@ Result<std::vector<store::DestinationRow>> holders(sqlite::Database& db, const S
     return out;
 }
 
+// Of a copy that failed the agent left nothing, or removes it itself; one that is missing was looked for.
+bool may_hold_bytes(CopyState state) {
+    switch (state) {
+        case CopyState::pending:
+        case CopyState::failed:
+        case CopyState::missing:
+        case CopyState::deleted:
+            return false;
+        case CopyState::uploading:
+        case CopyState::uploaded:
+        case CopyState::verified:
+        case CopyState::corrupt:
+        case CopyState::deleting:
+            return true;
+    }
+    return true;
+}
+
 }  // namespace
 
 Result<std::string> caring_agent(sqlite::Database& db, const Stored& stored) {
@@ -58,7 +76,7 @@ Result<Care> care_for(sqlite::Database& db, const Stored& stored, bool complete_
 Result<std::string> left_behind(sqlite::Database& db, const Stored& stored, const Care& care) {
     std::set<std::string> touched;
     for (const CopyRecord& copy : TRY(operations::copies_of(db, stored.id))) {
-        if (copy.state != CopyState::deleted) touched.insert(copy.destination_id);
+        if (may_hold_bytes(copy.state)) touched.insert(copy.destination_id);
     }
     for (const auto& row : care.where) touched.erase(row.id);
     std::string text;

@@ -3,7 +3,9 @@
 #include "common/log.h"
 #include "common/sqlite/transaction.h"
 #include "control-plane/dispatch/desk.h"
+#include "control-plane/dispatch/order_removal.h"
 #include "control-plane/dispatch/order_snapshot.h"
+#include "control-plane/dispatch/prune.h"
 #include "control-plane/dispatch/watch.h"
 #include "control-plane/live/purge.h"
 #include "control-plane/schedule/runs.h"
@@ -30,6 +32,14 @@ Result<dispatch::Stir> swept(sqlite::Database& db, TimeMs now) {
 Result<> expired(sqlite::Database& db, TimeMs now, dispatch::Stir& stir) {
     auto transaction = TRY(sqlite::Transaction::begin(db));
     TRY(dispatch::remove_expired_snapshots(db, now, stir));
+    return transaction.commit();
+}
+
+Result<> pruned(sqlite::Database& db, TimeMs now, dispatch::Stir& stir) {
+    auto transaction = TRY(sqlite::Transaction::begin(db));
+    TRY(dispatch::prune_due(db, now, stir));
+    TRY(dispatch::remove_failed_history(db, now, stir));
+    TRY(dispatch::retry_removals(db, now, stir));
     return transaction.commit();
 }
 
@@ -85,6 +95,8 @@ void Live::sweep() {
             if (!done) log::error("snapshots not expired", {{"error", done.error().message()}});
             const auto ran = schedule::run_due(db, clock_.now_ms(), *stirred);
             if (!ran) log::error("schedules not run", {{"error", ran.error().message()}});
+            const auto let_go = pruned(db, clock_.now_ms(), *stirred);
+            if (!let_go) log::error("backups not pruned", {{"error", let_go.error().message()}});
         }
         if (const auto done = watched(db, listening_since_, clock_.now_ms()); !done) {
             log::error("silence not looked at", {{"error", done.error().message()}});

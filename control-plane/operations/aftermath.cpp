@@ -52,6 +52,16 @@ Result<> show_restore(sqlite::Database& db, const OperationRow& operation, std::
     return update_restore(db, *row);
 }
 
+// A removal that is tried again says why it must be.
+Result<> show_deletion(sqlite::Database& db, const OperationRow& operation, std::string_view message) {
+    const bool waits_again = operation.phase == Phase::pending && operation.started_at;
+    if (!waits_again || !operation.backup_id) return {};
+    auto row = TRY(find_backup_row(db, *operation.backup_id));
+    if (!row) return {};
+    row->error_message = std::string("deletion: ").append(message);
+    return update_backup(db, *row);
+}
+
 Result<> settle_verification(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
     if (operation.status != "completed" || !operation.backup_id) return {};
     auto row = TRY(find_backup_row(db, *operation.backup_id));
@@ -170,6 +180,7 @@ Result<> settle_restore(sqlite::Database& db, const OperationRow& operation, Tim
 Result<> show_in_history(sqlite::Database& db, const OperationRow& operation, std::string_view message, TimeMs) {
     if (operation.kind == Kind::backup) return show_backup(db, operation, message);
     if (operation.kind == Kind::restore) return show_restore(db, operation, message);
+    if (operation.kind == Kind::deletion) return show_deletion(db, operation, message);
     if (operation.kind == Kind::snapshot) return show_snapshot(db, operation, error_of(operation, message));
     if (operation.kind == Kind::rollback) return show_rollback(db, operation, error_of(operation, message));
     return {};

@@ -46,6 +46,8 @@ Result<> run_delete(const DeleteOrder& order, const JobHost& host, Steps& steps)
         Result<> deleted = delete_from(destination, order, host, steps).context("delete from " + destination.name);
         if (deleted) continue;
         // Still to be deleted, and why not yet.
+        deleted.error().add_reason(deleted.error().code() == Errc::denied ? reason::kRemoteImmutable
+                                                                          : reason::kDestinationUnreachable);
         TRY(record(steps, destination.id, CopyState::deleting, &deleted.error()));
         if (!first) {
             first = std::move(deleted).error();
@@ -53,7 +55,7 @@ Result<> run_delete(const DeleteOrder& order, const JobHost& host, Steps& steps)
             first->followed_by(deleted.error());
         }
     }
-    if (first) return std::move(*first).with_reason(reason::kDestinationUnreachable);
+    if (first) return std::move(*first);
     return {};
 }
 
