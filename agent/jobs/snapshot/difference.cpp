@@ -84,6 +84,8 @@ std::optional<std::string> why_full(const Choice& choice) {
     // Its age is not known, and it must not serve until that day comes.
     if (age < -kClocksDifferMs) return "the newest full one is of a time that has not come: the clock was put back";
     if (!choice.base_is_there) return fmt::format("the full one {} is not whole any more", choice.base->snapshot_id);
+    // Copies bring the base along, and where this one must be encrypted nothing may lie open.
+    if (choice.encrypted && !choice.base_is_encrypted) return "the newest full one is not encrypted";
     if (choice.difference == nullptr || choice.difference->bytes == 0) return std::nullopt;
     const std::uint64_t percent = choice.difference->fresh_bytes * 100 / choice.difference->bytes;
     if (percent > kMostNewPercent) return fmt::format("{} % of the bytes are new", percent);

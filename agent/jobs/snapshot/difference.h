@@ -38,6 +38,8 @@ struct Choice {
     const Base* base = nullptr;              // null: none
     bool base_is_there = false;              // its objects were looked at
     const Difference* difference = nullptr;  // null: not known yet
+    bool encrypted = false;                  // this one is to be
+    bool base_is_encrypted = false;
 };
 std::optional<std::string> why_full(const Choice& choice);
 

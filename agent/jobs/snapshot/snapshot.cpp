@@ -139,7 +139,8 @@ private:
         hold_ = odoo::CollectorHold::take(prepared_.cluster, prepared_.database, steps_.stop_token());
         base_ = TRY(shelf_.newest_full(environment_folder(prepared_.folder)));
         Choice choice{place_.host().clock.now_ms(), order_.full_filestore, base_ ? &*base_ : nullptr, false, nullptr};
-        choice.base_is_there = base_ && base_is_there();
+        choice.encrypted = prepared_.key.has_value();
+        if (base_) look_at_base(choice);
         why_full_ = why_full(choice);
         std::unique_ptr<BaseNames> names;
         if (!why_full_) names = TRY(shelf_.names(base_->snapshot_id));
@@ -159,14 +160,15 @@ private:
         return {};
     }
 
-    bool base_is_there() const {
+    void look_at_base(Choice& choice) const {
         const auto storage = place_.open(steps_.stop_token());
-        if (!storage || !(*storage)->stat(base_->folder + "/manifest.json")) return false;
+        if (!storage || !(*storage)->stat(base_->folder + "/manifest.json")) return;
         for (const bool encrypted : {false, true}) {
             const std::string file = layout::artifact_file(artifact::kFilestore, false, encrypted);
-            if ((*storage)->stat(fmt::format("{}/{}", base_->folder, file))) return true;
+            if (!(*storage)->stat(fmt::format("{}/{}", base_->folder, file))) continue;
+            choice.base_is_there = true;
+            choice.base_is_encrypted = encrypted;
         }
-        return false;
     }
 
     // The dump's size is guessed by the last one, else as a quarter of the database; files are taken as they are.

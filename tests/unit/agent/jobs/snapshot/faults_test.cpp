@@ -157,6 +157,20 @@ TEST_F(SnapshotFaults, EncryptedOnesHoldNothingReadableAndNeedTheKey) {
     EXPECT_EQ(sample_->fingerprint(name_), before);
 }
 
+TEST_F(SnapshotFaults, AnOpenBaseIsNeverTakenWhereOnlyEncryptedOnesMayLie) {
+    taken(order());  // as a safety snapshot is: on this host only
+    const std::string key = sample_->folder.path() + "/later.key";
+    shell("(umask 077; head -c 32 /dev/urandom | base64 -w0 > " + key + ")");
+    sample_->config.encryption_key_file = key;
+    SnapshotOrder secret = order();
+    const std::string away = sample_->folder.path() + "/closed-" + name_;
+    secret.destinations = {sample_->destination(away)};
+    secret.encrypt_for = {secret.destinations.front().id};
+    taken(secret);
+    EXPECT_THAT(fact(step::kResolveFilestoreBase, "why_full"), HasSubstr("not encrypted"));
+    EXPECT_EQ(shell("find " + away + " -type f ! -name '*.enc' -printf '%f\\n' | sort -u"), "manifest.json\n");
+}
+
 TEST_F(SnapshotFaults, OldOnesOfThisHostGoAndTheBaseGoesLast) {
     const std::string full = taken(order());
     sample_->add_file(name_, "new");
