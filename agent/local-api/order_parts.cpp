@@ -75,6 +75,22 @@ Result<std::vector<DestinationOrder>> pick_destinations(const AgentConfig& confi
     return picked;
 }
 
+Result<Target> find_target(const TargetWish& wish, const EnvironmentOrder& source, const std::string& cluster,
+                           const Maker& maker) {
+    Target target{source, false};
+    const std::string database = wish.database.value_or(source.database);
+    target.same = database == source.database && (!wish.cluster || *wish.cluster == cluster);
+    if (!target.same) {
+        target.environment = TRY(environment(maker, database, wish.cluster ? wish.cluster : source.cluster));
+        target.environment.type = "staging";
+    }
+    if (wish.filestore) {
+        if (!wish.filestore->starts_with('/')) return Error(Errc::invalid, "filestore: must be an absolute path");
+        target.environment.filestore = wish.filestore;
+    }
+    return target;
+}
+
 Result<> one_of(std::string_view name, const std::string& value, std::initializer_list<std::string_view> allowed) {
     if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return {};
     std::string list;

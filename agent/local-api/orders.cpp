@@ -115,24 +115,15 @@ Result<RestoreOrder> make_restore(const RestoreRequest& request, const Maker& ma
     order.source = backup.environment;
     order.scope = request.scope.value_or("all");
     TRY(one_of("scope", order.scope, {"all", "db", "filestore"}));
-    const std::string database = request.database.value_or(backup.database);
     // Backups that the control plane ordered were once kept without the name of the only, or first, cluster.
     const std::string cluster =
         backup.cluster.empty() && !maker.config.clusters.empty() ? maker.config.clusters.front().name : backup.cluster;
-    const bool same_database = database == backup.database && (!request.cluster || *request.cluster == cluster);
-    if (same_database) {
-        order.target = backup.environment;
-    } else {
-        order.target = TRY(environment(maker, database, request.cluster ? request.cluster : order.source.cluster));
-        order.target.type = "staging";
-    }
-    if (request.filestore) {
-        if (!request.filestore->starts_with('/')) return Error(Errc::invalid, "filestore: must be an absolute path");
-        order.target.filestore = request.filestore;
-    }
-    order.target_type = same_database ? "same" : "other";
-    order.neutralize = request.neutralize.value_or(!same_database) && order.scope != "filestore";
-    order.new_uuid = request.new_uuid.value_or(!same_database) && order.scope != "filestore";
+    Target target =
+        TRY(find_target({request.database, request.cluster, request.filestore}, order.source, cluster, maker));
+    order.target_type = target.type();
+    order.neutralize = request.neutralize.value_or(!target.same) && order.scope != "filestore";
+    order.new_uuid = request.new_uuid.value_or(!target.same) && order.scope != "filestore";
+    order.target = std::move(target.environment);
     if (request.keep_previous_ms) order.keep_previous_ms = TRY(keep_previous(*request.keep_previous_ms));
     if (request.safety_backup.value_or(true)) {
         auto destinations = TRY(pick_destinations(maker.config, std::nullopt));

@@ -57,21 +57,12 @@ Result<RollbackOrder> make_rollback(const RollbackRequest& request, const Maker&
     order.folder = snapshot.folder;
     order.destinations = copies_of(maker.config, snapshot);
     order.source = snapshot.environment_order;
-    const std::string database = request.database.value_or(snapshot.database);
-    const bool same = database == snapshot.database && (!request.cluster || *request.cluster == snapshot.cluster);
-    if (same) {
-        order.target = snapshot.environment_order;
-    } else {
-        order.target = TRY(environment(maker, database, request.cluster ? request.cluster : order.source.cluster));
-        order.target.type = "staging";
-    }
-    if (request.filestore) {
-        if (!request.filestore->starts_with('/')) return Error(Errc::invalid, "filestore: must be an absolute path");
-        order.target.filestore = request.filestore;
-    }
-    order.target_type = same ? "same" : "other";
-    order.neutralize = request.neutralize.value_or(!same);
-    order.new_uuid = request.new_uuid.value_or(!same);
+    Target target =
+        TRY(find_target({request.database, request.cluster, request.filestore}, order.source, snapshot.cluster, maker));
+    order.target_type = target.type();
+    order.neutralize = request.neutralize.value_or(!target.same);
+    order.new_uuid = request.new_uuid.value_or(!target.same);
+    order.target = std::move(target.environment);
     if (request.keep_previous_ms) order.keep_previous_ms = TRY(keep_previous(*request.keep_previous_ms));
     if (request.safety_snapshot.value_or(true)) {
         order.safety_snapshot = snapshot_of(maker, order.target, "pre_rollback");
