@@ -55,7 +55,8 @@ Result<> Fetcher::fetch(const wal::WalName& name, const Descriptor& into) {
     } else {
         TRY(fetch_now(name, into, stop_.get_token()));
     }
-    if (::fdatasync(into.get()) != 0) return Error::from_errno(errno, "sync WAL");
+    // Not synced here: PostgreSQL syncs each file that it keeps, with its folder, before it counts on it (its
+    // durable_rename()), and asks again for what a crash took before.
     return {};
 }
 

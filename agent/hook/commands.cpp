@@ -97,10 +97,9 @@ int fetch(const Call& call, const std::string& name, const std::string& path) {
     const Answer answer = ask(call, request, {file});
     int code = kFetchFailed;
     if (answer.outcome == Outcome::ok) {
-        const int folder = ::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        const bool placed = folder >= 0 && ::rename(unfinished.c_str(), path.c_str()) == 0 && ::fsync(folder) == 0;
+        // Whole under its name, or not there; PostgreSQL syncs what it keeps.
+        const bool placed = ::rename(unfinished.c_str(), path.c_str()) == 0;
         code = placed ? kDone : complain("wal-fetch", path, std::strerror(errno), kFetchFailed);
-        if (folder >= 0) ::close(folder);
     } else if (answer.outcome == Outcome::none) {
         // The ordinary end of recovery: PostgreSQL asks for more than there is.
         code = kNoSuchFile;
