@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """./dev bench wal: WAL archiving beside pgBackRest (zst, posix repository) and cp + fsync, in one run, on the same WAL.
 
-  wal.py --bin DIR [--segments 256] [--work build/bench-wal]
+  wal.py --bin DIR [--segments 256] [--work build/bench-wal] [--prepare]
 
-The WAL is pgbench's. Archived from a standing backlog, through PostgreSQL's real archiver and segment by segment by hand; then fetched
+The WAL is pgbench's, with a checkpoint now and then, kept in the work folder for the next run; --prepare only writes it. Archived from a standing backlog, through PostgreSQL's real archiver and segment by segment by hand; then fetched
 back in order, as a recovery does. Every way ends with what it acknowledged on disk.
 """
 
@@ -65,7 +65,7 @@ min_free_bytes = 0
         return tree_cpu_seconds(self.process.pid)
 
     def stored(self):
-        return folder_bytes(self.store)
+        return sum(folder_bytes(wal) for wal in glob.glob(os.path.join(self.store, "v1/*/clusters/*/wal")))
 
     def end(self):
         self.process.terminate()
@@ -148,10 +148,14 @@ class Bench:
     def __init__(self, arguments):
         self.work = os.path.abspath(arguments.work)
         self.count = arguments.segments
-        shutil.rmtree(self.work, ignore_errors=True)
-        os.makedirs(self.work)
+        self.prepared = os.path.exists(self.path("first-segment"))
+        if not self.prepared:
+            shutil.rmtree(self.work, ignore_errors=True)
+            os.makedirs(self.work)
         self.pg = Postgres(self.path("pg"), ["archive_mode = on", "archive_command = ''", "wal_level = replica",
-                                             "max_wal_size = 64GB", "checkpoint_timeout = 1h", "full_page_writes = on"])
+                                             "max_wal_size = 64GB", "checkpoint_timeout = 1h", "full_page_writes = on",
+                                             "wal_keep_size = 64GB",
+                                             "max_wal_senders = 0"])  # no base backup meanwhile
 
     def path(self, *parts):
         return os.path.join(self.work, *parts)
@@ -166,26 +170,39 @@ class Bench:
 
     def segments(self):
         status = glob.glob(os.path.join(self.pg.data, "pg_wal", "archive_status", "*"))
-        return sorted(os.path.basename(one).split(".")[0] for one in status if len(os.path.basename(one).split(".")[0]) == 24)
+        names = sorted(os.path.basename(one).split(".")[0] for one in status if len(os.path.basename(one).split(".")[0]) == 24)
+        return [name for name in names if name >= self.first][:self.count]
 
     def waiting(self):
         return len(glob.glob(os.path.join(self.pg.data, "pg_wal", "archive_status", "*.ready")))
 
     def fill(self):
-        """pgbench until so many segments wait; nothing is archived meanwhile."""
+        """pgbench until so many segments wait; nothing is archived meanwhile. What filled its tables does not count: it compresses
+        as no server's daily work does."""
+        if self.prepared:
+            with open(self.path("first-segment")) as file:
+                self.first = file.read()
+            return
         env = self.pg.env()
         subprocess.run([f"{self.pg.bin}/pgbench", "-i", "-q", "-s", "40", "postgres"], env=env, check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.first = self.pg.psql("postgres", "SELECT pg_walfile_name(pg_switch_wal() + 1)")
         while len(self.segments()) < self.count:
+            self.pg.psql("postgres", "CHECKPOINT")
             subprocess.run([f"{self.pg.bin}/pgbench", "-c", "4", "-j", "2", "-t", "5000", "-n", "postgres"], env=env, check=True,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(self.path("first-segment"), "w") as file:
+            file.write(self.first)
 
     def again(self):
-        """All of it waits once more."""
+        """All of it waits once more, and nothing else."""
         folder = os.path.join(self.pg.data, "pg_wal", "archive_status")
+        wanted = set(self.segments())
         for name in os.listdir(folder):
-            if name.endswith(".done"):
-                os.rename(os.path.join(folder, name), os.path.join(folder, name[:-5] + ".ready"))
+            path, kind = os.path.splitext(name)
+            should = ".ready" if path in wanted else ".done"
+            if kind != should:
+                os.rename(os.path.join(folder, name), os.path.join(folder, path + should))
 
     def archive(self, way):
         """Segments a second, CPU a segment, stored bytes: the backlog through PostgreSQL's archiver."""
@@ -246,6 +263,8 @@ def main():
     parse.add_argument("--bin", required=True)
     parse.add_argument("--segments", type=int, default=256)
     parse.add_argument("--work", default="build/bench-wal")
+    parse.add_argument("--prepare", action="store_true")
+    parse.add_argument("--again", action="store_true", help="keep the WAL for the next run")
     arguments = parse.parse_args()
     arguments.bin = os.path.abspath(arguments.bin)
     bench = Bench(arguments)
@@ -254,6 +273,8 @@ def main():
     rows = {}
     with bench.pg:
         bench.fill()
+        if arguments.prepare:
+            return
         plain = len(bench.segments()) * (16 << 20)
         ways = [Copy(bench), PgBackRest(bench, 0), PgBackRest(bench, 2), Backstay(bench, arguments)]
         print(f"{'':<32}{'archived/s':>12}{'CPU/segment':>14}{'ratio':>8}{'client':>12}{'fetched/s':>12}{'CPU/segment':>14}")
@@ -268,7 +289,9 @@ def main():
             rows[way.name] = (rate, cpu, stored, latency, fetched, fetch_cpu)
             print(f"{way.name:<32}{rate:>10.1f}  {cpu * 1000:>10.0f} ms{plain / stored:>8.2f}{latency:>9.1f} ms{fetched:>10.1f}  "
                   f"{fetch_cpu * 1000:>10.0f} ms", flush=True)
-    bench.pg.forget()
+    if not arguments.again:
+        bench.pg.forget()
+        shutil.rmtree(bench.work)
     ours, rival = rows["backstay"], rows[ways[2].name]
     print(f"\narchived: backstay / pgBackRest async  {ours[0] / rival[0]:.2f}   (aim >= 2)")
     print(f"fetched:  backstay / pgBackRest async  {ours[4] / rival[4]:.2f}   (aim >= 2)")
