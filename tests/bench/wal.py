@@ -251,6 +251,8 @@ class Bench:
         for name in names:
             argv = [*AS_POSTGRES, "sh", "-c", way.fetch.replace("%f", name).replace("%p", f"{target}/RECOVERYXLOG")]
             subprocess.run(argv, cwd=self.pg.data, check=True)
+            # PostgreSQL gives it its name at once: the next one replaces nothing.
+            os.unlink(f"{target}/RECOVERYXLOG")
         wall = time.monotonic() - began
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - children.ru_utime - children.ru_stime + way.cpu() - before
