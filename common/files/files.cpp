@@ -88,6 +88,13 @@ Result<struct stat> regular_file(int descriptor, const std::string& path) {
 
 }  // namespace
 
+Result<> fsync_file(const std::string& path) {
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!file.open()) return failed("open", path);
+    if (::fsync(file.get()) != 0) return failed("fsync", path);
+    return {};
+}
+
 Result<> fsync_folder(const std::string& path) {
     const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!folder.open()) return failed("open folder", path);
@@ -117,6 +124,23 @@ Result<std::string> read_file(const std::string& path, std::size_t limit_bytes) 
     return read_open_file(file.get(), path, limit_bytes);
 }
 
+Result<std::string> read_beginning(const std::string& path, std::size_t bytes) {
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!file.open()) return failed("open", path);
+    TRY(regular_file(file.get(), path));
+    std::string text(bytes, '\0');
+    std::size_t count = 0;
+    while (count < bytes) {
+        const ssize_t got = ::read(file.get(), text.data() + count, bytes - count);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return failed("read", path);
+        if (got == 0) break;
+        count += static_cast<std::size_t>(got);
+    }
+    text.resize(count);
+    return text;
+}
+
 Result<std::string> read_secret_file(const std::string& path, std::size_t limit_bytes) {
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!file.open()) return failed("open", path);
@@ -140,7 +164,11 @@ Result<> make_folders(const std::string& path, unsigned mode) {
     if (path.empty()) return Error(Errc::invalid, "a folder without a name");
     for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
         const std::string part = path.substr(0, end);
-        if (::mkdir(part.c_str(), static_cast<mode_t>(mode)) != 0 && errno != EEXIST) {
+        if (::mkdir(part.c_str(), static_cast<mode_t>(mode)) == 0) {
+            // One may make folders in a folder that one may not read; then the file system has the say.
+            const auto synced = fsync_folder(folder_of(part));
+            if (!synced && synced.error().code() != Errc::denied) return synced;
+        } else if (errno != EEXIST) {
             // A parent that exists but may not be written answers EACCES or EROFS for itself too.
             std::error_code ignored;
             if (!std::filesystem::is_directory(part, ignored)) return failed("make folder", part);

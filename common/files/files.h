@@ -19,13 +19,17 @@ Result<> atomic_write(const std::string& path, std::string_view content, unsigne
 // The whole file. Larger than `limit_bytes`: exhausted; absent: not_found; a folder or a device: invalid.
 Result<std::string> read_file(const std::string& path, std::size_t limit_bytes = 16 << 20);
 
+// The first `bytes` of it, or all when it has fewer; absent: not_found.
+Result<std::string> read_beginning(const std::string& path, std::size_t bytes);
+
 // A file that holds one secret: refused (denied) when anybody but its owner, root or its group may read it, or when
 // anybody but its owner may write it. Trailing line ends are cut; an empty secret is invalid. Errors never quote it.
 Result<std::string> read_secret_file(const std::string& path, std::size_t limit_bytes = 64 << 10);
 
+Result<> fsync_file(const std::string& path);
 Result<> fsync_folder(const std::string& path);
 
-// Makes the folder and its missing parents with `mode`; an existing one is left as it is.
+// Makes the folder and its missing parents with `mode`; an existing one is left as it is. What was made is durable.
 Result<> make_folders(const std::string& path, unsigned mode = 0700);
 
 struct DiskSpace {
