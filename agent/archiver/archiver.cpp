@@ -10,13 +10,13 @@
 namespace backstay::archiver {
 namespace {
 
-constexpr std::size_t kItemsMax = 96;  // under way, and done lately
-constexpr std::uint64_t kPackedBytesMax = 96ULL << 20;
+constexpr std::size_t kItemsMax = 256;  // under way, and done lately
+constexpr std::size_t kConflictsMax = 1000;
 constexpr auto kTick = std::chrono::milliseconds(250);
 constexpr auto kIdle = std::chrono::seconds(30);
-constexpr TimeMs kRetrySpoolMs = 5'000;
+constexpr auto kSpoolTick = std::chrono::seconds(5);
 // After a failure, for so long nothing more than what is asked for is tried.
-constexpr TimeMs kTroubleMs = 60'000;
+constexpr std::int64_t kTroubleMs = 60'000;
 constexpr std::int64_t kSoonFullS = 600;
 constexpr TimeMs kLaggingMs = 300'000;
 
@@ -25,7 +25,7 @@ Error stopping() { return Error(Errc::cancelled, "the agent is stopping"); }
 }  // namespace
 
 Archiver::Archiver(ArchiverParts parts)
-    : parts_(std::move(parts)), spool_(parts_.spool_folder, parts_.config.spool_max_bytes) {
+    : parts_(std::move(parts)), spool_(parts_.spool_folder, parts_.config.spool_max_bytes, parts_.key) {
     for (std::size_t i = 0; i < std::max<std::size_t>(parts_.packers, 1); ++i) {
         packers_.emplace_back([this] { pack_all(); });
     }
@@ -47,62 +47,108 @@ Archiver::~Archiver() {
 Result<> Archiver::push(PushOrder order) {
     Lock lock(mutex_);
     if (ending_) return stopping();
+    backlog_.add({steady_ms(), order.ready * parts_.segment_bytes, order.free_bytes, order.total_bytes});
     const TimeMs now = parts_.clock.now_ms();
-    backlog_.add({now, order.ready * parts_.segment_bytes, order.free_bytes, order.total_bytes});
     const auto identity = identify(order.file.file);
-    const TimeMs written_at = identity ? identity->modified_ns / 1'000'000 : now;
-    oldest_waiting_ = written_at;
+    oldest_waiting_ = identity ? identity->modified_ns / 1'000'000 : now;
     const wal::WalName name = order.file.name;
     const bool more_wait = order.ready > 1;
-    Result<> archived = must_drop() ? drop(lock, name) : archive(lock, order);
-    if (!archived && must_drop()) archived = drop(lock, name);
-    if (archived) {
-        if (!more_wait) oldest_waiting_.reset();
-        if (conflict_name_ == name.text) conflict_ = false;
-        failing_ = false;
-        if (!conflict_ && !dropping_) why_.clear();
-        last_at_ = parts_.clock.now_ms();
-        last_name_ = name.text;
-        return archived;
+    Result<> archived;
+    if (!must_drop(name)) {
+        archived = archive(lock, order);
+        if (archived) {
+            if (!more_wait) oldest_waiting_.reset();
+            failing_ = dropping_ = false;
+            why_.clear();
+            last_at_ = parts_.clock.now_ms();
+            last_name_ = name.text;
+            return archived;
+        }
+        if (archived.error().code() == Errc::cancelled) return archived;
+        ++failed_count_;
+        failing_ = true;
+        failed_at_ = steady_ms();
+        why_ = archived.error().message();
+        if (archived.error().code() == Errc::conflict) refuse(name.text, archived.error());
+        const bool gone = order.gone && order.gone();
+        if (gone || !must_drop(name)) return archived;
     }
-    if (archived.error().code() == Errc::cancelled) return archived;
-    ++failed_count_;
-    failing_ = true;
-    failed_at_ = parts_.clock.now_ms();
-    why_ = archived.error().message();
-    if (archived.error().code() == Errc::conflict) {
-        conflict_ = true;
-        conflict_name_ = name.text;
-        log::error("WAL refused", {{"name", name.text}, {"error", archived.error().message()}});
-    }
-    return archived;
+    TRY(drop(lock, name));
+    if (!more_wait) oldest_waiting_.reset();
+    return {};
 }
 
 Result<> Archiver::archive(Lock& lock, PushOrder& order) {
     Item* item = admit(std::move(order.file), true);
     if (item == nullptr) return Error(Errc::unavailable, "too much WAL is being archived at once");
-    const bool troubled = failing_ && parts_.clock.now_ms() - failed_at_ < kTroubleMs;
     for (PushedFile& next : order.ahead) {
         // A failing archive is asked for one file at a time: nothing is gained by more, and much memory kept.
-        if (!troubled && next.name.kind == wal::NameKind::segment) admit(std::move(next), false);
+        if (!failed_lately() && next.name.kind == wal::NameKind::segment) admit(std::move(next), false);
     }
     work_.notify_all();
     ++item->watched;
-    const std::int64_t deadline = steady_ms() + kPatienceMs;
-    const auto decided = [&] { return item->state == State::safe || item->state == State::failed; };
-    while (!decided() && !ending_ && steady_ms() < deadline && !(order.gone && order.gone())) {
-        changed_.wait_for(lock, kTick);
-    }
+    const Result<> secured = await(lock, *item, order);
     --item->watched;
     item->touched = steady_ms();
-    if (item->state == State::safe) {
-        item->acknowledged = true;
-        note_if_due(*item);
-        return {};
+    if (!secured) return secured;
+    item->acknowledged = true;
+    note_if_due(*item);
+    return {};
+}
+
+bool Archiver::Item::secured() const {
+    if (!spooled_as.empty()) return true;
+    return state == State::safe && std::all_of(places.begin(), places.end(), [&](const Place& place) {
+               return place.at == At::held || place.noted || places.size() == 1;
+           });
+}
+
+Result<> Archiver::await(Lock& lock, Item& item, const PushOrder& order) {
+    const std::int64_t deadline = steady_ms() + kPatienceMs;
+    const auto over = [&] { return steady_ms() >= deadline || (order.gone && order.gone()); };
+    while (!item.secured()) {
+        if (item.state == State::failed) return *item.error;
+        if (ending_) return stopping();
+        if (over()) {
+            return Error(Errc::timed_out, fmt::format("{} is still on its way to the archive", item.name.text));
+        }
+        if (item.state == State::safe) {
+            TRY(note_lacks(lock, over));
+        } else {
+            changed_.wait_for(lock, kTick);
+        }
     }
-    if (item->state == State::failed) return *item->error;
-    if (ending_) return stopping();
-    return Error(Errc::timed_out, fmt::format("{} is still on its way to the archive", item->name.text));
+    return {};
+}
+
+// Which destinations have not got what another one has: on disk before PostgreSQL hears that it may forget it, or a
+// crash leaves a hole there that nobody knows of. All at once, as what was stored ahead is asked for next.
+Result<> Archiver::note_lacks(Lock& lock, const std::function<bool()>& over) {
+    std::vector<WalLack> lacks;
+    std::vector<std::pair<std::string, std::size_t>> noted;
+    for (const auto& [name, item] : items_) {
+        if (item->state != State::safe || item->secured()) continue;
+        for (std::size_t i = 0; i < item->places.size(); ++i) {
+            if (item->places[i].at == At::held || item->places[i].noted) continue;
+            lacks.push_back(lack_of(*item, i));
+            noted.emplace_back(name, i);
+        }
+    }
+    // Under the lock, so that whatever fills one of them is written behind it.
+    std::future<Result<>> written = parts_.recorder.lacking_now(lacks);
+    lock.unlock();
+    bool ready = false;
+    while (!ready && !over()) ready = written.wait_for(kTick) == std::future_status::ready;
+    lock.lock();
+    if (!ready) return Error(Errc::timed_out, "it is not noted yet which destinations lack it");
+    TRY(written.get().context("note which destinations lack it"));
+    for (std::size_t i = 0; i < noted.size(); ++i) {
+        const auto found = items_.find(noted[i].first);
+        if (found == items_.end() || found->second->head.blake2b != lacks[i].digest) continue;
+        Item& item = *found->second;
+        if (noted[i].second < item.places.size()) item.places[noted[i].second].noted = true;
+    }
+    return {};
 }
 
 // The file as it is under way or done already, or a new one; nullptr: no room.
@@ -112,8 +158,6 @@ Archiver::Item* Archiver::admit(PushedFile file, bool asked_for) {
     auto found = items_.find(file.name.text);
     if (found != items_.end()) {
         Item& item = *found->second;
-        const bool done = item.state == State::safe || item.state == State::failed;
-        const bool idle = done && item.pending == 0 && item.watched == 0;
         // Another file of that name, or one that failed and is asked for again, begins anew.
         const bool again = item.identity != *identity || (item.state == State::failed && asked_for);
         if (!again) {
@@ -123,7 +167,7 @@ Archiver::Item* Archiver::admit(PushedFile file, bool asked_for) {
             }
             return &item;
         }
-        if (!idle) return item.identity == *identity ? &item : nullptr;
+        if (!item.idle()) return item.identity == *identity ? &item : nullptr;
         items_.erase(found);
     }
     forget_old();
@@ -149,8 +193,7 @@ void Archiver::forget_old() {
         auto oldest = items_.end();
         for (auto item = items_.begin(); item != items_.end(); ++item) {
             const Item& one = *item->second;
-            const bool done = one.state == State::safe || one.state == State::failed;
-            if (!done || one.pending > 0 || one.watched > 0) continue;
+            if (!one.idle()) continue;
             if (oldest == items_.end() || one.touched < oldest->second->touched) oldest = item;
         }
         if (oldest == items_.end()) return;
@@ -158,13 +201,21 @@ void Archiver::forget_old() {
     }
 }
 
+// Not while all that is packed waits for destinations.
+bool Archiver::may_pack() const {
+    return !queue_.empty() && packed_bytes_ < kPackedBytesMax &&
+           std::any_of(parts_.depots.begin(), parts_.depots.end(), [](const auto& depot) { return depot->has_room(); });
+}
+
 void Archiver::pack_all() {
     wal::Packer packer(parts_.config.zstd_level);
+    const bool spools = parts_.config.ack == "spool";
     Lock lock(mutex_);
-    const auto ready = [this] { return ending_ || (!queue_.empty() && packed_bytes_ < kPackedBytesMax); };
+    const auto ready = [this] { return ending_ || may_pack(); };
     while (true) {
-        if (!ready() && parts_.config.ack == "spool") take_up_spool(lock);
-        if (!work_.wait_for(lock, parts_.config.ack == "spool" ? std::chrono::seconds(5) : kIdle, ready)) {
+        if (spools && !ending_) clear_spool(lock);
+        if (spools && !ready()) take_up_spool(lock);
+        if (!work_.wait_for(lock, spools ? std::chrono::seconds(kSpoolTick) : kIdle, ready)) {
             packer.rest();
             continue;
         }
@@ -184,7 +235,7 @@ void Archiver::pack(Lock& lock, Item& item, wal::Packer& packer) {
     item.head = item.object->head;
     packed_bytes_ += item.object->bytes.size();
     item.state = State::storing;
-    if (parts_.config.ack == "spool" && !item.from_spool) spool(lock, item);
+    if (parts_.config.ack == "spool" && !item.from_spool && !spool(lock, item)) return;
     distribute(lock, item);
 }
 
@@ -195,6 +246,11 @@ Result<> Archiver::load(Item& item, wal::Packer& packer) {
         object.name = item.name;
         object.head = item.head;
         object.bytes = TRY(spool_.get(item.spooled_as));
+        if (item.name.kind == wal::NameKind::history) {
+            StringSink content(1 << 20);
+            TRY(wal::unpack(object.bytes.bytes(), item.spooled_as.ends_with(".enc") ? parts_.key : nullptr, content));
+            item.content = content.take();
+        }
         item.object = std::move(object);
         return {};
     }
@@ -215,94 +271,110 @@ Result<> Archiver::load(Item& item, wal::Packer& packer) {
     return {};
 }
 
-void Archiver::spool(Lock& lock, Item& item) {
-    const std::string key = wal::archive_key("", item.name, item.head.blake2b, parts_.depots.front()->encrypted());
-    const std::string file = key.substr(key.rfind('/') + 1);
-    lock.unlock();
-    const Result<> put = spool_.put(file, item.object->bytes.bytes());
-    lock.lock();
-    if (!put) {
-        // As slow as without a spool then, and as safe.
-        log::warning("WAL spool", {{"error", put.error().message()}});
-        return;
-    }
-    item.spooled_as = file;
-    item.state = State::safe;
-    changed_.notify_all();
-}
-
 void Archiver::distribute(Lock& lock, Item& item) {
-    const TimeMs now = parts_.clock.now_ms();
     const bool all_rest =
-        std::all_of(parts_.depots.begin(), parts_.depots.end(), [&](const auto& depot) { return depot->resting(now); });
+        std::all_of(parts_.depots.begin(), parts_.depots.end(), [](const auto& depot) { return depot->resting(); });
+    const bool insist = all_rest && (item.watched > 0 || item.from_spool);
+    item.places.assign(parts_.depots.size(), {});
     // Counted before any can answer.
     item.pending = parts_.depots.size() + 1;
+    bool taken = false;
+    std::vector<std::size_t> full;
     for (std::size_t i = 0; i < parts_.depots.size(); ++i) {
-        Depot& depot = *parts_.depots[i];
-        const bool try_it = !depot.resting(now) || (all_rest && (item.watched > 0 || item.from_spool));
-        lock.unlock();
-        const bool taken = try_it && depot.offer(*item.object, [this, &item, i](Result<wal::StoredWal> stored) {
-            const std::lock_guard held(mutex_);
-            settle(item, i, std::move(stored));
-        });
-        const std::string why = depot.health().why;
-        lock.lock();
-        if (taken) continue;
-        settle(item, i, Error(Errc::unavailable, why.empty() ? "too much waits for it" : why));
+        const Depot::Offer offered = offer(lock, item, i, insist);
+        taken = taken || offered == Depot::Offer::taken;
+        if (offered == Depot::Offer::full) full.push_back(i);
+        if (offered == Depot::Offer::resting) settle(item, i, Error(Errc::unavailable, parts_.depots[i]->health().why));
+    }
+    for (const std::size_t i : full) {
+        // It was packed because one of them had room.
+        const bool one_must = !taken && offer(lock, item, i, true) == Depot::Offer::taken;
+        taken = taken || one_must;
+        if (!one_must) settle(item, i, Error(Errc::unavailable, "too much waits for it"));
     }
     if (--item.pending == 0) conclude(item);
 }
 
-WalLack Archiver::lack_of(const Item& item, std::size_t depot, const Error& error) const {
-    return WalLack{
-        parts_.depots[depot]->order().id, parts_.system_id, item.name.text, item.head.blake2b, parts_.clock.now_ms(),
-        error.code() == Errc::conflict,   error.message()};
+Depot::Offer Archiver::offer(Lock& lock, Item& item, std::size_t depot, bool insist) {
+    lock.unlock();
+    const Depot::Offer offered = parts_.depots[depot]->offer(
+        *item.object,
+        [this, &item, depot](Result<wal::StoredWal> stored) {
+            const std::lock_guard held(mutex_);
+            settle(item, depot, std::move(stored));
+        },
+        insist);
+    lock.lock();
+    return offered;
+}
+
+WalLack Archiver::lack_of(const Item& item, std::size_t depot) const {
+    const Place& place = item.places[depot];
+    return WalLack{parts_.depots[depot]->order().id,
+                   parts_.system_id,
+                   item.name.text,
+                   item.head.blake2b,
+                   parts_.clock.now_ms(),
+                   place.conflict,
+                   place.why};
 }
 
 void Archiver::settle(Item& item, std::size_t depot, Result<wal::StoredWal> stored) {
+    Place& place = item.places[depot];
     if (stored) {
-        ++item.holders;
+        place.at = At::held;
         item.stored_bytes = stored->stored_bytes;
         // It may have been noted as lacking before.
-        if (parts_.depots.size() > 1) parts_.recorder.filled(lack_of(item, depot, Error(Errc::io, "")));
+        if (parts_.depots.size() > 1 || item.from_spool) parts_.recorder.filled(lack_of(item, depot));
         // A conflict that is known already outweighs it: two contents must not live side by side.
         const bool refused = item.error && item.error->code() == Errc::conflict;
-        if (item.state == State::storing && !refused) {
-            item.state = State::safe;
+        if (++item.holders == 1 && !refused) {
             ++archived_;
             archived_bytes_ += item.head.bytes;
         }
+        if (!refused) conflicts_.erase(item.name.text);
+        if (item.state == State::storing && !refused) item.state = State::safe;
         note_if_due(item);
     } else {
         Error error = std::move(stored).error();
         error.add_context(fmt::format("destination {}", parts_.depots[depot]->order().id));
-        item.lacks.push_back(lack_of(item, depot, error));
+        place.at = At::lacking;
+        place.conflict = error.code() == Errc::conflict;
+        place.why = error.message();
         // What somebody must decide weighs more than what passes.
         if (!item.error || error.code() == Errc::conflict) item.error = std::move(error);
     }
     if (--item.pending == 0) conclude(item);
+    work_.notify_one();
     changed_.notify_all();
 }
 
 // Every destination has answered.
 void Archiver::conclude(Item& item) {
-    packed_bytes_ -= item.object->bytes.size();
-    item.object.reset();
-    for (WalLack& lack : item.lacks) {
-        if (lack.conflict) log::error("WAL conflict", {{"destination", lack.destination_id}, {"name", lack.name}});
-        if (item.holders > 0) parts_.recorder.lacking(lack);
+    release(item);
+    const bool conflict = item.error && item.error->code() == Errc::conflict;
+    std::vector<WalLack> lacks;
+    for (std::size_t i = 0; i < item.places.size(); ++i) {
+        const Place& place = item.places[i];
+        if (place.conflict)
+            log::error("WAL conflict", {{"destination", parts_.depots[i]->order().id}, {"name", item.name.text}});
+        if (place.at == At::lacking) lacks.push_back(lack_of(item, i));
     }
-    item.lacks.clear();
-    work_.notify_all();
-    if (item.holders > 0 && !item.spooled_as.empty()) {
-        if (const auto removed = spool_.remove(item.spooled_as); !removed) {
-            log::warning("WAL spool", {{"error", removed.error().message()}});
-        }
-        item.spooled_as.clear();
+    if (!item.spooled_as.empty()) {
+        leave_spool(item, std::move(lacks));
+    } else if (item.holders > 0) {
+        for (WalLack& lack : lacks) parts_.recorder.lacking(std::move(lack));
     }
     // None has it, or one has another content.
     if (item.state == State::storing) fail(item, *item.error);
+    if (conflict && item.holders == 0 && !item.spooled_as.empty()) refuse(item.name.text, *item.error);
     changed_.notify_all();
+}
+
+void Archiver::release(Item& item) {
+    packed_bytes_ -= item.object->bytes.size();
+    item.object.reset();
+    work_.notify_all();
 }
 
 void Archiver::fail(Item& item, Error error) {
@@ -312,6 +384,12 @@ void Archiver::fail(Item& item, Error error) {
     changed_.notify_all();
 }
 
+void Archiver::refuse(const std::string& name, const Error& error) {
+    if (conflicts_.size() < kConflictsMax) conflicts_.insert(name);
+    conflict_why_ = error.message();
+    log::error("WAL refused", {{"name", name}, {"error", error.message()}});
+}
+
 // A row follows its object, and follows the acknowledgement: what was only stored ahead may lie behind a hole.
 void Archiver::note_if_due(Item& item) {
     if (item.noted || item.holders == 0 || !(item.acknowledged || item.from_spool)) return;
@@ -319,73 +397,30 @@ void Archiver::note_if_due(Item& item) {
     parts_.recorder.stored({item.name, item.head, item.stored_bytes, item.content});
 }
 
-// What an earlier life, or a time without destinations, left in the spool.
-void Archiver::take_up_spool(Lock& lock) {
-    const TimeMs now = parts_.clock.now_ms();
-    if (now < spool_due_) return;
-    spool_due_ = now + kRetrySpoolMs;
-    lock.unlock();
-    const auto files = spool_.files();
-    lock.lock();
-    if (!files) return;
-    for (const std::string& file : *files) {
-        if (queue_.size() >= kItemsMax / 4) return;
-        std::string_view plain = file;
-        const std::string_view text = plain.substr(0, plain.find(".zst"));
-        const auto name = wal::parse_wal_name(text.substr(0, text.rfind('-')));
-        if (!name) continue;
-        const auto found = items_.find(name->text);
-        if (found != items_.end()) {
-            const Item& item = *found->second;
-            if (item.pending > 0 || item.watched > 0 || item.state == State::waiting || item.state == State::packing) {
-                continue;
-            }
-        }
-        lock.unlock();
-        auto bytes = spool_.get(file);
-        lock.lock();
-        if (!bytes) continue;
-        auto item = std::make_unique<Item>();
-        item->name = *name;
-        item->from_spool = true;
-        item->spooled_as = file;
-        item->touched = steady_ms();
-        auto head = wal::read_stored_head(bytes->bytes(), parts_.key);
-        if (!head) {
-            log::error("WAL spool", {{"file", file}, {"error", head.error().message()}});
-            continue;
-        }
-        item->head = std::move(*head);
-        Item* taken = item.get();
-        items_[name->text] = std::move(item);
-        queue_.push_back(taken);
-    }
+// Under `drop`: the backlog has the size that was agreed on, and storing it does not keep up.
+// Only segments: without its history a timeline is of no use, and what else there is is small.
+bool Archiver::must_drop(const wal::WalName& name) const {
+    if (name.kind != wal::NameKind::segment || parts_.config.on_overflow != "drop") return false;
+    if (backlog_.waiting_bytes() <= parts_.config.overflow_bytes) return false;
+    const auto full = backlog_.seconds_to_full();
+    return failed_lately() || (full && *full < kSoonFullS);
 }
 
-// Under `drop`: the backlog has the size that was agreed on, and storing it does not keep up.
-bool Archiver::must_drop() const {
-    if (parts_.config.on_overflow != "drop" || backlog_.waiting_bytes() <= parts_.config.overflow_bytes) return false;
-    const auto full = backlog_.seconds_to_full();
-    const bool failed_lately = failing_ && parts_.clock.now_ms() - failed_at_ < kTroubleMs;
-    return failed_lately || (full && *full < kSoonFullS);
-}
+bool Archiver::failed_lately() const { return failing_ && steady_ms() - failed_at_ < kTroubleMs; }
 
 Result<> Archiver::drop(Lock& lock, const wal::WalName& name) {
-    const TimeMs now = parts_.clock.now_ms();
-    if (name.kind == wal::NameKind::segment) {
-        WalGap gap;
-        gap.timeline = name.timeline;
-        const std::uint64_t number = TRY(wal::segment_number(name, parts_.segment_bytes));
-        gap.start = wal::start_of_segment(number, parts_.segment_bytes);
-        gap.end = gap.start + parts_.segment_bytes;
-        gap.started_at = gap.ended_at = now;
-        gap.reason = "dropped";
-        lock.unlock();
-        // On disk before PostgreSQL hears that it may forget the segment.
-        const Result<> noted = parts_.recorder.gap(parts_.system_id, gap);
-        lock.lock();
-        if (!noted) return noted.error();
-    }
+    WalGap gap;
+    gap.timeline = name.timeline;
+    const std::uint64_t number = TRY(wal::segment_number(name, parts_.segment_bytes));
+    gap.start = wal::start_of_segment(number, parts_.segment_bytes);
+    gap.end = gap.start + parts_.segment_bytes;
+    gap.started_at = gap.ended_at = parts_.clock.now_ms();
+    gap.reason = "dropped";
+    lock.unlock();
+    // On disk before PostgreSQL hears that it may forget the segment.
+    const Result<> noted = parts_.recorder.gap(parts_.system_id, gap);
+    lock.lock();
+    if (!noted) return noted.error();
     ++dropped_;
     dropping_ = true;
     why_ = fmt::format("the backlog is over {} bytes: WAL is dropped", parts_.config.overflow_bytes);
@@ -411,12 +446,12 @@ ArchiverStatus Archiver::status() const {
     status.archived = archived_;
     status.archived_bytes = archived_bytes_;
     status.dropped = dropped_;
-    status.why = why_;
+    status.why = conflicts_.empty() ? why_ : conflict_why_;
     const bool late = oldest_waiting_ && now - *oldest_waiting_ > kLaggingMs;
     const bool full_soon = status.seconds_to_full && *status.seconds_to_full < 6 * 3600;
-    if (conflict_) {
+    if (!conflicts_.empty()) {
         status.state = "conflict";
-    } else if (dropping_ && now - last_at_.value_or(0) < kTroubleMs) {
+    } else if (dropping_) {
         status.state = "dropping";
     } else if (failing_) {
         status.state = "failing";

@@ -31,6 +31,8 @@ struct DepotParts {
     bool encrypted = false;
     OpenStorage open;
     std::size_t threads = 4;
+    // Of what waits here; the one object that goes over it is still taken.
+    std::uint64_t waiting_bytes_max = 96ULL << 20;
 };
 
 struct DepotHealth {
@@ -52,10 +54,13 @@ public:
     const DestinationOrder& order() const { return parts_.order; }
     bool encrypted() const { return parts_.encrypted; }
 
-    // `object` stays until `done` was called, on a thread of the depot, exactly once. False: too much waits here.
-    bool offer(const wal::PackedObject& object, Done done);
+    enum class Offer { taken, resting, full };
+    // Taken: `object` stays until `done` was called, on a thread of the depot, exactly once. What waits while the depot
+    // comes to rest is answered at once. `insist`: neither rest nor fullness counts.
+    Offer offer(const wal::PackedObject& object, Done done, bool insist = false);
+    bool has_room() const;
     // Whether it failed so lately that asking it again would only cost time.
-    bool resting(TimeMs now) const;
+    bool resting() const;
     DepotHealth health() const;
     // For reading and for filling gaps: an archive of the caller's own thread.
     struct Opened {
@@ -63,13 +68,17 @@ public:
         std::unique_ptr<wal::Archive> archive;
     };
     Result<Opened> open(std::stop_token stop) const;
-    void note(const Result<>& result, TimeMs now);
+    void note(const Result<>& result);
 
 private:
     struct Task {
         const wal::PackedObject* object = nullptr;
         Done done;
+        bool insist = false;
     };
+    bool rests() const { return steady_ms() < rest_until_; }
+    bool is_full() const;
+    Result<wal::StoredWal> answer(std::optional<Opened>& opened, const Task& task, bool ending, bool resting);
     Result<wal::StoredWal> store(std::optional<Opened>& opened, const Task& task);
     void work();
 
@@ -81,8 +90,9 @@ private:
     std::deque<Task> tasks_;
     bool ending_ = false;
     DepotHealth health_;
-    TimeMs rest_until_ = 0;
-    TimeMs rest_ms_ = 0;
+    std::uint64_t waiting_bytes_ = 0;  // of tasks, and of what is being stored
+    std::int64_t rest_until_ = 0;      // steady_ms()
+    std::int64_t rest_ms_ = 0;
     std::vector<std::thread> threads_;
 };
 

@@ -14,6 +14,8 @@ namespace {
 
 constexpr auto kUnasked = std::chrono::seconds(60);
 constexpr std::size_t kIdleMax = 4;
+constexpr std::int64_t kPatienceMs = 50'000;
+constexpr auto kTick = std::chrono::milliseconds(250);
 
 }  // namespace
 
@@ -32,19 +34,14 @@ Fetcher::~Fetcher() {
     for (std::thread& thread : threads_) thread.join();
 }
 
-Result<> Fetcher::fetch(const wal::WalName& name, const Descriptor& into) {
+Result<> Fetcher::fetch(const wal::WalName& name, const Descriptor& into, const std::function<bool()>& gone) {
     Descriptor ready;
     {
         std::unique_lock lock(mutex_);
         if (name.kind == wal::NameKind::segment) plan(name);
-        // One that nobody began is quicker done here.
-        const auto being_fetched = [&] {
-            const auto found = ahead_.find(name.text);
-            return found != ahead_.end() && found->second.state == State::fetching;
-        };
-        changed_.wait(lock, [&] { return ending_ || !being_fetched(); });
+        TRY(await(lock, name.text, gone));
         const auto found = ahead_.find(name.text);
-        if (found != ahead_.end() && !ending_) {
+        if (found != ahead_.end()) {
             if (found->second.state == State::there) ready = std::move(found->second.file);
             ahead_.erase(found);
             work_.notify_all();
@@ -58,6 +55,20 @@ Result<> Fetcher::fetch(const wal::WalName& name, const Descriptor& into) {
     // Not synced here: PostgreSQL syncs each file that it keeps, with its folder, before it counts on it (its
     // durable_rename()), and asks again for what a crash took before.
     return {};
+}
+
+// One that nobody began is quicker done here.
+Result<> Fetcher::await(std::unique_lock<std::mutex>& lock, const std::string& name,
+                        const std::function<bool()>& gone) {
+    const std::int64_t deadline = steady_ms() + kPatienceMs;
+    while (true) {
+        if (ending_ || stop_.stop_requested()) return Error(Errc::cancelled, "the agent is stopping");
+        const auto found = ahead_.find(name);
+        if (found == ahead_.end() || found->second.state != State::fetching) return {};
+        if (gone && gone()) return Error(Errc::cancelled, "nobody waits for it any more");
+        if (steady_ms() >= deadline) return Error(Errc::timed_out, name + " is still on its way from the archive");
+        changed_.wait_for(lock, kTick);
+    }
 }
 
 // What follows is fetched ahead; what lies before, or on another timeline, is of no use any more.
@@ -121,50 +132,65 @@ void Fetcher::work() {
     }
 }
 
+Result<Depot::Opened> Fetcher::take(const Depot& depot, const std::stop_token& stop) {
+    {
+        const std::lock_guard held(idle_mutex_);
+        auto& waiting = idle_[&depot];
+        if (!waiting.empty()) {
+            Depot::Opened opened = std::move(waiting.back());
+            waiting.pop_back();
+            return opened;
+        }
+    }
+    return depot.open(stop);
+}
+
+Result<Fetcher::Asked> Fetcher::ask(const Depot& depot, const wal::WalName& name, const Descriptor& into,
+                                    const std::stop_token& stop) {
+    Depot::Opened opened = TRY(take(depot, stop));
+    // What an earlier destination gave before it failed is overwritten.
+    if (::ftruncate(into.get(), 0) != 0) return Error::from_errno(errno, "empty the file");
+    DescriptorSink sink(into);
+    const auto got = opened.archive->get(name, sink);
+    Asked asked = Asked::has;
+    if (!got) {
+        if (got.error().code() != Errc::not_found) return got.error();
+        // A disk that is not mounted holds nothing at all: only an archive can tell what it has not.
+        const wal::WalPage any = TRY(opened.archive->list(0, "", 1));
+        asked = any.files.empty() ? Asked::empty : Asked::has_not;
+    }
+    const std::lock_guard held(idle_mutex_);
+    auto& waiting = idle_[&depot];
+    if (waiting.size() < kIdleMax) waiting.push_back(std::move(opened));
+    return asked;
+}
+
 Result<> Fetcher::fetch_now(const wal::WalName& name, const Descriptor& into, const std::stop_token& stop) {
     std::optional<Error> trouble;
     bool asked = false;
+    const Depot* empty = nullptr;
     for (const Depot* depot : parts_.depots) {
-        std::optional<Depot::Opened> opened;
-        {
-            const std::lock_guard held(idle_mutex_);
-            auto& waiting = idle_[depot];
-            if (!waiting.empty()) {
-                opened.emplace(std::move(waiting.back()));
-                waiting.pop_back();
-            }
+        const auto answer = ask(*depot, name, into, stop);
+        if (!answer) {
+            log::warning(
+                "WAL not fetched",
+                {{"destination", depot->order().id}, {"name", name.text}, {"error", answer.error().message()}});
+            trouble = answer.error();
+        } else if (*answer == Asked::has) {
+            return {};
+        } else if (*answer == Asked::empty) {
+            empty = depot;
+        } else {
+            asked = true;
         }
-        if (!opened) {
-            auto fresh = depot->open(stop);
-            if (!fresh) {
-                trouble = std::move(fresh).error();
-                continue;
-            }
-            opened.emplace(std::move(*fresh));
-        }
-        // What an earlier destination gave before it failed is overwritten.
-        if (::ftruncate(into.get(), 0) != 0) return Error::from_errno(errno, "empty the file");
-        DescriptorSink sink(into);
-        auto got = opened->archive->get(name, sink);
-        if (!got && got.error().code() == Errc::not_found) {
-            // A disk that is not mounted holds nothing at all: only an archive can tell what it has not.
-            const auto any = opened->archive->list(0, "", 1);
-            asked = asked || (any && !any->files.empty());
-            if (!any) got = any.error();
-        }
-        if (got || got.error().code() == Errc::not_found) {
-            const std::lock_guard held(idle_mutex_);
-            auto& waiting = idle_[depot];
-            if (waiting.size() < kIdleMax) waiting.push_back(std::move(*opened));
-        }
-        if (got) return {};
-        if (got.error().code() == Errc::not_found) continue;
-        log::warning("WAL not fetched",
-                     {{"destination", depot->order().id}, {"name", name.text}, {"error", got.error().message()}});
-        trouble = got.error();
     }
     if (trouble) return std::move(*trouble);
     if (!asked) return Error(Errc::unavailable, "no destination holds anything of this archive");
+    if (empty != nullptr && parts_.ought_to_be && TRY(parts_.ought_to_be(name))) {
+        return Error(Errc::unavailable, fmt::format("{} was archived, and destination {} holds nothing of this archive",
+                                                    name.text, empty->order().id))
+            .with_hint("is its disk mounted?");
+    }
     return Error(Errc::not_found, fmt::format("{} is in no archive", name.text));
 }
 

@@ -25,6 +25,8 @@ struct FetcherParts {
     std::string scratch_folder;
     std::size_t threads = 2;
     std::size_t ahead = 8;
+    // Whether the archive ought to hold it, by what the agent knows.
+    std::function<Result<bool>(const wal::WalName&)> ought_to_be = {};
 };
 
 class Fetcher {
@@ -36,9 +38,11 @@ public:
 
     // Ends transfers: to be called before the object may go.
     void end() { stop_.request_stop(); }
-    // Writes the file and makes it durable. not_found only when every destination was asked and has none: of anything
-    // else recovery must stop, or it would end too early.
-    Result<> fetch(const wal::WalName& name, const Descriptor& into);
+    // Writes the file and makes it durable. not_found only when every destination was asked and has none, and one that
+    // holds nothing at all cannot be the one that should have it: of anything else recovery must stop, or it would end
+    // too early.
+    // `gone`: whoever asks is not there any more.
+    Result<> fetch(const wal::WalName& name, const Descriptor& into, const std::function<bool()>& gone = {});
 
 private:
     enum class State { waiting, fetching, there, failed };
@@ -51,6 +55,11 @@ private:
 
     void work();
     void plan(const wal::WalName& after);
+    Result<> await(std::unique_lock<std::mutex>& lock, const std::string& name, const std::function<bool()>& gone);
+    enum class Asked { has, has_not, empty };
+    Result<Asked> ask(const Depot& depot, const wal::WalName& name, const Descriptor& into,
+                      const std::stop_token& stop);
+    Result<Depot::Opened> take(const Depot& depot, const std::stop_token& stop);
     Result<> fetch_now(const wal::WalName& name, const Descriptor& into, const std::stop_token& stop);
     Result<> hand_over(const Descriptor& from, const Descriptor& into);
 

@@ -32,7 +32,11 @@ Recorder::~Recorder() {
 
 void Recorder::add(Note note) {
     const std::lock_guard lock(mutex_);
-    if (notes_.size() >= kNotesMax) notes_.pop_front();
+    if (notes_.size() >= kNotesMax) {
+        give_up(notes_.front(), Error(Errc::exhausted, "too much waits to be noted"));
+        notes_.pop_front();
+    }
+    urgent_ = urgent_ || std::holds_alternative<Urgent>(note);
     notes_.push_back(std::move(note));
     work_.notify_all();
 }
@@ -40,6 +44,13 @@ void Recorder::add(Note note) {
 void Recorder::stored(NotedFile file) { add(std::move(file)); }
 void Recorder::lacking(WalLack lack) { add(std::move(lack)); }
 void Recorder::filled(WalLack lack) { add(Filled{std::move(lack)}); }
+
+std::future<Result<>> Recorder::lacking_now(std::vector<WalLack> lacks) {
+    Urgent urgent{std::move(lacks), {}};
+    std::future<Result<>> written = urgent.written.get_future();
+    add(std::move(urgent));
+    return written;
+}
 
 Result<> Recorder::gap(const std::string& system_id, const WalGap& gap) {
     sqlite::Database database = TRY(open_state(state_dir_));
@@ -51,9 +62,19 @@ Result<> Recorder::cluster(const WalCluster& cluster) {
     return WalRepository(database).put_cluster(cluster);
 }
 
-void Recorder::flush() {
+Result<> Recorder::flush(const std::stop_token& stop, std::int64_t patience_ms) {
+    const std::int64_t deadline = steady_ms() + patience_ms;
     std::unique_lock lock(mutex_);
-    idle_.wait(lock, [this] { return notes_.empty() && !writing_; });
+    while (!notes_.empty() || writing_) {
+        if (stop.stop_requested()) return Error(Errc::cancelled, "the agent is stopping");
+        if (steady_ms() >= deadline) return Error(Errc::timed_out, "what was archived is not noted yet");
+        idle_.wait_for(lock, kGather);
+    }
+    return {};
+}
+
+void Recorder::give_up(Note& note, const Error& error) {
+    if (auto* urgent = std::get_if<Urgent>(&note)) urgent->written.set_value(error);
 }
 
 void Recorder::work() {
@@ -62,27 +83,60 @@ void Recorder::work() {
     while (true) {
         work_.wait(lock, [this] { return ending_ || !notes_.empty(); });
         if (notes_.empty()) return;
-        work_.wait_for(lock, kGather, [this] { return ending_; });
+        work_.wait_for(lock, kGather, [this] { return ending_ || urgent_; });
         std::deque<Note> notes = std::exchange(notes_, {});
         writing_ = true;
+        urgent_ = false;
         lock.unlock();
-        Result<> written;
-        if (!database) {
-            auto opened = open_state(state_dir_);
-            if (opened) database.emplace(std::move(*opened));
-            if (!opened) written = opened.error();
+        const Result<> written = write_all(database, notes);
+        if (!written) {
+            log::warning("WAL not noted", {{"error", written.error().message()}, {"files", notes.size()}});
+            // Who waits for one asks again by himself.
+            for (Note& note : notes) give_up(note, written.error());
+            std::erase_if(notes, [](const Note& note) { return std::holds_alternative<Urgent>(note); });
         }
-        if (database) written = write(*database, notes);
-        if (written && jumps(notes) && on_jump_) on_jump_();
-        if (!written) log::warning("WAL not noted", {{"error", written.error().message()}, {"files", notes.size()}});
         lock.lock();
         writing_ = false;
         if (!written && !ending_ && notes.size() + notes_.size() <= kNotesMax) {
             notes_.insert(notes_.begin(), std::make_move_iterator(notes.begin()), std::make_move_iterator(notes.end()));
-            work_.wait_for(lock, kPause, [this] { return ending_; });
+            work_.wait_for(lock, kPause, [this] { return ending_ || urgent_; });
         }
         if (notes_.empty()) idle_.notify_all();
     }
+}
+
+// What is not written stays in `notes`.
+Result<> Recorder::write_all(std::optional<sqlite::Database>& database, std::deque<Note>& notes) {
+    if (!database) database.emplace(TRY(open_state(state_dir_)));
+    if (!write(*database, notes)) return write_each(*database, notes);
+    for (Note& note : notes) {
+        if (auto* urgent = std::get_if<Urgent>(&note)) urgent->written.set_value({});
+    }
+    if (jumps(notes) && on_jump_) on_jump_();
+    return {};
+}
+
+// One that can never be written must not keep the others from it.
+Result<> Recorder::write_each(sqlite::Database& database, std::deque<Note>& notes) {
+    while (!notes.empty()) {
+        std::deque<Note> one;
+        one.push_back(std::move(notes.front()));
+        notes.pop_front();
+        const Result<> written = write(database, one);
+        if (written) {
+            if (auto* urgent = std::get_if<Urgent>(&one.front())) urgent->written.set_value({});
+            if (jumps(one) && on_jump_) on_jump_();
+            continue;
+        }
+        const Errc code = written.error().code();
+        if (code != Errc::invalid && code != Errc::conflict) {
+            notes.push_front(std::move(one.front()));
+            return written;
+        }
+        log::error("WAL cannot be noted", {{"error", written.error().message()}});
+        give_up(one.front(), written.error());
+    }
+    return {};
 }
 
 Result<> Recorder::write(sqlite::Database& database, const std::deque<Note>& notes) {
@@ -109,6 +163,10 @@ bool Recorder::jumps(const std::deque<Note>& notes) {
 Result<> Recorder::write_one(WalRepository& repository, const Note& note) {
     if (const auto* lack = std::get_if<WalLack>(&note)) return repository.put_lack(*lack);
     if (const auto* filled = std::get_if<Filled>(&note)) return repository.remove_lack(filled->lack);
+    if (const auto* urgent = std::get_if<Urgent>(&note)) {
+        for (const WalLack& lack : urgent->lacks) TRY(repository.put_lack(lack));
+        return {};
+    }
     const NotedFile& file = std::get<NotedFile>(note);
     const TimeMs now = clock_.now_ms();
     if (file.name.kind == wal::NameKind::history) {

@@ -5,8 +5,11 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <future>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -40,19 +43,29 @@ public:
     void stored(NotedFile file);
     void lacking(WalLack lack);
     void filled(WalLack lack);
+    // As lacking(), but without gathering first; answers when all of them are on disk, or why they are not: then they
+    // are given up. In the order of calls with those above.
+    std::future<Result<>> lacking_now(std::vector<WalLack> lacks);
     // These return when it is on disk.
     Result<> gap(const std::string& system_id, const WalGap& gap);
     Result<> cluster(const WalCluster& cluster);
-    // Waits until all of the above is written.
-    void flush();
+    // Waits until all of the above is written: `timed_out` or `cancelled` otherwise.
+    Result<> flush(const std::stop_token& stop, std::int64_t patience_ms);
 
 private:
     struct Filled {
         WalLack lack;
     };
-    using Note = std::variant<NotedFile, WalLack, Filled>;
+    struct Urgent {
+        std::vector<WalLack> lacks;
+        std::promise<Result<>> written;
+    };
+    using Note = std::variant<NotedFile, WalLack, Filled, Urgent>;
     void add(Note note);
+    static void give_up(Note& note, const Error& error);
     void work();
+    Result<> write_all(std::optional<sqlite::Database>& database, std::deque<Note>& notes);
+    Result<> write_each(sqlite::Database& database, std::deque<Note>& notes);
     Result<> write(sqlite::Database& database, const std::deque<Note>& notes);
     bool jumps(const std::deque<Note>& notes);
     Result<> write_one(WalRepository& repository, const Note& note);
@@ -67,6 +80,7 @@ private:
     std::condition_variable idle_;
     std::deque<Note> notes_;
     bool writing_ = false;
+    bool urgent_ = false;
     bool ending_ = false;
     std::thread thread_;
 };

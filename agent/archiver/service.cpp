@@ -21,6 +21,16 @@ constexpr std::int64_t kAskMs = 5'000;
 
 std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
+// By what the agent knows of the archive.
+Result<bool> ought_to_be(sqlite::Database& database, const WalCluster& cluster, const wal::WalName& name) {
+    WalRepository repository(database);
+    if (TRY(repository.is_lacking_somewhere(cluster.system_id, name.text))) return true;
+    if (name.kind == wal::NameKind::history) return repository.has_history(cluster.system_id, name.timeline);
+    if (name.kind != wal::NameKind::segment) return false;
+    const std::uint64_t number = TRY(wal::segment_number(name, cluster.segment_bytes));
+    return TRY(repository.segment(cluster.system_id, name.timeline, number)).has_value();
+}
+
 }  // namespace
 
 Service::Service(const Settings& settings, std::string organization_id, std::function<void()> on_jump)
@@ -63,15 +73,20 @@ void Service::stop() {
         }
     }
     socket_.reset();
-    const std::unique_lock life(life_);
-    for (auto& [id, entry] : entries_) {
+    // Threads are waited for while status() still answers.
+    std::map<std::string, std::unique_ptr<Entry>> entries;
+    std::unique_ptr<Recorder> recorder;
+    {
+        const std::unique_lock life(life_);
+        entries.swap(entries_);
+        current_.clear();
+        recorder = std::move(recorder_);
+    }
+    for (auto& [id, entry] : entries) {
         entry->filler.reset();
         entry->fetcher.reset();
         entry->archiver.reset();
     }
-    entries_.clear();
-    current_.clear();
-    recorder_.reset();
 }
 
 hook::Answer Service::serve(SocketCall call) {
@@ -102,7 +117,7 @@ Result<> Service::push(SocketCall& call) {
 Result<> Service::fetch(SocketCall& call) {
     const wal::WalName name = TRY(wal::parse_wal_name(call.request.name));
     Entry* entry = TRY(find(call, name));
-    return entry->fetcher->fetch(name, call.descriptors.front());
+    return entry->fetcher->fetch(name, call.descriptors.front(), call.gone);
 }
 
 Result<Service::Entry*> Service::find(const SocketCall& call, const wal::WalName& name) {
@@ -230,6 +245,7 @@ Result<std::unique_ptr<Service::Entry>> Service::make(const WalConfig& config, c
         depot.folder = cluster.folder;
         depot.key = key;
         depot.encrypted = encrypted;
+        depot.waiting_bytes_max = Archiver::kPackedBytesMax / destinations.size();
         depot.threads = destination.type == "local" ? 2 : 4;
         depot.open = [this](const DestinationOrder& order, std::stop_token stop) {
             const JobHost host{config_, settings_.agent_id(), "", settings_.clock(), no_rate_};
@@ -239,10 +255,17 @@ Result<std::unique_ptr<Service::Entry>> Service::make(const WalConfig& config, c
         depots.push_back(parts.depots.back().get());
         readable.push_back(parts.depots.back().get());
     }
-    FetcherParts fetching{std::move(readable), cluster.segment_bytes, scratch_folder(config_), 2, 8};
+    FetcherParts fetching{std::move(readable), cluster.segment_bytes, scratch_folder(config_), 2, 8, {}};
+    fetching.ought_to_be = [this, cluster](const wal::WalName& name) -> Result<bool> {
+        sqlite::Database database = TRY(open_state(config_.state_dir));
+        return ought_to_be(database, cluster, name);
+    };
+    sqlite::Database database = TRY(open_state(config_.state_dir));
+    const auto newest = TRY(WalRepository(database).totals(cluster.system_id)).newest;
     entry->archiver = std::make_unique<Archiver>(std::move(parts));
     entry->fetcher = std::make_unique<Fetcher>(std::move(fetching));
-    entry->filler = std::make_unique<Filler>(config_.state_dir, cluster.system_id, std::move(depots), *recorder_);
+    entry->filler = std::make_unique<Filler>(
+        FillerParts{config_.state_dir, cluster.system_id, std::move(depots), *recorder_, newest});
     return entry;
 }
 

@@ -15,10 +15,22 @@ constexpr std::size_t kFileMax = 1100ULL << 20;  // a segment of 1 GiB that does
 
 }  // namespace
 
-Result<> Spool::put(const std::string& file, ByteSpan bytes) {
-    std::error_code ignored;
+Result<> Spool::put(const std::string& file, const wal::PackedObject& object) {
     const std::string path = folder_ + "/" + file;
-    if (fs::exists(path, ignored)) return {};
+    const auto there = head(file);
+    if (there) {
+        if (there->blake2b != object.head.blake2b || there->bytes != object.head.bytes) {
+            return Error(Errc::conflict,
+                         fmt::format("{} waits in the spool with other content (BLAKE2b {}, now {})", object.name.text,
+                                     there->blake2b.substr(0, 16), object.head.blake2b.substr(0, 16)))
+                .with_hint("two servers write the same WAL: a clone, a machine put back to an earlier state");
+        }
+        // Who wrote it may have died before the folder was on disk.
+        TRY(fsync_file(path));
+        return fsync_folder(folder_);
+    }
+    if (there.error().code() != Errc::not_found) return there.error();
+    const ByteSpan bytes = object.bytes.bytes();
     if (bytes_ + bytes.size() > max_bytes_) {
         return Error(Errc::exhausted, fmt::format("the spool holds {} of at most {} bytes", bytes_.load(), max_bytes_));
     }
@@ -26,6 +38,11 @@ Result<> Spool::put(const std::string& file, ByteSpan bytes) {
     TRY(atomic_write(path, as_text(bytes), 0600));
     bytes_ += bytes.size();
     return {};
+}
+
+Result<wal::ObjectHead> Spool::head(const std::string& file) const {
+    const std::string text = TRY(read_beginning(folder_ + "/" + file, wal::kEncryptedHeadBytes));
+    return wal::read_stored_head(as_bytes(text), key_);
 }
 
 Result<Buffer> Spool::get(const std::string& file) const {

@@ -7,20 +7,23 @@
 #include <string>
 #include <vector>
 
-#include "agent/artifact/buffer.h"
-#include "agent/wal/segment_name.h"
-#include "common/bytes.h"
+#include "agent/wal/archived_object.h"
 #include "common/result.h"
 
 namespace backstay::archiver {
 
 class Spool {
 public:
-    Spool(std::string folder, std::uint64_t max_bytes) : folder_(std::move(folder)), max_bytes_(max_bytes) {}
+    // `key`: to read what is encrypted there; may be nullptr, and outlives the spool.
+    Spool(std::string folder, std::uint64_t max_bytes, const StreamKey* key)
+        : folder_(std::move(folder)), max_bytes_(max_bytes), key_(key) {}
 
-    // Durable when it answers; `exhausted` when the spool is full.
-    Result<> put(const std::string& file, ByteSpan bytes);
+    // Durable when it answers, also when the same content was there before. `exhausted` when the spool is full;
+    // `conflict` when other content waits under that name: it may be the only copy, and stays.
+    Result<> put(const std::string& file, const wal::PackedObject& object);
     Result<Buffer> get(const std::string& file) const;
+    // The description alone.
+    Result<wal::ObjectHead> head(const std::string& file) const;
     Result<> remove(const std::string& file);
     // The last part of a key below `cluster_folder`, oldest segments first.
     Result<std::vector<std::string>> files();
@@ -29,6 +32,7 @@ public:
 private:
     std::string folder_;
     std::uint64_t max_bytes_;
+    const StreamKey* key_;
     std::atomic<std::uint64_t> bytes_{0};
 };
 

@@ -15,7 +15,9 @@
 namespace backstay::archiver {
 namespace {
 
-constexpr std::size_t kThreads = 6;  // PostgreSQL calls one at a time; several clusters and recoveries may
+constexpr std::size_t kPushThreads = 4;  // each PostgreSQL calls one at a time; several clusters may
+constexpr std::size_t kFetchThreads = 3;
+constexpr std::size_t kFetchesMax = 32;  // that wait
 constexpr int kFirstMessageMs = 5'000;
 constexpr int kQueue = 64;
 
@@ -73,6 +75,11 @@ Result<SocketCall> receive(const Descriptor& connection) {
     return call;
 }
 
+void send(const Descriptor& connection, const hook::Answer& answer) {
+    const std::string text = hook::write_answer(answer);
+    static_cast<void>(::send(connection.get(), text.data(), text.size(), MSG_NOSIGNAL));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<WalSocket>> WalSocket::listen(const std::string& path, const std::string& group, Serve serve) {
@@ -109,11 +116,17 @@ WalSocket::WalSocket(std::string path, Descriptor socket, Descriptor wake_read, 
       wake_read_(std::move(wake_read)),
       wake_write_(std::move(wake_write)),
       serve_(std::move(serve)) {
-    for (std::size_t i = 0; i < kThreads; ++i) threads_.emplace_back([this] { accept_all(); });
+    for (std::size_t i = 0; i < kPushThreads; ++i) threads_.emplace_back([this] { accept_all(); });
+    for (std::size_t i = 0; i < kFetchThreads; ++i) threads_.emplace_back([this] { fetch_all(); });
 }
 
 WalSocket::~WalSocket() {
     wake_write_.close();
+    {
+        const std::lock_guard lock(mutex_);
+        ending_ = true;
+    }
+    fetch_.notify_all();
     for (std::thread& thread : threads_) thread.join();
     ::unlink(path_.c_str());
 }
@@ -123,12 +136,25 @@ void WalSocket::accept_all() {
         pollfd waiting[2] = {{socket_.get(), POLLIN, 0}, {wake_read_.get(), 0, 0}};
         if (::poll(waiting, 2, -1) < 0 && errno != EINTR) return;
         if ((waiting[1].revents & POLLHUP) != 0) return;
-        const Descriptor connection(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (connection.get() >= 0) serve_one(connection);
+        Descriptor connection(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        if (connection.get() >= 0) hear(std::move(connection));
     }
 }
 
-void WalSocket::serve_one(const Descriptor& connection) {
+void WalSocket::fetch_all() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+        fetch_.wait(lock, [this] { return ending_ || !fetches_.empty(); });
+        if (fetches_.empty()) return;
+        Waiting next = std::move(fetches_.front());
+        fetches_.pop_front();
+        lock.unlock();
+        answer(next.connection, std::move(next.call));
+        lock.lock();
+    }
+}
+
+void WalSocket::hear(Descriptor connection) {
     // Mode and group decide who may connect; the kernel's word on who it was goes into the log of what is refused.
     ucred peer{};
     socklen_t size = sizeof(peer);
@@ -136,19 +162,28 @@ void WalSocket::serve_one(const Descriptor& connection) {
     pollfd waiting[2] = {{connection.get(), POLLIN, 0}, {wake_read_.get(), 0, 0}};
     if (::poll(waiting, 2, kFirstMessageMs) <= 0 || (waiting[0].revents & POLLIN) == 0) return;
     auto call = receive(connection);
-    hook::Answer answer;
-    if (call) {
-        call->gone = [&connection] {
-            pollfd other{connection.get(), POLLRDHUP, 0};
-            return ::poll(&other, 1, 0) > 0 && (other.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
-        };
-        answer = serve_(std::move(*call));
-    } else {
+    if (!call) {
         log::warning("WAL request refused", {{"user", peer.uid}, {"error", call.error().message()}});
-        answer = {hook::Outcome::failed, call.error().message()};
+        return send(connection, {hook::Outcome::failed, call.error().message()});
     }
-    const std::string text = hook::write_answer(answer);
-    static_cast<void>(::send(connection.get(), text.data(), text.size(), MSG_NOSIGNAL));
+    if (!call->request.fetch) return answer(connection, std::move(*call));
+    {
+        const std::lock_guard lock(mutex_);
+        if (fetches_.size() < kFetchesMax) {
+            fetches_.push_back({std::move(connection), std::move(*call)});
+            fetch_.notify_one();
+            return;
+        }
+    }
+    send(connection, {hook::Outcome::failed, "too many ask for WAL at once"});
+}
+
+void WalSocket::answer(const Descriptor& connection, SocketCall call) {
+    call.gone = [&connection] {
+        pollfd other{connection.get(), POLLRDHUP, 0};
+        return ::poll(&other, 1, 0) > 0 && (other.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+    };
+    send(connection, serve_(std::move(call)));
 }
 
 }  // namespace backstay::archiver

@@ -1,9 +1,13 @@
 // The socket for PostgreSQL's hooks (agent/hook/wire.h): it pushes and fetches WAL and can do nothing else, so that
 // PostgreSQL's user needs no right on the administrator's socket. Served by threads of its own with plain recvmsg: what
-// is done here blocks, and descriptors travel beside the messages.
+// is done here blocks, and descriptors travel beside the messages. Fetches have threads of their own, so that
+// recoveries never keep PostgreSQL from archiving.
 #pragma once
 
+#include <condition_variable>
+#include <deque>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -34,14 +38,24 @@ public:
 
 private:
     WalSocket(std::string path, Descriptor socket, Descriptor wake_read, Descriptor wake_write, Serve serve);
+    struct Waiting {
+        Descriptor connection;
+        SocketCall call;
+    };
     void accept_all();
-    void serve_one(const Descriptor& connection);
+    void fetch_all();
+    void hear(Descriptor connection);
+    void answer(const Descriptor& connection, SocketCall call);
 
     std::string path_;
     Descriptor socket_;
     Descriptor wake_read_;
     Descriptor wake_write_;
     Serve serve_;
+    std::mutex mutex_;
+    std::condition_variable fetch_;
+    std::deque<Waiting> fetches_;
+    bool ending_ = false;
     std::vector<std::thread> threads_;
 };
 

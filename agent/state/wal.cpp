@@ -157,6 +157,15 @@ Result<WalTotals> WalRepository::totals(const std::string& system_id) {
     return totals;
 }
 
+Result<std::optional<WalSegment>> WalRepository::newest(const std::string& system_id, wal::Timeline timeline) {
+    auto row = TRY(database_.query(fmt::format("SELECT {} FROM wal_segments WHERE system_id = $1 AND timeline = $2 "
+                                               "ORDER BY number DESC LIMIT 1",
+                                               kSegmentColumns),
+                                   {system_id, timeline}));
+    if (!TRY(row.step())) return std::optional<WalSegment>();
+    return std::optional(segment_of(row));
+}
+
 Result<std::vector<wal::Timeline>> WalRepository::timelines(const std::string& system_id) {
     auto row = TRY(database_.query("SELECT DISTINCT timeline FROM wal_segments WHERE system_id = $1 ORDER BY timeline",
                                    {system_id}));
@@ -178,6 +187,12 @@ Result<> WalRepository::put_history(const std::string& system_id, wal::Timeline 
                       "ON CONFLICT DO NOTHING",
                       {system_id, timeline, content, now}));
     return {};
+}
+
+Result<bool> WalRepository::has_history(const std::string& system_id, wal::Timeline timeline) {
+    auto row = TRY(
+        database_.query("SELECT 1 FROM wal_histories WHERE system_id = $1 AND timeline = $2", {system_id, timeline}));
+    return row.step();
 }
 
 Result<std::vector<wal::History>> WalRepository::histories(const std::string& system_id) {
@@ -207,17 +222,39 @@ Result<> WalRepository::remove_lack(const WalLack& lack) {
     return {};
 }
 
-Result<std::vector<WalLack>> WalRepository::lacks(const std::string& destination_id, std::size_t limit) {
-    auto row = TRY(database_.query(fmt::format("SELECT {} FROM wal_lacking WHERE destination_id = $1 AND conflict = 0 "
-                                               "ORDER BY system_id, name LIMIT $2",
-                                               kLackColumns),
-                                   {destination_id, limit}));
+Result<std::vector<WalLack>> WalRepository::lacks(const std::string& destination_id, const std::string& system_id,
+                                                  const WalLack& after, std::size_t limit) {
+    auto row =
+        TRY(database_.query(fmt::format("SELECT {} FROM wal_lacking WHERE destination_id = $1 AND system_id = $2 "
+                                        "AND (name, digest) > ($3, $4) AND conflict = 0 "
+                                        "ORDER BY name, digest LIMIT $5",
+                                        kLackColumns),
+                            {destination_id, system_id, after.name, after.digest, limit}));
     std::vector<WalLack> lacks;
     while (TRY(row.step())) {
         lacks.push_back(
             {row.text(0), row.text(1), row.text(2), row.text(3), row.integer(4), row.boolean(5), row.text(6)});
     }
     return lacks;
+}
+
+Result<> WalRepository::remove_lacks(const std::string& system_id, const std::string& below) {
+    auto row =
+        TRY(database_.query("SELECT DISTINCT substr(name, 1, 8) FROM wal_lacking WHERE system_id = $1", {system_id}));
+    std::vector<std::string> timelines;
+    while (TRY(row.step())) timelines.push_back(row.text(0));
+    for (const std::string& timeline : timelines) {
+        // Names of histories stand before those of segments.
+        TRY(database_.run("DELETE FROM wal_lacking WHERE system_id = $1 AND name >= $2 AND name < $3",
+                          {system_id, timeline + "0", timeline + below}));
+    }
+    return {};
+}
+
+Result<bool> WalRepository::is_lacking_somewhere(const std::string& system_id, const std::string& name) {
+    auto row =
+        TRY(database_.query("SELECT 1 FROM wal_lacking WHERE system_id = $1 AND name = $2 LIMIT 1", {system_id, name}));
+    return row.step();
 }
 
 Result<std::vector<WalRepository::LackCount>> WalRepository::lack_counts(const std::string& system_id) {

@@ -96,17 +96,24 @@ public:
     // All of them as wal::sum_up would, without having them all in memory.
     Result<std::vector<wal::Run>> runs(const WalCluster& cluster, const std::vector<wal::History>& histories);
     Result<WalTotals> totals(const std::string& system_id);
+    // The last one of the timeline.
+    Result<std::optional<WalSegment>> newest(const std::string& system_id, wal::Timeline timeline);
     Result<std::vector<wal::Timeline>> timelines(const std::string& system_id);
     // Segments of the timeline below `number`; answers how many there were.
     Result<std::int64_t> remove_segments(const std::string& system_id, wal::Timeline timeline, std::uint64_t number);
 
     Result<> put_history(const std::string& system_id, wal::Timeline timeline, const std::string& content, TimeMs now);
+    Result<bool> has_history(const std::string& system_id, wal::Timeline timeline);
     Result<std::vector<wal::History>> histories(const std::string& system_id);
 
     Result<> put_lack(const WalLack& lack);
     Result<> remove_lack(const WalLack& lack);
-    // Oldest first; those in conflict are left out.
-    Result<std::vector<WalLack>> lacks(const std::string& destination_id, std::size_t limit);
+    // In the order of their names, those behind `after`; those in conflict are left out.
+    Result<std::vector<WalLack>> lacks(const std::string& destination_id, const std::string& system_id,
+                                       const WalLack& after, std::size_t limit);
+    // Of the segments of every timeline whose names, without the timeline, stand before `below`.
+    Result<> remove_lacks(const std::string& system_id, const std::string& below);
+    Result<bool> is_lacking_somewhere(const std::string& system_id, const std::string& name);
     struct LackCount {
         std::string destination_id;
         std::uint64_t lacking = 0;

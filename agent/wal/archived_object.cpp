@@ -313,4 +313,14 @@ Result<> UnpackingSink::finish() {
 
 const ObjectHead& UnpackingSink::head() const { return *state_->head; }
 
+Result<ObjectHead> unpack(ByteSpan stored, const StreamKey* key, Sink& to) {
+    UnpackingSink unpacking(to);
+    std::optional<DecryptingSink> decrypting;
+    if (key != nullptr) decrypting.emplace(*key, unpacking);
+    Sink& first = decrypting ? static_cast<Sink&>(*decrypting) : unpacking;
+    TRY(first.write(stored));
+    TRY(first.finish());
+    return unpacking.head();
+}
+
 }  // namespace backstay::wal

@@ -96,4 +96,7 @@ private:
     std::unique_ptr<State> state_;
 };
 
+// The content of an object in memory; `key`: it is encrypted. `to` is not finished.
+Result<ObjectHead> unpack(ByteSpan stored, const StreamKey* key, Sink& to);
+
 }  // namespace backstay::wal

@@ -6,6 +6,7 @@
 #include "agent/state/backups.h"
 #include "agent/state/snapshots.h"
 #include "agent/state/wal.h"
+#include "agent/wal/segment_name.h"
 #include "common/domain/verdict.h"
 
 namespace backstay {
@@ -116,6 +117,7 @@ Result<> catalogue_base(sqlite::Database& database, const BaseBackupOrder& order
     for (const std::string& id : gone.bases) TRY(archive.remove_base(id));
     if (!gone.segments_before) return {};
     const std::uint64_t number = *gone.segments_before / manifest.base->segment_bytes;
+    TRY(archive.remove_lacks(row.system_id, wal::segment_name(1, number, manifest.base->segment_bytes).substr(8)));
     for (const wal::Timeline timeline : TRY(archive.timelines(row.system_id))) {
         TRY(archive.remove_segments(row.system_id, timeline, number));
         TRY(archive.remove_gaps_before(row.system_id, timeline, *gone.segments_before));

@@ -127,13 +127,30 @@ TEST_F(WalState, RemembersWhatADestinationLacks) {
     ASSERT_TRUE(repository_->put_lack(lack));
     ASSERT_TRUE(repository_->put_lack(lack));
     ASSERT_TRUE(repository_->put_lack(conflict));
-    EXPECT_EQ(repository_->lacks("disk", 10).value().size(), 1U);
+    WalLack foreign = lack;
+    foreign.system_id = "6";
+    ASSERT_TRUE(repository_->put_lack(foreign));
+    EXPECT_EQ(repository_->lacks("disk", "7", {}, 1).value().size(), 1U);
+    EXPECT_TRUE(repository_->lacks("disk", "7", lack, 1).value().empty());
+    EXPECT_TRUE(repository_->is_lacking_somewhere("7", lack.name).value());
     const auto counts = repository_->lack_counts("7").value();
     ASSERT_EQ(counts.size(), 1U);
     EXPECT_EQ(counts[0].lacking, 1U);
     EXPECT_EQ(counts[0].conflicts, 1U);
     ASSERT_TRUE(repository_->remove_lack(lack));
-    EXPECT_TRUE(repository_->lacks("disk", 10).value().empty());
+    EXPECT_TRUE(repository_->lacks("disk", "7", {}, 10).value().empty());
+}
+
+TEST_F(WalState, ForgetsTheLacksOfSegmentsThatAreGone) {
+    for (const char* name :
+         {"000000010000000000000001", "000000020000000000000002", "000000020000000000000003", "00000002.history"}) {
+        ASSERT_TRUE(repository_->put_lack({"disk", "7", name, "d", 5, false, "down"}));
+    }
+    ASSERT_TRUE(repository_->remove_lacks("7", "0000000000000003"));
+    const auto left = repository_->lacks("disk", "7", {}, 10).value();
+    ASSERT_EQ(left.size(), 2U);
+    EXPECT_EQ(left[0].name, "00000002.history");
+    EXPECT_EQ(left[1].name, "000000020000000000000003");
 }
 
 TEST_F(WalState, KeepsBasesForCoverage) {
