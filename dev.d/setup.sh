@@ -8,6 +8,7 @@ BUILD_PACKAGES="build-essential cmake ninja-build ccache pkgconf git
 TEST_PACKAGES="postgresql-15 postgresql-client-15 pgbackrest zstd curl jq openssl procps util-linux systemd iproute2 openssh-server strace
   zip unzip libarchive-tools uuid-runtime restic borgbackup
   python3 python3-pytest python3-pytest-xdist python3-psycopg2 python3-boto3 python3-requests python3-jsonschema python3-yaml
+  python3-aiosmtpd
   ceph-mon ceph-osd ceph-common radosgw"
 
 missing_packages() {

@@ -16,6 +16,8 @@ struct AdminParts {
     const SecretBox& box;              // outlives the routes
     std::optional<TokenMaker> tokens;  // absent: tokens are signed elsewhere
     http::AddressRule address_rule;    // for connection tests
+    http::AddressRule webhook_rule;
+    bool mail_works = false;
     // Asks an agent to test a destination, in the caller's transaction.
     std::function<Result<>(api::Call&, sqlite::Transaction&, const std::string& agent_id, const DestinationOrder&)>
         order_test;
@@ -31,6 +33,7 @@ void add_environment_routes(api::RouteTable& routes);
 void add_agent_routes(api::RouteTable& routes);
 void add_key_routes(api::RouteTable& routes);
 void add_destination_routes(api::RouteTable& routes, const AdminParts& parts);
+void add_subscription_routes(api::RouteTable& routes, const AdminParts& parts);
 
 // Who acts in a call.
 inline registry::Actor actor_of(const api::Call& call) { return {call.principal.name, call.request_id, call.now}; }

@@ -122,6 +122,7 @@ void add_admin_routes(api::RouteTable& routes, const AdminParts& parts) {
     add_agent_routes(routes);
     add_key_routes(routes);
     add_destination_routes(routes, parts);
+    add_subscription_routes(routes, parts);
 }
 
 }  // namespace backstay::admin_api

@@ -7,6 +7,7 @@
 
 #include "common/ids.h"
 #include "common/text.h"
+#include "control-plane/alerts/deliveries.h"
 #include "control-plane/store/rows.h"
 
 namespace backstay::alerts {
@@ -122,12 +123,16 @@ Result<std::optional<Change>> Alerts::raise(std::string_view organization, const
     } else {
         TRY(insert(organization, finding, now));
     }
+    const auto alert = TRY(open_one(organization, finding.type, finding.subject));
+    if (alert) TRY(Deliveries(db_).tell(*alert, *change, now));
     return change;
 }
 
 Result<> Alerts::close(const Alert& open, TimeMs now) {
     TRY(db_.run("UPDATE alerts SET resolved_at = $2 WHERE id = $1", {open.id, now}));
-    return {};
+    Alert resolved = open;
+    resolved.resolved_at = now;
+    return Deliveries(db_).tell(resolved, Change::resolved, now);
 }
 
 Result<> Alerts::resolve(std::string_view organization, const Relief& relief, TimeMs now) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/files/files.h"
+#include "common/mail/message.h"
 
 namespace backstay {
 namespace {
@@ -101,12 +102,34 @@ void read_metrics(Reader& root, MetricsSettings& metrics, std::vector<std::strin
     if (who != "open" && who != "loopback") faults.push_back("metrics must be loopback or open");
 }
 
+void read_mail(Reader& root, MailSettings& mail, std::vector<std::string>& faults) {
+    Reader reader(root.table("mail"), "mail.", faults);
+    reader.text("host", mail.host);
+    reader.number("port", mail.port, 1, 65'535);
+    reader.text("security", mail.security);
+    reader.text("from", mail.from);
+    reader.text("username", mail.username);
+    reader.text("password_file", mail.password_file);
+    reader.text("ca_file", mail.ca_file);
+    reader.refuse_unknown();
+    if (mail.security != "tls" && mail.security != "starttls" && mail.security != "none") {
+        faults.push_back("mail.security must be one of tls, starttls, none");
+    }
+    if (!mail.host.empty() && !mail::is_address(mail.from)) faults.push_back("mail.from must be a mail address");
+    if (mail.username.empty() != mail.password_file.empty()) {
+        faults.push_back("mail needs both username and password_file, or neither");
+    }
+    const bool odd = mail.host.find_first_of("/@?# \t\r\n") != std::string::npos;
+    if (odd) faults.push_back("mail.host must be a host name or an address");
+}
+
 void read_all(const toml::table& file, Settings& settings, std::vector<std::string>& faults) {
     Reader root(&file, "", faults);
     root.text("listen", settings.listen);
     root.text("store", settings.store_file);
     root.text("secrets_key_file", settings.secrets_key_file);
     root.flag("allow_private_destinations", settings.allow_private_destinations);
+    root.flag("allow_private_webhooks", settings.allow_private_webhooks);
     read_level(root, settings, faults);
     read_metrics(root, settings.metrics, faults);
 
@@ -142,6 +165,7 @@ void read_all(const toml::table& file, Settings& settings, std::vector<std::stri
     retention.number("steps_days", settings.retention.steps_days, 0, kCentury);
     retention.number("tokens_days", settings.retention.tokens_days, 0, kCentury);
     retention.refuse_unknown();
+    read_mail(root, settings.mail, faults);
     root.refuse_unknown();
 }
 
@@ -185,9 +209,9 @@ Result<Settings> load_settings(const std::string& state_dir) {
     }
     if (faults.empty()) check_together(settings, faults);
     if (!faults.empty()) return to_error(path, faults);
-    for (std::string* file :
-         {&settings.store_file, &settings.secrets_key_file, &settings.tls_certificate_file, &settings.tls_key_file,
-          &settings.tokens.secret_file, &settings.tokens.public_key_file, &settings.metrics.token_file}) {
+    for (std::string* file : {&settings.store_file, &settings.secrets_key_file, &settings.tls_certificate_file,
+                              &settings.tls_key_file, &settings.tokens.secret_file, &settings.tokens.public_key_file,
+                              &settings.metrics.token_file, &settings.mail.password_file, &settings.mail.ca_file}) {
         resolve(state_dir, *file);
     }
     return settings;
@@ -195,6 +219,10 @@ Result<Settings> load_settings(const std::string& state_dir) {
 
 http::AddressRule address_rule(const Settings& settings) {
     return settings.allow_private_destinations ? http::AddressRule::no_special : http::AddressRule::only_public;
+}
+
+http::AddressRule webhook_rule(const Settings& settings) {
+    return settings.allow_private_webhooks ? http::AddressRule::no_special : http::AddressRule::only_public;
 }
 
 std::string settings_text(const std::string& listen) {
@@ -205,6 +233,7 @@ store = "control.db"
 secrets_key_file = "secrets.key"    # seals the credentials of destinations; keep a copy elsewhere
 log_level = "info"                  # debug, info, warning, error
 allow_private_destinations = false  # connection tests reach loopback and private networks; link-local they never do
+allow_private_webhooks = false      # webhooks go to loopback and private networks too, and without TLS
 metrics = "loopback"                # who may read /metrics: loopback, open
 metrics_token_file = ""             # whoever sends the token in this file may read it from anywhere
 
@@ -234,6 +263,15 @@ audit_days = 400
 operations_days = 400               # operations that ended, backups that are deleted
 steps_days = 90                     # their steps, while nothing that exists stands on them
 tokens_days = 90                    # enrolment tokens and API keys that are over
+
+[mail]                              # alerts by e-mail; without a host none are sent
+host = ""
+port = 587
+security = "starttls"               # tls (from the first byte), starttls, none
+from = ""                           # the sender's address
+username = ""
+password_file = ""
+ca_file = ""                        # PEM; empty: the system's
 )";
 }
 

@@ -46,6 +46,17 @@ struct MetricsSettings {
     std::string token_file;  // whoever sends this token, from anywhere; empty: nobody but loopback
 };
 
+// How mail leaves; without a host none does.
+struct MailSettings {
+    std::string host;
+    std::int64_t port = 587;
+    std::string security = "starttls";  // tls, starttls, none
+    std::string from;
+    std::string username;
+    std::string password_file;
+    std::string ca_file;
+};
+
 struct Settings {
     std::string state_dir;
     std::string listen = "127.0.0.1:8480";  // HOST:PORT; port 0 lets the system choose
@@ -55,15 +66,20 @@ struct Settings {
     std::string tls_key_file;
     // Connection tests of destinations reach into loopback and private networks.
     bool allow_private_destinations = false;
+    // Webhooks are called in loopback and private networks too, and without TLS.
+    bool allow_private_webhooks = false;
     log::Level log_level = log::Level::info;
     MetricsSettings metrics;
     TokenSettings tokens;
     ApiLimits limits;
     RetentionSettings retention;
+    MailSettings mail;
 };
 
 // Where connection tests may go.
 http::AddressRule address_rule(const Settings& settings);
+// Where webhooks may go.
+http::AddressRule webhook_rule(const Settings& settings);
 
 inline constexpr const char* kSettingsFile = "control.toml";
 

@@ -12,6 +12,7 @@ namespace {
 constexpr std::int64_t kRows = 500;
 constexpr std::int64_t kOperations = 100;
 constexpr TimeMs kDayMs = 24LL * 3600 * 1000;
+constexpr TimeMs kDeliveriesKeptMs = 30 * kDayMs;
 constexpr TimeMs kAlertsKeptMs = 90 * kDayMs;
 
 // Operations that nothing stands on: neither a backup or a snapshot that exists nor a restore that can be undone, nor a
@@ -46,6 +47,9 @@ public:
         TRY(remove(keep_.operations_days,
                    "DELETE FROM schedule_runs WHERE (environment_id, scope, due_at) IN (SELECT environment_id, scope, "
                    "due_at FROM schedule_runs WHERE decided_at < $1 LIMIT $2)"));
+        TRY(remove_before(now_ - kDeliveriesKeptMs,
+                          "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE finished_at < $1 LIMIT "
+                          "$2)"));
         TRY(purge_steps());
         TRY(purge_operations());
         return more_;

@@ -10,7 +10,7 @@ namespace backstay::live {
 
 // One piece, in a transaction of its own on the writing thread; answers whether there may be more. Goes: audit entries,
 // answers to idempotency keys, tokens and keys that are over; alerts of 90 days whose cause is over or that were
-// dismissed; steps, events and jobs of operations that ended, but not
+// dismissed, and deliveries of 30 days; steps, events and jobs of operations that ended, but not
 // of a backup or a snapshot that exists (its verdict may have to be computed again) nor of a restore or a rollback that
 // can be undone; in the end the operations themselves with the backups and snapshots that are deleted, the restores and
 // the rollbacks.

@@ -56,11 +56,12 @@ void add_all_routes(api::RouteTable& routes, const RouteParts& parts) {
     api::add_retention_routes(routes);
     api::add_operation_routes(routes, live);
     api::add_openapi_route(routes);
-    admin_api::add_admin_routes(routes, {parts.box, parts.tokens, parts.address_rule,
-                                         [&live](api::Call& call, sqlite::Transaction& tx, const std::string& agent,
-                                                 const DestinationOrder& destination) {
-                                             return order_destination_test(live, call, tx, agent, destination);
-                                         }});
+    admin_api::add_admin_routes(routes,
+                                {parts.box, parts.tokens, parts.address_rule, parts.webhook_rule, parts.mail_works,
+                                 [&live](api::Call& call, sqlite::Transaction& tx, const std::string& agent,
+                                         const DestinationOrder& destination) {
+                                     return order_destination_test(live, call, tx, agent, destination);
+                                 }});
 }
 
 dispatch::OpenDestination destination_opener(const SecretBox& box) {

@@ -15,6 +15,8 @@ struct RouteParts {
     const SecretBox& box;
     std::optional<TokenMaker> tokens;
     http::AddressRule address_rule;
+    http::AddressRule webhook_rule;
+    bool mail_works = false;
     live::Live& live;
     Health& health;
 };

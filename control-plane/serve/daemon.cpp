@@ -10,6 +10,8 @@
 #include "common/http/server.h"
 #include "common/log.h"
 #include "control-plane/config/installation.h"
+#include "control-plane/notify/deliverer.h"
+#include "control-plane/notify/mailer.h"
 #include "control-plane/serve/compose.h"
 #include "control-plane/serve/pipeline.h"
 
@@ -43,6 +45,13 @@ std::string shown(const Address& address) {
     return (six ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
 }
 
+Result<std::string> mail_password(const MailSettings& mail) {
+    if (mail.password_file.empty()) return std::string();
+    std::string text = TRY(read_file(mail.password_file, 4096).context("read the password for mail"));
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+    return text;
+}
+
 // All parts of one running control plane; members are destroyed from the last to the first.
 class Daemon {
 public:
@@ -59,6 +68,7 @@ private:
           gate_(std::move(verifier)),
           tls_{settings_.tls_certificate_file, settings_.tls_key_file} {}
     Result<> start(const std::string& store_file);
+    Result<> start_deliveries(const std::string& store_file);
     void stop();
     void reload();
 
@@ -75,6 +85,7 @@ private:
     std::unique_ptr<Pipeline> pipeline_;
     std::unique_ptr<Health> health_;
     std::unique_ptr<live::Live> live_;
+    std::unique_ptr<notify::Deliverer> deliverer_;
     std::unique_ptr<http::Server> server_;
     std::unique_ptr<SignalWatch> terminate_;
     std::unique_ptr<SignalWatch> interrupt_;
@@ -103,7 +114,9 @@ Result<> Daemon::start(const std::string& store_file) {
     health_ = std::make_unique<Health>(*threads_, metrics_, clock_, std::move(access));
     std::optional<TokenMaker> tokens;
     if (auto maker = TokenMaker::open(settings_)) tokens = std::move(*maker);
-    add_all_routes(routes_, {box_, std::move(tokens), address_rule(settings_), *live_, *health_});
+    add_all_routes(routes_, {box_, std::move(tokens), address_rule(settings_), webhook_rule(settings_),
+                             !settings_.mail.host.empty(), *live_, *health_});
+    TRY(start_deliveries(store_file));
     pipeline_ = std::make_unique<Pipeline>(Pipeline::Parts{routes_, *threads_, {gate_, box_}, clock_, metrics_},
                                            settings_.limits);
     const auto gauge = [this](const char* name, const char* help, auto value) {
@@ -123,6 +136,30 @@ Result<> Daemon::start(const std::string& store_file) {
     terminate_ = std::make_unique<SignalWatch>(*loop_, SIGTERM, [this] { stop(); });
     interrupt_ = std::make_unique<SignalWatch>(*loop_, SIGINT, [this] { stop(); });
     hang_up_ = std::make_unique<SignalWatch>(*loop_, SIGHUP, [this] { reload(); });
+    return {};
+}
+
+Result<> Daemon::start_deliveries(const std::string& store_file) {
+    const MailSettings& mail = settings_.mail;
+    notify::DelivererParts parts{store_file, clock_, box_, {}, {}};
+    parts.http.address_rule = webhook_rule(settings_);
+    parts.http.user_agent = "backstay-control";
+    if (!mail.host.empty()) {
+        mail::SmtpOptions smtp;
+        smtp.host = mail.host;
+        smtp.port = static_cast<std::uint16_t>(mail.port);
+        smtp.security = mail.security == "tls"        ? mail::Security::tls
+                        : mail.security == "starttls" ? mail::Security::starttls
+                                                      : mail::Security::none;
+        smtp.ca_file = mail.ca_file;
+        smtp.username = mail.username;
+        smtp.password = TRY(mail_password(mail));
+        parts.mail = [this, smtp](const std::string& to, const alerts::Delivery& delivery,
+                                  const std::stop_token& stop) {
+            return notify::send_mail(smtp, settings_.mail.from, to, delivery, clock_.now_ms(), stop);
+        };
+    }
+    deliverer_ = TRY(notify::Deliverer::start(std::move(parts)));
     return {};
 }
 

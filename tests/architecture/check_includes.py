@@ -7,7 +7,7 @@ import re
 import tree
 
 COMMON = ["common", "common/json", "common/domain", "common/event", "common/http", "common/crypto", "common/sqlite",
-          "common/pq", "common/process", "common/files", "common/time"]
+          "common/mail", "common/pq", "common/process", "common/files", "common/time"]
 AGENT_PARTS = ["agent/config", "agent/evidence", "agent/postgres", "agent/odoo", "agent/artifact", "agent/wal"]
 
 # A file belongs to the longest entry that its path starts with; it may include its own folder and what stands here.
@@ -18,6 +18,7 @@ ALLOWED = {
     "common/event": ["common"],
     "common/http": ["common", "common/event", "common/json", "common/crypto"],
     "common/crypto": ["common", "common/json", "common/files"],
+    "common/mail": ["common"],
     "common/sqlite": ["common"],
     "common/pq": ["common", "common/domain"],
     "common/process": ["common"],
@@ -55,7 +56,7 @@ ALLOWED = {
 # Header (exact, or a prefix that ends in /) → the folders or files that are its home.
 HOMES = {
     "uv.h": ["common/event", "common/http"],
-    "curl/": ["common/http"],
+    "curl/": ["common/http", "common/mail"],
     "sqlite3.h": ["common/sqlite"],
     "libpq-fe.h": ["common/pq"],
     "archive.h": ["agent/artifact"],

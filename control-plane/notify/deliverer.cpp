@@ -1,0 +1,120 @@
+#include "control-plane/notify/deliverer.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "common/log.h"
+#include "common/sqlite/transaction.h"
+#include "control-plane/store/store.h"
+#include "storage/backoff.h"
+
+namespace backstay::notify {
+namespace {
+
+constexpr std::int64_t kLookedAt = 64;
+
+}  // namespace
+
+Result<std::unique_ptr<Deliverer>> Deliverer::start(DelivererParts parts) {
+    std::unique_ptr<Deliverer> out(new Deliverer(std::move(parts)));
+    for (std::size_t i = 0; i < out->parts_.threads; ++i) {
+        auto db = TRY(store::open_store(out->parts_.store_path));
+        out->threads_.emplace_back([self = out.get(), own = std::move(db)](const std::stop_token& stop) mutable {
+            self->work(std::move(own), stop);
+        });
+    }
+    return out;
+}
+
+Deliverer::~Deliverer() {
+    for (std::jthread& thread : threads_) thread.request_stop();
+    threads_.clear();
+}
+
+void Deliverer::work(sqlite::Database db, const std::stop_token& stop) {
+    http::Client client(parts_.http);
+    while (!stop.stop_requested()) {
+        const auto did = deliver_one(db, client, stop);
+        if (!did) log::error("deliveries not looked at", {{"error", did.error().message()}});
+        if (did && *did) continue;
+        std::unique_lock lock(mutex_);
+        wake_.wait_for(lock, stop, std::chrono::milliseconds(parts_.look_ms), [] { return false; });
+    }
+}
+
+Result<bool> Deliverer::deliver_one(sqlite::Database& db, http::Client& client, const std::stop_token& stop) {
+    const auto delivery = TRY(take(db));
+    if (!delivery) return false;
+    const Result<> sent = send(db, client, *delivery, stop);
+    {
+        const std::lock_guard lock(mutex_);
+        busy_.erase(delivery->subscription_id);
+    }
+    TRY(sent);
+    return true;
+}
+
+// The first one whose subscription is not busy. It is ours from then on, also if we die before its end is written:
+// then it goes out again when its lease is over.
+Result<std::optional<alerts::Delivery>> Deliverer::take(sqlite::Database& db) {
+    const TimeMs now = parts_.clock.now_ms();
+    auto due = TRY(alerts::Deliveries(db).due(now, kLookedAt));
+    for (alerts::Delivery& one : due) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (!busy_.insert(one.subscription_id).second) continue;
+        }
+        const auto begun = [&]() -> Result<bool> {
+            auto transaction = TRY(sqlite::Transaction::begin(db));
+            const bool is_ours = TRY(alerts::Deliveries(db).begin(one, now));
+            TRY(transaction.commit());
+            return is_ours;
+        }();
+        if (begun && *begun) return std::optional(std::move(one));
+        const std::lock_guard lock(mutex_);
+        busy_.erase(one.subscription_id);
+        if (!begun) return begun.error();
+    }
+    return std::optional<alerts::Delivery>();
+}
+
+Result<> Deliverer::send(sqlite::Database& db, http::Client& client, const alerts::Delivery& delivery,
+                         const std::stop_token& stop) {
+    const auto subscription = TRY(alerts::Subscriptions(db).by_id(delivery.subscription_id));
+    if (!subscription) return {};
+    alerts::Attempt attempt;
+    attempt.number = delivery.attempt;
+    attempt.at = parts_.clock.now_ms();
+    const std::int64_t began = steady_ms();
+    Sent sent;
+    if (subscription->kind == "email") {
+        sent = parts_.mail ? parts_.mail(subscription->target, delivery, stop)
+                           : Sent{std::nullopt, "mail is not configured here", true};
+    } else if (const auto secret =
+                   parts_.box.open(subscription->secret_box, alerts::secret_context(subscription->id))) {
+        sent = call_webhook(client, subscription->target, *secret, delivery, attempt.at, stop);
+    } else {
+        sent = {std::nullopt, "its secret cannot be opened: is secrets.key the one it was sealed with?", true};
+    }
+    if (stop.stop_requested() && !sent.error.empty()) return {};  // its lease ends; it goes out again after the start
+    attempt.duration_ms = steady_ms() - began;
+    attempt.status = sent.status;
+    attempt.error = sent.error;
+    const TimeMs now = parts_.clock.now_ms();
+    std::optional<TimeMs> retry_at;
+    if (!sent.error.empty() && !sent.is_final && delivery.attempt < alerts::kAttemptsMost) {
+        const int number = static_cast<int>(delivery.attempt);
+        retry_at = now + static_cast<TimeMs>(backoff_ms(number, parts_.retry_first_ms, parts_.retry_longest_ms));
+    }
+    if (!sent.error.empty()) {
+        log::warning("not delivered", {{"delivery", delivery.id},
+                                       {"attempt", delivery.attempt},
+                                       {"final", retry_at ? "no" : "yes"},
+                                       {"error", sent.error}});
+    }
+    auto transaction = TRY(sqlite::Transaction::begin(db));
+    TRY(alerts::Deliveries(db).end(delivery, attempt, retry_at, now));
+    return transaction.commit();
+}
+
+}  // namespace backstay::notify
