@@ -8,6 +8,7 @@
 #include "control-plane/dispatch/prune.h"
 #include "control-plane/dispatch/watch.h"
 #include "control-plane/live/purge.h"
+#include "control-plane/schedule/overdue.h"
 #include "control-plane/schedule/runs.h"
 
 namespace backstay::live {
@@ -17,6 +18,7 @@ using Lane = store::DatabaseThreads::Lane;
 using Done = store::DatabaseThreads::Done;
 
 constexpr std::uint64_t kSweepMs = 5'000;
+constexpr TimeMs kOverdueMs = 60'000;
 constexpr std::uint64_t kFirstPurgeMs = 10'000;
 constexpr std::uint64_t kPurgeMs = 10 * 60'000;
 
@@ -46,6 +48,12 @@ Result<> pruned(sqlite::Database& db, TimeMs now, dispatch::Stir& stir) {
 Result<> watched(sqlite::Database& db, TimeMs listening_since, TimeMs now) {
     auto transaction = TRY(sqlite::Transaction::begin(db));
     TRY(dispatch::watch_silence(db, listening_since, now));
+    return transaction.commit();
+}
+
+Result<> overdue(sqlite::Database& db, TimeMs now) {
+    auto transaction = TRY(sqlite::Transaction::begin(db));
+    TRY(schedule::watch_overdue(db, now));
     return transaction.commit();
 }
 
@@ -100,6 +108,11 @@ void Live::sweep() {
         }
         if (const auto done = watched(db, listening_since_, clock_.now_ms()); !done) {
             log::error("silence not looked at", {{"error", done.error().message()}});
+        }
+        if (clock_.now_ms() >= overdue_at_) {
+            overdue_at_ = clock_.now_ms() + kOverdueMs;
+            const auto done = overdue(db, clock_.now_ms());
+            if (!done) log::error("overdue backups not looked at", {{"error", done.error().message()}});
         }
         return Done([this, stirred = std::move(stirred)] {
             sweeping_ = false;

@@ -43,6 +43,7 @@ private:
     agent_api::AssignmentPolls polls_;
     const RetentionSettings keep_;
     const TimeMs listening_since_;
+    TimeMs overdue_at_ = 0;  // of the next look; the writing thread only
     bool sweeping_ = false;
     bool purging_ = false;
     bool stopping_ = false;
