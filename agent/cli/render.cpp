@@ -49,12 +49,13 @@ std::string render_copies(const std::vector<CopyRecord>& copies) {
     return table.empty() ? "" : table.text();
 }
 
-std::string render_operation(const local_api::OperationView& operation) {
+std::string render_operation(const local_api::OperationView& operation, bool judged) {
     const RecoveryEvidence& evidence = operation.recovery_evidence;
     std::string text;
     for (const std::string& part : {render_steps(operation.steps), render_copies(operation.copies)}) {
         if (!part.empty()) text += "\n" + part;
     }
+    if (!judged) return text;
     text += fmt::format("\nevidence: {}{}\n", evidence.status,
                         evidence.reason.empty() || evidence.reason == "ok" ? "" : " (" + evidence.reason + ")");
     add_list(text, "why green:", evidence.why_green);
@@ -186,7 +187,7 @@ std::string render_job(const local_api::JobDetail& detail) {
     add_list(text, "notes:", detail.notes);
     for (std::size_t i = 0; i < detail.operations.size(); ++i) {
         if (i > 0) text += fmt::format("\noperation {} inside it\n", detail.operations[i].operation_id);
-        text += render_operation(detail.operations[i]);
+        text += render_operation(detail.operations[i], i > 0 || local_api::has_evidence(job.kind));
     }
     return text;
 }

@@ -172,6 +172,12 @@ struct JobList {
 };
 BOOST_DESCRIBE_STRUCT(JobList, (), (jobs))
 
+// Jobs whose operation is judged by its steps; others (copies, deletions, undos) by their outcome alone.
+inline bool has_evidence(std::string_view kind) {
+    return kind == "backup" || kind == "restore" || kind == "verify" || kind == "base_backup" || kind == "snapshot" ||
+           kind == "rollback";
+}
+
 struct OperationView {
     std::string operation_id;
     std::vector<StepRecord> steps;

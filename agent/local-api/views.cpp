@@ -23,12 +23,6 @@ Phase phase_of(JobState state) {
     return Phase::ended;
 }
 
-// Operations whose plan has no steps (copies, deletions) are judged by the job's outcome alone.
-bool has_evidence(std::string_view kind) {
-    return kind == "backup" || kind == "restore" || kind == "verify" || kind == "base_backup" || kind == "snapshot" ||
-           kind == "rollback";
-}
-
 std::string plain_status(JobState state) {
     switch (state) {
         case JobState::queued:

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -141,6 +142,18 @@ Result<> SnapshotRepository::set_destinations(const std::string& snapshot_id, co
     const std::string text = json::encode_text(ids);
     TRY(database_.run("UPDATE snapshots SET destinations_json = $2 WHERE snapshot_id = $1", {snapshot_id, text}));
     return {};
+}
+
+Result<> SnapshotRepository::add_destinations(const std::string& snapshot_id, const std::vector<std::string>& ids) {
+    auto transaction = TRY(sqlite::Transaction::begin(database_));
+    const auto row = TRY(find(snapshot_id));
+    if (!row) return transaction.commit();
+    std::vector<std::string> all = row->destination_ids;
+    for (const std::string& id : ids) {
+        if (std::find(all.begin(), all.end(), id) == all.end()) all.push_back(id);
+    }
+    TRY(set_destinations(snapshot_id, all));
+    return transaction.commit();
 }
 
 Result<> SnapshotRepository::begin_deletion(const std::string& snapshot_id) {

@@ -45,6 +45,7 @@ public:
     Result<> complete(const SnapshotRow& row, const std::string& names_file);
     Result<> set_status(const std::string& snapshot_id, const std::string& status);
     Result<> set_destinations(const std::string& snapshot_id, const std::vector<std::string>& ids);
+    Result<> add_destinations(const std::string& snapshot_id, const std::vector<std::string>& ids);
     // From here on nothing can lean on it; conflict while something does, or a rollback works with it. Unknown is
     // success.
     Result<> begin_deletion(const std::string& snapshot_id);

@@ -141,7 +141,7 @@ Result<bool> catalogue_survivor(sqlite::Database& database, OperationEvidence& e
             whole.insert(copy.destination_id);
         }
     }
-    TRY(snapshots.set_destinations(id, {whole.begin(), whole.end()}));
+    TRY(snapshots.add_destinations(id, {whole.begin(), whole.end()}));
     for (StepRecord& step : evidence.steps) {
         if (step.name != step::kCatalogCommit || step.status == StepStatus::completed) continue;
         step.status = StepStatus::completed;

@@ -75,7 +75,7 @@ Result<> StateShelf::complete(const std::string& snapshot_id, const BackupOutcom
 }
 
 Result<> StateShelf::held_by(const std::string& snapshot_id, const std::vector<std::string>& destination_ids) {
-    return snapshots_.set_destinations(snapshot_id, destination_ids);
+    return snapshots_.add_destinations(snapshot_id, destination_ids);
 }
 
 Result<> StateShelf::begin_deletion(const std::string& snapshot_id) { return snapshots_.begin_deletion(snapshot_id); }

@@ -11,6 +11,11 @@
 #include "common/files/files.h"
 
 namespace backstay::restore {
+namespace {
+
+constexpr std::size_t kLongestName = 4096;  // lines are held in memory
+
+}  // namespace
 
 Result<FileList> FileList::create(const std::string& folder) {
     TRY(make_folders(folder, 0700));
@@ -33,7 +38,14 @@ Result<> FileList::take(Source& list) {
     if (::ftruncate(::fileno(file_.get()), 0) != 0) return Error::from_errno(errno, "empty a list");
     std::rewind(file_.get());
     std::vector<std::byte> buffer(64 * 1024);
+    std::size_t line = 0;
     while (const std::size_t count = TRY(list.read(buffer))) {
+        for (std::size_t i = 0; i < count; ++i) {
+            line = buffer[i] == std::byte{'\n'} ? 0 : line + 1;
+            if (line <= kLongestName) continue;
+            return Error(Errc::corrupted, "the list of files has a line that is no name")
+                .with_reason(reason::kStructureInvalid);
+        }
         if (std::fwrite(buffer.data(), count, 1, file_.get()) == 1) continue;
         return Error::from_errno(errno, "write to scratch").with_reason(reason::kDiskSpaceLow);
     }

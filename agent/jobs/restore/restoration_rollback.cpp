@@ -4,6 +4,7 @@
 #include "agent/jobs/restore/file_list.h"
 #include "agent/jobs/restore/restoration.h"
 #include "common/domain/reasons.h"
+#include "common/ids.h"
 
 namespace backstay::restore {
 namespace {
@@ -38,6 +39,10 @@ Result<> Restoration::open_base() {
     if (!filestore || filestore->mode != kDifferential) return {};
     if (!filestore->base_snapshot_id) {
         return Error(Errc::corrupted, "the differential snapshot names no base").with_reason(reason::kStructureInvalid);
+    }
+    if (!is_uuid(*filestore->base_snapshot_id)) {
+        return Error(Errc::corrupted, "the differential snapshot's base is no snapshot's id")
+            .with_reason(reason::kStructureInvalid);
     }
     const std::string folder = order_.folder.substr(0, order_.folder.rfind('/') + 1) + *filestore->base_snapshot_id;
     base_ = TRY(open_backup(order_.destinations, folder, *filestore->base_snapshot_id, host_, work_.get_token())

@@ -7,6 +7,7 @@
 #include "agent/jobs/destinations.h"
 #include "agent/jobs/restore/opened_backup.h"
 #include "common/domain/reasons.h"
+#include "common/log.h"
 
 namespace backstay::snapshot {
 namespace {
@@ -80,7 +81,9 @@ private:
     Result<> copy_to(const DestinationOrder& destination) {
         const auto& base = manifest_.filestore->base_snapshot_id;
         if (base) TRY(copy_base(*base, destination).context("the full snapshot that it builds on"));
-        return run_copy(copy_order(order_.snapshot_id, folder_, destination), place_.host(), steps_);
+        Result<> copied = run_copy(copy_order(order_.snapshot_id, folder_, destination), place_.host(), steps_);
+        if (!copied) clear_away(folder_, destination);
+        return copied;
     }
 
     Result<> copy_base(const std::string& base, const DestinationOrder& destination) {
@@ -90,7 +93,23 @@ private:
         SilentJournal journal;
         ProgressMeter meter(place_.host().clock, "copy", base, "");
         Steps silent(journal, meter, place_.host().clock, steps_.stop_token());
-        return run_copy(copy_order(base, folder, destination), place_.host(), silent);
+        Result<> copied = run_copy(copy_order(base, folder, destination), place_.host(), silent);
+        if (copied) copies_.base_destination_ids.push_back(destination.id);
+        if (!copied) clear_away(folder, destination);
+        return copied;
+    }
+
+    // What a failed copy left, so that nothing lies there that nobody knows; the stop of the job does not stop this.
+    void clear_away(const std::string& folder, const DestinationOrder& destination) const {
+        const auto cleared = [&]() -> Result<> {
+            const auto storage = TRY(open_destination(destination, place_.host(), {}, kBriefPatience));
+            if (storage->stat(folder + "/manifest.json")) return {};
+            TRY(remove_folder_objects(*storage, folder));
+            return {};
+        }();
+        if (cleared) return;
+        log::warning("leftovers of a failed copy stay",
+                     {{"destination", destination.name}, {"folder", folder}, {"error", cleared.error().message()}});
     }
 
     CopyOrder copy_order(const std::string& id, const std::string& folder, const DestinationOrder& to) const {

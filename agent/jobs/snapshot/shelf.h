@@ -45,6 +45,7 @@ public:
     // It is whole. `names_file` (a full one's): sound files, one name a line, in byte order.
     virtual Result<> complete(const std::string& snapshot_id, const BackupOutcome& outcome,
                               const std::string& names_file) = 0;
+    // These hold a whole copy, too.
     virtual Result<> held_by(const std::string& snapshot_id, const std::vector<std::string>& destination_ids) = 0;
 
     // It is going: nobody may lean on it any more. conflict: somebody does (the message names them). Unknown is

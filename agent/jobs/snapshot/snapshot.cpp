@@ -82,9 +82,12 @@ public:
         if (!made) return undo(std::move(made).error());
         SnapshotOutcome outcome;
         outcome.made = std::move(outcome_);
-        outcome.destination_ids =
-            copy_out(order_, prepared_.folder, outcome.made.manifest, place_, steps_).destination_ids;
-        if (!outcome.destination_ids.empty()) TRY(shelf_.held_by(order_.snapshot_id, outcome.destination_ids));
+        const Copies copies = copy_out(order_, prepared_.folder, outcome.made.manifest, place_, steps_);
+        outcome.destination_ids = copies.destination_ids;
+        if (!copies.destination_ids.empty()) TRY(shelf_.held_by(order_.snapshot_id, copies.destination_ids));
+        if (!copies.base_destination_ids.empty()) {
+            TRY(shelf_.held_by(base_->snapshot_id, copies.base_destination_ids));
+        }
         return outcome;
     }
 

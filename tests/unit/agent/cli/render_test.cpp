@@ -47,6 +47,9 @@ TEST(Render, ShowsTheVerdictWithItsReasons) {
     EXPECT_THAT(text, HasSubstr("db_dump  completed  1 min 1 s  1.2 GB"));
     EXPECT_THAT(text, HasSubstr("evidence: amber (remote_copy_partial)"));
     EXPECT_THAT(text, HasSubstr("  - bucket: out of reach"));
+    // A deletion has no copies to be proud of.
+    detail.job.kind = "delete_snapshot";
+    EXPECT_THAT(render_job(detail), Not(HasSubstr("evidence:")));
 }
 
 TEST(Render, SaysWhatACheckFoundAndWhatToDo) {

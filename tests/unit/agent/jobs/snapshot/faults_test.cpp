@@ -1,4 +1,5 @@
 // What filestores, shelves and clocks do that they should not.
+#include "agent/jobs/restore/file_list.h"
 #include "agent/worker/settings.h"
 #include "agent/worker/snapshots.h"
 #include "common/domain/reasons.h"
@@ -169,6 +170,32 @@ TEST_F(SnapshotFaults, AnOpenBaseIsNeverTakenWhereOnlyEncryptedOnesMayLie) {
     taken(secret);
     EXPECT_THAT(fact(step::kResolveFilestoreBase, "why_full"), HasSubstr("not encrypted"));
     EXPECT_EQ(shell("find " + away + " -type f ! -name '*.enc' -printf '%f\\n' | sort -u"), "manifest.json\n");
+}
+
+TEST_F(SnapshotFaults, ABaseThatIsNoIdIsRefused) {
+    taken(order());
+    sample_->add_file(name_, "new");
+    const std::string differential = taken(order());
+    const std::string manifest = own(differential, "manifest.json");
+    shell("chmod u+w " + manifest + "; sed -i 's|\"baseSnapshotId\": *\"[^\"]*\"|\"baseSnapshotId\": \"../../x\"|' " +
+          manifest);
+    const auto done = roll_back(back_to(differential, name_));
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().reason(), reason::kStructureInvalid);
+    EXPECT_THAT(done.error().message(), HasSubstr("no snapshot's id"));
+}
+
+TEST(FileList, HoldsNoLineThatIsNoName) {
+    testing::TempDir folder;
+    auto list = restore::FileList::create(folder.path()).value();
+    StringSource endless(std::string(10'000, 'a'));
+    const auto taken = list.take(endless);
+    ASSERT_FALSE(taken);
+    EXPECT_EQ(taken.error().reason(), reason::kStructureInvalid);
+    StringSource sound("aa/" + std::string(40, 'a') + "\nab/b\n");
+    ASSERT_TRUE(list.take(sound));
+    ASSERT_TRUE(list.rewind());
+    EXPECT_TRUE(list.holds("ab/b").value());
 }
 
 TEST_F(SnapshotFaults, OldOnesOfThisHostGoAndTheBaseGoesLast) {

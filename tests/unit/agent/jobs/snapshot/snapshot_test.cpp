@@ -134,6 +134,12 @@ TEST_F(Snapshot, CopiesBringTheBaseAlong) {
                                 "{1}{2}/manifest.json && echo equal",
                                 own(full), away, folder(full))),
               "equal\n");
+    // Both are known to lie there, so that they go from there.
+    sqlite::Database database = open_state(sample_->config.state_dir).value();
+    for (const std::string& id : {full, copied.snapshot_id}) {
+        const auto row = SnapshotRepository(database).find(id).value();
+        EXPECT_EQ(row->destination_ids, (std::vector<std::string>{copied.destinations.front().id})) << id;
+    }
     // The host's own is gone: the copies serve.
     const std::string before = sample_->fingerprint(name_);
     sample_->add_file(name_, "later");
