@@ -57,7 +57,7 @@ Daemon::Daemon(std::string config_file, AgentConfig config, std::string agent_id
       database_(std::move(database)),
       loop_(std::move(loop)) {
     worker_.emplace(settings_, worker_events());
-    bases_.emplace(settings_, *worker_);
+    bases_.emplace(settings_, *worker_, [this](const std::string& cluster) { return timeline_of(cluster); });
     courier_.emplace(courier_hooks(), clock_);
     const auto identity = load_identity(settings_.config().state_dir);
     const bool enrolled = identity && *identity && !(*identity)->organization_id.empty();
@@ -69,6 +69,7 @@ Daemon::Daemon(std::string config_file, AgentConfig config, std::string agent_id
 }
 
 Daemon::~Daemon() {
+    if (restarter_.joinable()) restarter_.join();
     if (stopper_.joinable()) stopper_.join();
 }
 
@@ -96,6 +97,13 @@ CourierHooks Daemon::courier_hooks() {
         log::info("enrolled", {{"agent", identity.agent_id}, {"name", identity.name}});
     };
     return hooks;
+}
+
+std::optional<wal::Timeline> Daemon::timeline_of(const std::string& cluster) const {
+    for (const archiver::ClusterStatus& status : wal_->status()) {
+        if (status.config.cluster == cluster && status.server) return status.server->timeline;
+    }
+    return std::nullopt;
 }
 
 local_api::ControlPlaneView Daemon::control_plane_view() const {
@@ -156,11 +164,36 @@ void Daemon::begin_stop() {
     log::info("agent stopping");
     notify::stopping();
     stopper_ = std::thread([this] {
+        if (restarter_.joinable()) restarter_.join();
         wal_->stop();
         worker_->stop(kGraceMs);
         courier_->stop(kFlushMs);
         loop_->post([this] { server_->stop(kServerGraceMs, [this] { loop_->stop(); }); });
     });
+}
+
+// Stopping waits for transfers, which the loop must not.
+void Daemon::restart_wal() {
+    {
+        const std::lock_guard lock(restart_mutex_);
+        restart_asked_ = true;
+        if (std::exchange(restarting_, true)) return;
+    }
+    if (restarter_.joinable()) restarter_.join();
+    restarter_ = std::thread([this] {
+        while (take_restart()) {
+            wal_->stop();
+            if (const auto started = wal_->start(); !started) {
+                log::error("WAL archiving not started", {{"error", started.error().message()}});
+            }
+        }
+    });
+}
+
+bool Daemon::take_restart() {
+    const std::lock_guard lock(restart_mutex_);
+    restarting_ = restart_asked_;
+    return std::exchange(restart_asked_, false);
 }
 
 void Daemon::reload() {
@@ -169,10 +202,7 @@ void Daemon::reload() {
     if (config) {
         complete_clusters(*config);
         settings_.replace(std::move(*config));
-        wal_->stop();
-        if (const auto started = wal_->start(); !started) {
-            log::error("WAL archiving not started", {{"error", started.error().message()}});
-        }
+        restart_wal();
         courier_->start();
         courier_->nudge();
         log::info("configuration read again");

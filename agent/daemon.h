@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -34,7 +35,10 @@ private:
            sqlite::Database database);
     Result<> listen();
     void begin_stop();
+    std::optional<wal::Timeline> timeline_of(const std::string& cluster) const;
     void reload();
+    void restart_wal();
+    bool take_restart();
     Worker::Events worker_events();
     CourierHooks courier_hooks();
     local_api::ControlPlaneView control_plane_view() const;
@@ -52,6 +56,10 @@ private:
     std::optional<local_api::Api> api_;
     std::unique_ptr<http::Server> server_;
     std::thread stopper_;
+    std::thread restarter_;
+    std::mutex restart_mutex_;
+    bool restart_asked_ = false;
+    bool restarting_ = false;
     bool stop_asked_ = false;
 };
 

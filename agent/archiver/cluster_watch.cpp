@@ -22,8 +22,8 @@ constexpr std::string_view kFacts =
     "'wal_segment_size'), pg_is_in_recovery(), current_setting('wal_level'), current_setting('archive_mode'), "
     "coalesce(current_setting('archive_command', true), ''), coalesce(current_setting('archive_library', true), ''), "
     "(SELECT setting::bigint FROM pg_settings WHERE name = 'archive_timeout'), "
-    "coalesce(current_setting('data_directory', true), ''), failed_count, last_archived_wal, last_failed_wal "
-    "FROM pg_stat_archiver";
+    "coalesce(current_setting('data_directory', true), ''), failed_count, last_archived_wal, last_failed_wal, "
+    "(SELECT timeline_id FROM pg_control_checkpoint()) FROM pg_stat_archiver";
 
 pq::ConnectParameters quick(const ClusterConfig& cluster, std::int64_t timeout_ms) {
     pq::ConnectParameters parameters = connect_parameters(cluster, cluster.database);
@@ -52,6 +52,7 @@ Result<ServerFacts> ask_server(const ClusterConfig& cluster, std::int64_t timeou
     facts.failed_count = TRY(row.integer(0, 10));
     facts.last_archived = row.optional_text(0, 11);
     facts.last_failed = row.optional_text(0, 12);
+    facts.timeline = static_cast<wal::Timeline>(TRY(row.integer(0, 13)));
     // Needs pg_monitor, and version 12.
     const auto ready = connection.query("SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'");
     if (ready) facts.ready = TRY(ready->integer(0, 0));

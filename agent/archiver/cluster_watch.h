@@ -14,6 +14,7 @@
 
 #include "agent/config/config.h"
 #include "common/clock.h"
+#include "common/domain/lsn.h"
 #include "common/result.h"
 
 namespace backstay::archiver {
@@ -23,6 +24,7 @@ struct ServerFacts {
     std::string system_id;
     std::int32_t version_num = 0;
     std::uint64_t segment_bytes = 0;
+    wal::Timeline timeline = 0;  // of its last checkpoint
     bool in_recovery = false;
     std::string wal_level;
     std::string archive_mode;

@@ -16,6 +16,7 @@ constexpr auto kEvery = std::chrono::seconds(60);
 constexpr std::int64_t kFirstWaitMs = 5LL * 60 * 1000;
 constexpr std::int64_t kLongestWaitMs = 6LL * 3600 * 1000;
 constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
+constexpr std::int64_t kSameReasonMs = 3600LL * 1000;
 constexpr std::size_t kJobsLooked = 300;
 
 std::int64_t wait_after(std::int32_t failures) {
@@ -24,14 +25,25 @@ std::int64_t wait_after(std::int32_t failures) {
     return std::min(wait, kLongestWaitMs);
 }
 
+std::string text_of(const json::Object& order, std::string_view name) {
+    const json::Value* value = order.if_contains(name);
+    return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
+}
+
 void look_at_jobs(const std::vector<JobRow>& newest_first, const std::string& cluster, BaseSituation& situation) {
+    bool succeeded = false;
     for (const JobRow& job : newest_first) {
         if (job.kind != "base_backup" || job.cluster != cluster) continue;
         if (!is_over(job.state)) {
             situation.under_way = true;
             return;
         }
-        if (job.state == JobState::succeeded) return;
+        if (job.state == JobState::succeeded) {
+            succeeded = true;
+            if (text_of(job.order, "trigger") != "scheduled") continue;
+            situation.taken_at.emplace(text_of(job.order, "reason"), job.ended_at.value_or(job.created_at).ms);
+        }
+        if (succeeded) continue;
         ++situation.failures;
         if (situation.failures == 1) situation.last_failed_at = job.ended_at.value_or(job.created_at).ms;
     }
@@ -39,18 +51,23 @@ void look_at_jobs(const std::vector<JobRow>& newest_first, const std::string& cl
 
 }  // namespace
 
-std::optional<std::string> due_base(const BaseSituation& situation) {
+namespace {
+
+std::optional<std::string> reason_for_base(const BaseSituation& situation) {
     const wal::Holdings& holdings = situation.holdings;
-    // Without any WAL archived there is nothing that a base backup could begin.
-    if (situation.under_way || holdings.runs.empty()) return std::nullopt;
-    if (situation.failures > 0 && situation.now - situation.last_failed_at < wait_after(situation.failures)) {
-        return std::nullopt;
+    if (holdings.bases.empty()) return "wal_enabled";
+    const auto own = [&](wal::Timeline timeline) {
+        return !situation.server_timeline || timeline == *situation.server_timeline;
+    };
+    const wal::Base* newest = nullptr;
+    for (const wal::Base& base : holdings.bases) {
+        if (own(base.timeline) && (newest == nullptr || newest->ended_at < base.ended_at)) newest = &base;
     }
-    const auto newest = std::max_element(holdings.bases.begin(), holdings.bases.end(),
-                                         [](const auto& a, const auto& b) { return a.ended_at < b.ended_at; });
-    if (newest == holdings.bases.end()) return "wal_enabled";
-    const wal::Coverage coverage = wal::cover(holdings);
-    if (coverage.timeline > newest->timeline) return "timeline_changed";
+    if (newest == nullptr) {
+        const bool has_wal = std::any_of(holdings.runs.begin(), holdings.runs.end(),
+                                         [&](const wal::Run& run) { return own(run.timeline); });
+        return has_wal ? std::optional<std::string>("timeline_changed") : std::nullopt;
+    }
     // WAL behind a hole that no base backup reaches.
     const bool cut_off = std::any_of(holdings.runs.begin(), holdings.runs.end(), [&](const wal::Run& run) {
         return run.timeline == newest->timeline && run.start > newest->start;
@@ -58,6 +75,22 @@ std::optional<std::string> due_base(const BaseSituation& situation) {
     if (cut_off) return "gap";
     if (situation.now - newest->ended_at >= situation.every_days * kDayMs) return "interval";
     return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string> due_base(const BaseSituation& situation) {
+    // Without any WAL archived there is nothing that a base backup could begin.
+    if (situation.under_way || situation.holdings.runs.empty()) return std::nullopt;
+    if (situation.failures > 0 && situation.now - situation.last_failed_at < wait_after(situation.failures)) {
+        return std::nullopt;
+    }
+    auto reason = reason_for_base(situation);
+    if (!reason) return std::nullopt;
+    // What one base backup did not mend, the next one a minute later does not mend either.
+    const auto taken = situation.taken_at.find(*reason);
+    const bool lately = taken != situation.taken_at.end() && situation.now - taken->second < kSameReasonMs;
+    return lately ? std::nullopt : reason;
 }
 
 JobRequest make_base_backup(const std::string& cluster, const std::string& organization, std::string_view trigger,
@@ -91,7 +124,8 @@ Result<std::string> archive_owner(WalRepository& archive, const std::string& clu
     return folder.substr(first + 1, folder.find('/', first + 1) - first - 1);
 }
 
-BaseSchedule::BaseSchedule(const Settings& settings, Worker& worker) : settings_(settings), worker_(worker) {}
+BaseSchedule::BaseSchedule(const Settings& settings, Worker& worker, ServerTimeline server_timeline)
+    : settings_(settings), worker_(worker), server_timeline_(std::move(server_timeline)) {}
 
 BaseSchedule::~BaseSchedule() {
     {
@@ -115,12 +149,14 @@ void BaseSchedule::nudge() {
 }
 
 void BaseSchedule::run() {
-    auto database = open_state(settings_.config().state_dir);
-    if (!database) return log::error("base backups have no state", {{"error", database.error().message()}});
+    std::optional<sqlite::Database> database;
     while (true) {
-        if (const auto looked = look(*database); !looked) {
-            log::warning("base backups not looked after", {{"error", looked.error().message()}});
+        if (!database) {
+            auto opened = open_state(settings_.config().state_dir);
+            if (opened) database.emplace(std::move(*opened));
+            if (!opened) log::error("base backups have no state", {{"error", opened.error().message()}});
         }
+        if (database) look(*database);
         std::unique_lock lock(mutex_);
         wake_.wait_for(lock, kEvery, [&] { return ending_ || nudged_; });
         nudged_ = false;
@@ -128,10 +164,15 @@ void BaseSchedule::run() {
     }
 }
 
-Result<> BaseSchedule::look(sqlite::Database& database) {
+void BaseSchedule::look(sqlite::Database& database) {
     const AgentConfig config = settings_.config();
-    for (const WalConfig& wal : config.wal) TRY(look_at(wal, config, database));
-    return {};
+    for (const WalConfig& wal : config.wal) {
+        // One cluster's fault is not the others'.
+        if (const auto looked = look_at(wal, config, database); !looked) {
+            log::warning("base backups not looked after",
+                         {{"cluster", wal.cluster}, {"error", looked.error().message()}});
+        }
+    }
 }
 
 Result<> BaseSchedule::look_at(const WalConfig& wal, const AgentConfig& config, sqlite::Database& database) {
@@ -142,6 +183,7 @@ Result<> BaseSchedule::look_at(const WalConfig& wal, const AgentConfig& config, 
     situation.now = settings_.clock().now_ms();
     situation.holdings = TRY(archive.holdings(clusters.front()));
     situation.every_days = wal.base_every_days;
+    situation.server_timeline = server_timeline_(wal.cluster);
     const auto jobs = TRY(JobRepository(database).newest(kJobsLooked));
     look_at_jobs(jobs, wal.cluster, situation);
     const auto reason = due_base(situation);

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -24,6 +26,10 @@ struct BaseSituation {
     bool under_way = false;     // one waits or runs
     std::int32_t failures = 0;  // of the last attempts, one after the other
     TimeMs last_failed_at = 0;
+    // What the server itself writes on: an archive may hold a clone's newer one too. nullopt: not known.
+    std::optional<wal::Timeline> server_timeline;
+    // When the last one that the agent began by itself was taken, by its reason.
+    std::map<std::string, TimeMs> taken_at;
 };
 
 // BaseBackupOrder::reason; nullopt: none is due now.
@@ -32,7 +38,10 @@ std::optional<std::string> due_base(const BaseSituation& situation);
 // Looks once a minute, on a thread of its own.
 class BaseSchedule {
 public:
-    BaseSchedule(const Settings& settings, Worker& worker);
+    // Of a cluster's server, as last seen; called on the schedule's thread.
+    using ServerTimeline = std::function<std::optional<wal::Timeline>(const std::string& cluster)>;
+
+    BaseSchedule(const Settings& settings, Worker& worker, ServerTimeline server_timeline);
     ~BaseSchedule();
     BaseSchedule(const BaseSchedule&) = delete;
     BaseSchedule& operator=(const BaseSchedule&) = delete;
@@ -43,11 +52,12 @@ public:
 
 private:
     void run();
-    Result<> look(sqlite::Database& database);
+    void look(sqlite::Database& database);
     Result<> look_at(const WalConfig& wal, const AgentConfig& config, sqlite::Database& database);
 
     const Settings& settings_;
     Worker& worker_;
+    ServerTimeline server_timeline_;
     std::mutex mutex_;
     std::condition_variable wake_;
     bool ending_ = false;

@@ -51,7 +51,30 @@ TEST(BaseSchedule, TakesOneOnANewTimeline) {
     BaseSituation situation = quiet();
     situation.holdings.histories = {{2, {{1, 10 * kSegment}}}};
     situation.holdings.runs.push_back({2, 10 * kSegment, 11 * kSegment, situation.now, situation.now});
+    situation.server_timeline = 2;
     EXPECT_EQ(due_base(situation), "timeline_changed");
+}
+
+TEST(BaseSchedule, LeavesTheTimelineOfACloneAlone) {
+    BaseSituation situation = quiet();
+    situation.holdings.histories = {{2, {{1, 10 * kSegment}}}};
+    situation.holdings.runs.push_back({2, 10 * kSegment, 11 * kSegment, situation.now, situation.now});
+    situation.server_timeline = 1;
+    EXPECT_EQ(due_base(situation), std::nullopt);
+    // And the other way round: a base of the clone's is none of the server's.
+    situation.holdings.bases[0].timeline = 2;
+    EXPECT_EQ(due_base(situation), "timeline_changed");
+}
+
+TEST(BaseSchedule, TakesAtMostOneAnHourForTheSameReason) {
+    BaseSituation situation = quiet();
+    situation.holdings.runs.push_back({1, 11 * kSegment, 12 * kSegment, situation.now, situation.now});
+    situation.taken_at["gap"] = situation.now - kHour + 1;
+    EXPECT_EQ(due_base(situation), std::nullopt);
+    situation.taken_at["gap"] -= 1;
+    EXPECT_EQ(due_base(situation), "gap");
+    situation.taken_at = {{"interval", situation.now}};
+    EXPECT_EQ(due_base(situation), "gap");
 }
 
 TEST(BaseSchedule, TakesOneAtATimeAndWaitsLongerAfterEachFailure) {
