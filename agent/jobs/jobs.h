@@ -54,8 +54,20 @@ struct BaseBackupOutcome {
     std::optional<Pruned> pruned;
 };
 
+// What the agent remembers of an archive while a base backup prunes it; jobs know no state. Each may be empty.
+struct ArchiveMemory {
+    // The new base is complete: before anything goes that it replaces.
+    std::function<Result<>(const BaseBackupOutcome&)> keep = {};
+    // Before the objects go, so that no row ever promises what is gone. `stored`: the bases that destinations hold.
+    std::function<Result<>(const BaseBackupOutcome&, const wal::Disposal&, const std::vector<std::string>& stored)>
+        forget = {};
+    // Why nothing may go now, for people; "": it may.
+    std::function<Result<std::string>(const std::string& archive)> hindrance = {};
+};
+
 // A base backup in its steps (design.md 7). An error means that no destination holds a complete one.
-Result<BaseBackupOutcome> run_base_backup(const BaseBackupOrder& order, const JobHost& host, Steps& steps);
+Result<BaseBackupOutcome> run_base_backup(const BaseBackupOrder& order, const JobHost& host, Steps& steps,
+                                          const ArchiveMemory& memory = {});
 
 struct RestoreOutcome {
     std::optional<std::string> safety_backup_id;

@@ -8,6 +8,7 @@
 #include "agent/state/wal.h"
 #include "agent/wal/segment_name.h"
 #include "common/domain/verdict.h"
+#include "common/sqlite/transaction.h"
 
 namespace backstay {
 namespace {
@@ -111,18 +112,28 @@ Result<> catalogue_base(sqlite::Database& database, const BaseBackupOrder& order
     for (const DestinationOrder& destination : order.destinations) {
         if (holds_all(evidence, destination.id)) row.destination_ids.push_back(destination.id);
     }
-    TRY(archive.put_base(row));
-    if (!outcome.pruned) return {};
-    const wal::Disposal& gone = outcome.pruned->disposal;
-    for (const std::string& id : gone.bases) TRY(archive.remove_base(id));
-    if (!gone.segments_before) return {};
-    const std::uint64_t number = *gone.segments_before / manifest.base->segment_bytes;
-    TRY(archive.remove_lacks(row.system_id, wal::segment_name(1, number, manifest.base->segment_bytes).substr(8)));
-    for (const wal::Timeline timeline : TRY(archive.timelines(row.system_id))) {
-        TRY(archive.remove_segments(row.system_id, timeline, number));
-        TRY(archive.remove_gaps_before(row.system_id, timeline, *gone.segments_before));
+    return archive.put_base(row);
+}
+
+Result<> forget_archived(sqlite::Database& database, const Manifest& base, const wal::Disposal& gone,
+                         const std::vector<std::string>& stored) {
+    const std::string& system_id = base.postgres.system_id;
+    sqlite::Transaction transaction = TRY(sqlite::Transaction::begin(database));
+    WalRepository archive(database);
+    for (const WalBase& row : TRY(archive.bases(system_id))) {
+        const bool is_stored = std::find(stored.begin(), stored.end(), row.backup_id) != stored.end();
+        const bool goes = std::find(gone.bases.begin(), gone.bases.end(), row.backup_id) != gone.bases.end();
+        if (goes || !is_stored) TRY(archive.remove_base(row.backup_id));
     }
-    return {};
+    if (gone.segments_before) {
+        const std::uint64_t number = *gone.segments_before / base.base->segment_bytes;
+        TRY(archive.remove_lacks(system_id, wal::segment_name(1, number, base.base->segment_bytes).substr(8)));
+        for (const wal::Timeline timeline : TRY(archive.timelines(system_id))) {
+            TRY(archive.remove_segments(system_id, timeline, number));
+            TRY(archive.remove_gaps_before(system_id, timeline, *gone.segments_before));
+        }
+    }
+    return transaction.commit();
 }
 
 Result<> catalogue_snapshot(sqlite::Database& database, const std::string& snapshot_id,

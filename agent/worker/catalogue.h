@@ -19,9 +19,12 @@ void describe_backup(const BackupOutcome& outcome, control_plane::JobFinish& fin
 // Adds the backup, with the destinations that hold all of it.
 Result<> catalogue_backup(sqlite::Database& database, const BackupOrder& order, const std::string& origin,
                           const BackupOutcome& outcome, const OperationEvidence& evidence, TimeMs now);
-// The same of a base backup, and what was pruned after it is forgotten.
+// The same of a base backup.
 Result<> catalogue_base(sqlite::Database& database, const BaseBackupOrder& order, const BaseBackupOutcome& outcome,
                         const OperationEvidence& evidence);
+// What is to be pruned of the archive that this base backup is in, and bases that no destination has any more.
+Result<> forget_archived(sqlite::Database& database, const Manifest& base, const wal::Disposal& gone,
+                         const std::vector<std::string>& stored);
 // A snapshot that is whole on the host: completed, or partial by its evidence.
 Result<> catalogue_snapshot(sqlite::Database& database, const std::string& snapshot_id,
                             const OperationEvidence& evidence);

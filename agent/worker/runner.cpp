@@ -21,6 +21,8 @@ namespace {
 using control_plane::JobFinish;
 using control_plane::JobOutcome;
 
+constexpr std::size_t kJobsLooked = 1000;
+
 // One operation on its way: journal, meter and steps, shown on the board while it lives.
 class Scene {
 public:
@@ -136,7 +138,7 @@ private:
     Ended act(const BaseBackupOrder& wanted, Scene& scene) {
         const BaseBackupOrder order = complete_base_order(wanted, host_.config);
         Ended ended;
-        auto outcome = run_base_backup(order, host_, scene.steps());
+        auto outcome = run_base_backup(order, host_, scene.steps(), memory(order, scene));
         if (!outcome) return failed(std::move(outcome).error());
         ended.finish.folder = outcome->folder;
         ended.finish.size_bytes = outcome->size_bytes;
@@ -149,6 +151,33 @@ private:
         };
         if (auto kept = keep_base(); !kept) return failed(std::move(kept).error());
         return ended;
+    }
+
+    ArchiveMemory memory(const BaseBackupOrder& order, Scene& scene) {
+        ArchiveMemory memory;
+        memory.keep = [this, &order, &scene](const BaseBackupOutcome& outcome) -> Result<> {
+            const OperationEvidence evidence = TRY(scene.journal().evidence());
+            return catalogue_base(database_, order, outcome, evidence);
+        };
+        memory.forget = [this](const BaseBackupOutcome& outcome, const wal::Disposal& gone,
+                               const std::vector<std::string>& stored) {
+            return forget_archived(database_, outcome.manifest, gone, stored);
+        };
+        memory.hindrance = [this](const std::string& archive) { return reader_of(archive); };
+        return memory;
+    }
+
+    // A restore to a moment may need what retention would let go while it runs.
+    Result<std::string> reader_of(const std::string& archive) {
+        for (const JobRow& job : TRY(JobRepository(database_).newest(kJobsLooked, true))) {
+            const json::Value* pitr = job.order.if_contains("pitr");
+            if (job.kind != "restore" || pitr == nullptr || !pitr->is_object()) continue;
+            const json::Value* system_id = pitr->as_object().if_contains("systemId");
+            if (system_id == nullptr || !system_id->is_string()) continue;
+            if (!archive.ends_with(fmt::format("/{}", std::string_view(system_id->as_string())))) continue;
+            return fmt::format("restore {} reads this archive", job.operation_id);
+        }
+        return std::string();
     }
 
     Ended act(const VerifyOrder& order, Scene& scene) {

@@ -56,6 +56,12 @@ bool is_superfluous(const Holdings& holdings, const Base& base, const std::vecto
 
 }  // namespace
 
+bool is_clock_ahead(const Holdings& holdings, TimeMs now) {
+    std::optional<TimeMs> newest;
+    for (const Run& run : holdings.runs) newest = std::max(newest, run.last_commit);
+    return newest && now - *newest > kDayMs;
+}
+
 Disposal choose_disposal(const Holdings& holdings, TimeMs now, std::int64_t days) {
     Disposal disposal;
     const TimeMs window = now - std::clamp<std::int64_t>(days, 1, kRetentionDaysMax) * kDayMs;

@@ -19,6 +19,10 @@ struct Disposal {
     std::string anchor;  // the oldest base that stays as the window's beginning; "": nothing may go
 };
 
+// Whether `now` is so far behind the last archived commit that the clock must be wrong: right after a base backup there
+// is a fresh one. By a clock that is ahead, everything would be old.
+bool is_clock_ahead(const Holdings& holdings, TimeMs now);
+
 // Keeps the newest sound base that ended before (now - days), everything after it and the WAL from its start, so that
 // every moment of the last `days` stays reachable, and the WAL that any other kept base begins with. Of each timeline
 // that was written to inside the window, so that a clone's does not decide for the server that it was made of. A base

@@ -33,8 +33,12 @@ constexpr std::int64_t kLookAgainMs = 500;
 
 class Run {
 public:
-    Run(const BaseBackupOrder& order, const JobHost& host, Steps& steps)
-        : order_(order), host_(host), steps_(steps), throttle_(host.rate_bytes_per_sec, steps.stop_token()) {}
+    Run(const BaseBackupOrder& order, const JobHost& host, Steps& steps, const ArchiveMemory& memory)
+        : order_(order),
+          host_(host),
+          steps_(steps),
+          memory_(memory),
+          throttle_(host.rate_bytes_per_sec, steps.stop_token()) {}
 
     Result<BaseBackupOutcome> all() {
         std::vector<std::string> ids;
@@ -47,6 +51,7 @@ public:
             log::warning("notes of a failed base backup not settled", {{"error", settled.error().message()}});
         }
         if (!made) return std::move(made).error();
+        if (memory_.keep) TRY(memory_.keep(outcome_));
         prune_archive();
         return std::move(outcome_);
     }
@@ -346,8 +351,14 @@ private:
     // What the new base made superfluous. Its failure is told, and is no failure of the backup.
     void prune_archive() {
         if (order_.retention_days <= 0) return;
-        auto pruned = steps_.run(step::kWalPrune, [&] {
-            return prune(order_.destinations, archive_, order_.retention_days, host_, steps_.stop_token());
+        const Forget forget = [&](const wal::Disposal& disposal, const std::vector<std::string>& stored) {
+            return memory_.forget ? memory_.forget(outcome_, disposal, stored) : Result<>();
+        };
+        auto pruned = steps_.run(step::kWalPrune, [&]() -> Result<Pruned> {
+            std::string why;
+            if (memory_.hindrance) why = TRY(memory_.hindrance(archive_));
+            if (!why.empty()) return Error(Errc::conflict, "nothing is pruned now: " + why);
+            return prune(order_.destinations, archive_, order_.retention_days, host_, steps_.stop_token(), forget);
         });
         if (pruned) outcome_.pruned = std::move(*pruned);
         if (!pruned) log::warning("archive not pruned", {{"error", pruned.error().message()}});
@@ -379,6 +390,7 @@ private:
     const BaseBackupOrder& order_;
     const JobHost& host_;
     Steps& steps_;
+    const ArchiveMemory& memory_;
     Throttle throttle_;
     ClusterConfig cluster_;
     postgres::ClusterFacts facts_;
@@ -402,8 +414,9 @@ private:
 }  // namespace
 }  // namespace base
 
-Result<BaseBackupOutcome> run_base_backup(const BaseBackupOrder& order, const JobHost& host, Steps& steps) {
-    return base::Run(order, host, steps).all();
+Result<BaseBackupOutcome> run_base_backup(const BaseBackupOrder& order, const JobHost& host, Steps& steps,
+                                          const ArchiveMemory& memory) {
+    return base::Run(order, host, steps, memory).all();
 }
 
 }  // namespace backstay

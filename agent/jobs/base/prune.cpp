@@ -33,7 +33,7 @@ Result<std::uint64_t> remove_segments(ArchivePlace& place, wal::Lsn before, std:
 }  // namespace
 
 Result<Pruned> prune(const std::vector<DestinationOrder>& destinations, const std::string& archive,
-                     std::int32_t retention_days, const JobHost& host, std::stop_token stop) {
+                     std::int32_t retention_days, const JobHost& host, std::stop_token stop, const Forget& forget) {
     std::optional<StreamKey> key;
     if (!host.config.encryption_key_file.empty()) key = TRY(StreamKey::load(host.config.encryption_key_file));
     auto places = TRY(ArchivePlaces::open(destinations, archive, key ? &*key : nullptr, host, stop));
@@ -42,9 +42,16 @@ Result<Pruned> prune(const std::vector<DestinationOrder>& destinations, const st
     if (!view.faults.empty()) {
         return Error(Errc::unavailable, "the archive cannot be seen whole: " + view.faults.front());
     }
+    if (wal::is_clock_ahead(view.whole, host.clock.now_ms())) {
+        return Error(Errc::invalid, "this host's clock is far ahead of the newest archived commit: nothing is pruned")
+            .with_hint("set the clock right; the next base backup prunes");
+    }
     Pruned pruned;
     pruned.archive = archive;
     pruned.disposal = wal::choose_disposal(view.whole, host.clock.now_ms(), retention_days);
+    std::vector<std::string> stored;
+    for (const StoredBase& base : view.bases) stored.push_back(base.manifest.backup_id);
+    TRY(forget(pruned.disposal, stored));
     for (const auto& place : places.list()) {
         for (const std::string& id : pruned.disposal.bases) {
             const StoredBase* base = view.find(id);

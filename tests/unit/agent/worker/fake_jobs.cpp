@@ -115,7 +115,8 @@ Result<VerifyOutcome> run_verify(const VerifyOrder& order, const JobHost&, Steps
     return VerifyOutcome{};
 }
 
-Result<BaseBackupOutcome> run_base_backup(const BaseBackupOrder& order, const JobHost&, Steps& steps) {
+Result<BaseBackupOutcome> run_base_backup(const BaseBackupOrder& order, const JobHost&, Steps& steps,
+                                          const ArchiveMemory&) {
     TRY(steps.plan(plan_base_backup({}, false)));
     TRY(FakeJobs::instance().pass(order.cluster, steps.stop_token()));
     BaseBackupOutcome outcome;

@@ -166,5 +166,14 @@ TEST(Retention, WhatWasReachableInsideTheWindowStaysReachable) {
     EXPECT_GT(dropped, 100U);
 }
 
+TEST(WalRetention, KnowsAClockThatIsAhead) {
+    Holdings holdings;
+    EXPECT_FALSE(is_clock_ahead(holdings, 1000 * kDay));
+    holdings.runs = {{1, 0, 10, 99 * kDay, 100 * kDay}, {2, 0, 10, std::nullopt, std::nullopt}};
+    EXPECT_FALSE(is_clock_ahead(holdings, 101 * kDay));
+    EXPECT_FALSE(is_clock_ahead(holdings, 90 * kDay));
+    EXPECT_TRUE(is_clock_ahead(holdings, 101 * kDay + 1));
+}
+
 }  // namespace
 }  // namespace backstay::wal
