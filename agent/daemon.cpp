@@ -58,6 +58,7 @@ Daemon::Daemon(std::string config_file, AgentConfig config, std::string agent_id
       loop_(std::move(loop)) {
     worker_.emplace(settings_, worker_events());
     bases_.emplace(settings_, *worker_, [this](const std::string& cluster) { return timeline_of(cluster); });
+    schedule_.emplace(settings_, *worker_);
     courier_.emplace(courier_hooks(), clock_);
     const auto identity = load_identity(settings_.config().state_dir);
     const bool enrolled = identity && *identity && !(*identity)->organization_id.empty();
@@ -92,6 +93,12 @@ CourierHooks Daemon::courier_hooks() {
     hooks.wal = [this](sqlite::Database& database) { return report_wal(database, wal_->status(), settings_.config()); };
     hooks.cancel = [this](const std::string& id) { worker_->cancel(id, StopCause::cancelled); };
     hooks.lost = [this](const std::string& id) { worker_->cancel(id, StopCause::lost); };
+    hooks.tell_schedules = [this](sqlite::Database& database, control_plane::Heartbeat& heartbeat) {
+        schedule_->tell(database, heartbeat);
+    };
+    hooks.hear_schedules = [this](sqlite::Database& database, const control_plane::HeartbeatAnswer& answer) {
+        schedule_->hear(database, answer);
+    };
     hooks.enrolled = [this](const Identity& identity) {
         settings_.set_agent_id(identity.agent_id);
         log::info("enrolled", {{"agent", identity.agent_id}, {"name", identity.name}});
@@ -133,6 +140,7 @@ Result<> Daemon::run() {
     TRY(wal_->start());
     TRY(worker_->start(database_));
     bases_->start();
+    schedule_->start();
     courier_->start();
     const SignalWatch terminate(*loop_, SIGTERM, [this] { begin_stop(); });
     const SignalWatch interrupt(*loop_, SIGINT, [this] { begin_stop(); });
@@ -153,6 +161,7 @@ Result<> Daemon::run() {
     server_.reset();
     courier_.reset();
     bases_.reset();
+    schedule_.reset();
     worker_.reset();
     log::info("agent stopped");
     return {};

@@ -13,6 +13,7 @@
 #include "agent/courier/courier.h"
 #include "agent/local-api/routes.h"
 #include "agent/worker/base_schedule.h"
+#include "agent/worker/own_schedule.h"
 #include "agent/worker/settings.h"
 #include "agent/worker/worker.h"
 #include "common/event/loop.h"
@@ -51,6 +52,7 @@ private:
     std::unique_ptr<Loop> loop_;
     std::optional<Worker> worker_;
     std::optional<BaseSchedule> bases_;
+    std::optional<OwnSchedule> schedule_;
     std::optional<archiver::Service> wal_;
     std::optional<Courier> courier_;  // tells of wal_
     std::optional<local_api::Api> api_;

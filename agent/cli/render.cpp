@@ -147,6 +147,16 @@ std::string render_wal(const local_api::WalView& wal) {
     return text;
 }
 
+std::string render_next_runs(const local_api::StatusAnswer& status) {
+    if (status.next_runs.empty()) return "";
+    Table table({"DATABASE", "TYPE", "NEXT (UTC)", "ZONE"});
+    for (const local_api::NextRunView& run : status.next_runs) {
+        table.add({printable(run.database), run.scope, when(run.at), run.time_zone});
+    }
+    const bool alone = !status.control_plane.connected;
+    return (alone ? "\nnext runs, without the control plane while it is away\n" : "\nnext runs\n") + table.text();
+}
+
 }  // namespace
 
 std::string render_status(const local_api::StatusAnswer& status, TimeMs now) {
@@ -168,6 +178,7 @@ std::string render_status(const local_api::StatusAnswer& status, TimeMs now) {
                                                   : fmt::format("{}", fmt::join(status.destinations, ", ")));
     for (const local_api::WalView& wal : status.wal) text += render_wal(wal);
     if (!status.active.empty()) text += "\n" + render_jobs(status.active);
+    text += render_next_runs(status);
     if (!status.last_backups.empty()) text += "\nlast backups\n" + render_backups({status.last_backups});
     if (!status.last_snapshots.empty()) {
         text += "\nlast snapshots\n" + render_snapshots({status.last_snapshots}, now);

@@ -73,6 +73,8 @@ struct AgentConfig {
     // How long snapshots that were asked for on this host are kept; those of a control plane go when it says so.
     std::int32_t snapshot_keep_days = 7;
     std::string control_plane_url;  // empty: stand-alone
+    // Away for so long past a due moment of a schedule: the agent runs it by itself.
+    std::int32_t control_plane_away_after_s = 600;
     std::string control_plane_ca_file;
     std::string encryption_key_file;       // empty: artifacts are not encrypted
     std::vector<std::string> local_roots;  // where `local` destinations may lie; empty: nowhere

@@ -91,6 +91,7 @@ void read_top(Section& section, AgentConfig& config) {
 void read_control_plane(Section& section, AgentConfig& config) {
     section.read("url", config.control_plane_url);
     section.read_path("ca_file", config.control_plane_ca_file);
+    section.read("away_after_s", config.control_plane_away_after_s, 5, 86'400);
     const std::string& url = config.control_plane_url;
     const std::size_t scheme = url.starts_with("https://") ? 8 : url.starts_with("http://") ? 7 : 0;
     if (!url.empty() && (scheme == 0 || scheme == url.size() || url.find_first_of("?#@ ") != std::string::npos)) {

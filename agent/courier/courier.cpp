@@ -162,6 +162,7 @@ Result<> Courier::heartbeat(control_plane::ControlPlaneClient& client, sqlite::D
     message.inventory = news();
     message.jobs = hooks_.held();
     message.sent_at = {clock_.now_ms()};
+    if (hooks_.tell_schedules) hooks_.tell_schedules(database, message);
     const auto answer = client.heartbeat(message);
     if (!answer) {
         inventory_wanted_ = inventory_wanted_ || message.inventory.has_value();
@@ -169,6 +170,7 @@ Result<> Courier::heartbeat(control_plane::ControlPlaneClient& client, sqlite::D
         return answer.error();
     }
     take(*answer, database);
+    if (hooks_.hear_schedules) hooks_.hear_schedules(database, *answer);
     // Who still wants it after having got it waits for the next beat.
     const bool at_once = inventory_wanted_ && !message.inventory;
     next_heartbeat_ms_ = steady_ms() + (at_once ? 0 : jitter.jittered(interval_ms_));

@@ -34,6 +34,9 @@ struct CourierHooks {
     std::function<void(const Identity&)> enrolled;
     // Of all clusters whose WAL is archived; may be empty.
     std::function<Result<std::vector<control_plane::ClusterWal>>(sqlite::Database&)> wal;
+    // What heartbeats say of schedules, and what was answered; may be empty.
+    std::function<void(sqlite::Database&, control_plane::Heartbeat&)> tell_schedules;
+    std::function<void(sqlite::Database&, const control_plane::HeartbeatAnswer&)> hear_schedules;
 };
 
 struct CourierStatus {

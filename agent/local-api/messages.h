@@ -364,6 +364,16 @@ struct WalSetupAnswer {
 BOOST_DESCRIBE_STRUCT(WalSetupAnswer, (), (cluster, ready, needs_restart, settings))
 
 // GET /v1/status
+// What a schedule of the control plane runs next.
+struct NextRunView {
+    std::string cluster;
+    std::string database;
+    std::string scope;  // db, full
+    Timestamp at;
+    std::string time_zone;
+};
+BOOST_DESCRIBE_STRUCT(NextRunView, (), (cluster, database, scope, at, time_zone))
+
 struct StatusAnswer {
     std::string version;
     std::string agent_id;
@@ -374,11 +384,12 @@ struct StatusAnswer {
     std::vector<JobView> active;           // queued and running
     std::vector<BackupView> last_backups;  // the newest of each database
     std::vector<SnapshotView> last_snapshots;
-    std::vector<WalView> wal;  // each [[wal]]
+    std::vector<WalView> wal;            // each [[wal]]
+    std::vector<NextRunView> next_runs;  // the soonest first
 };
 BOOST_DESCRIBE_STRUCT(StatusAnswer, (),
                       (version, agent_id, pid, started_at, control_plane, destinations, active, last_backups,
-                       last_snapshots, wal))
+                       last_snapshots, wal, next_runs))
 
 // GET /v1/check
 struct CheckLine {

@@ -166,6 +166,7 @@ void Api::add_reading() {
             status.last_backups = TRY(last_backups(database));
             status.wal = TRY(view_wal(database, parts_.wal()));
             status.last_snapshots = TRY(last_snapshots(database));
+            status.next_runs = TRY(view_next_runs(database, parts_.settings.clock().now_ms()));
             return answer(200, status);
         });
     add("GET", "/v1/jobs", quick_,

@@ -1,7 +1,10 @@
 #include "agent/local-api/views.h"
 
 #include "agent/local-api/wal_view.h"
+#include "agent/state/schedules.h"
 #include "agent/state/wal.h"
+#include "common/time/cron.h"
+#include "common/time/zone.h"
 
 namespace backstay::local_api {
 namespace {
@@ -110,6 +113,22 @@ BackupView view_backup(const BackupRow& row) {
     return BackupView{row.backup_id, row.created_at, row.completed_at,   row.cluster, row.database,
                       row.scope,     row.trigger,    row.label,          row.origin,  row.status,
                       row.folder,    row.size_bytes, row.destination_ids};
+}
+
+Result<std::vector<NextRunView>> view_next_runs(sqlite::Database& database, TimeMs now) {
+    std::vector<NextRunView> runs;
+    for (const auto& told : TRY(ScheduleRepository(database).schedules())) {
+        const auto zone = Zone::find(told.time_zone);
+        for (const std::string scope : {"db", "full"}) {
+            const auto cron = Cron::parse(scope == "db" ? told.db_cron : told.full_cron);
+            const auto next = zone && cron ? cron->next(now, *zone) : std::nullopt;
+            if (!next) continue;
+            runs.push_back(
+                {told.environment.cluster.value_or(""), told.environment.database, scope, {*next}, told.time_zone});
+        }
+    }
+    std::sort(runs.begin(), runs.end(), [](const auto& a, const auto& b) { return a.at.ms < b.at.ms; });
+    return runs;
 }
 
 Result<WalAnswer> view_archives(const AgentConfig& config, sqlite::Database& database) {

@@ -15,6 +15,8 @@ namespace backstay::local_api {
 Result<JobView> view_job(sqlite::Database& database, const JobRow& row, const std::optional<Progress>& live);
 Result<JobDetail> view_detail(sqlite::Database& database, const JobRow& row, const std::optional<Progress>& live);
 BackupView view_backup(const BackupRow& row);
+// What the schedules that the control plane told last run after `now`, the soonest first.
+Result<std::vector<NextRunView>> view_next_runs(sqlite::Database& database, TimeMs now);
 // Of every cluster with a [[wal]], as far as the agent knows.
 Result<WalAnswer> view_archives(const AgentConfig& config, sqlite::Database& database);
 

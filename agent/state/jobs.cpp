@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "agent/state/outbox.h"
+#include "agent/state/schedules.h"
 #include "common/sqlite/transaction.h"
 
 namespace backstay {
@@ -73,8 +74,8 @@ control_plane::Report report_of(const JobRow& job, control_plane::ReportKind kin
 
 Result<> JobRepository::insert(const JobRow& job) {
     {
-        auto known = TRY(database_.query("SELECT fence FROM jobs WHERE job_id = $1", {job.job_id}));
-        if (TRY(known.step()) && known.integer(0) >= job.fence) {
+        auto known = TRY(database_.query("SELECT fence, origin FROM jobs WHERE job_id = $1", {job.job_id}));
+        if (TRY(known.step()) && (known.integer(0) >= job.fence || known.text(1) == kOriginSchedule)) {
             return Error(Errc::conflict,
                          fmt::format("job {} is known here under fence {}", job.job_id, known.integer(0)));
         }
@@ -95,11 +96,12 @@ Result<> JobRepository::insert(const JobRow& job) {
 Result<> JobRepository::add(const JobRow& job) {
     auto transaction = TRY(sqlite::Transaction::begin(database_));
     TRY(insert(job));
-    const bool own = job.origin == kOriginSocket;
+    const bool own = job.origin != kOriginControlPlane;
     control_plane::Report first = report_of(
         job, own ? control_plane::ReportKind::declared : control_plane::ReportKind::accepted, job.created_at.ms);
     if (own) first.declared = control_plane::JobDeclaration{job.kind, job.order, job.origin};
     TRY(Outbox::add(transaction, job.job_id, std::move(first)));
+    TRY(ScheduleRepository::note_run(transaction, job));
     return transaction.commit();
 }
 

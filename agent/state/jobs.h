@@ -22,13 +22,14 @@ inline bool is_over(JobState state) { return state != JobState::queued && state 
 
 inline constexpr std::string_view kOriginControlPlane = "control_plane";
 inline constexpr std::string_view kOriginSocket = "socket";
+inline constexpr std::string_view kOriginSchedule = "schedule";  // by itself, while the control plane was away
 
 struct JobRow {
     std::string job_id;
-    std::int64_t fence = 0;  // 0: begun on the socket
+    std::int64_t fence = 0;  // 0: begun here
     std::int32_t attempt = 1;
     std::string kind;          // as Assignment::kind
-    std::string origin;        // kOriginControlPlane, kOriginSocket
+    std::string origin;        // kOriginControlPlane, kOriginSocket, kOriginSchedule
     std::string requested_by;  // "uid=1000" on the socket
     std::string operation_id;
     std::string cluster;
@@ -49,8 +50,9 @@ class JobRepository {
 public:
     explicit JobRepository(sqlite::Database& database) : database_(database) {}
 
-    // Stores it as queued, with its first report (accepted, or declared for the socket's). A known job under a newer
-    // fence replaces the old one and what that left unsent; under the same or an older fence: conflict.
+    // Stores it as queued, with its first report (accepted, or declared for what begins here). A known job under a
+    // newer fence replaces the old one and what that left unsent; under the same or an older fence: conflict, and so is
+    // an order of what the agent ran by itself.
     Result<> add(const JobRow& job);
     // Remembers a job that cannot run here, with its report. Same rules as add().
     Result<> reject(const JobRow& job, const std::string& reason, const std::string& message);
