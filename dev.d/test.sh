@@ -4,10 +4,11 @@
 # Folders whose code decides: covered to 95 % of lines (docs/decisions/0007-decision-code-is-covered.md).
 DECISION_FOLDERS="common/domain agent/evidence agent/state storage"
 # Folders that own threads: their unit tests run under ThreadSanitizer.
-THREADED_FOLDERS="common/event common/http common/sqlite common/process agent/worker agent/courier agent/artifact storage"
+THREADED_FOLDERS="common/event common/http common/sqlite common/process agent/worker agent/courier agent/artifact
+  agent/archiver storage"
 # Folders that parse what others send or handle raw memory: their unit tests run under AddressSanitizer in every run.
 MEMORY_FOLDERS="common storage control-plane-client agent/config agent/artifact agent/evidence agent/odoo agent/postgres
-  agent/state agent/local-api agent/cli"
+  agent/state agent/local-api agent/cli agent/archiver agent/wal agent/hook"
 FUZZ_SECONDS=${FUZZ_SECONDS:-10} # per target
 
 run_ctest() {

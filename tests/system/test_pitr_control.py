@@ -83,30 +83,3 @@ def test_a_moment_beyond_the_archive_is_refused_with_the_nearest(lab, written):
     body = {"pitrTimestamp": "2001-01-01T00:00:00Z", "targetType": "other", "targetEnvironmentId": lab.env["ENV_STAGING_ID"]}
     answer = refused(lambda: lab.api().post(f"/backups/{backup['id']}/restore", body), 422, "pitr_out_of_window", "pitrTimestamp")
     assert coverage(lab)["earliestRecoverable"] in str(answer["detail"])
-
-
-def test_an_agent_without_that_archive_says_so(lab, written):
-    """Its [[wal]] is gone between order and job, or never was: no empty list of destinations is searched."""
-    writer, backup, _ = written
-    moment = moment_of(coverage(lab)["latestRecoverable"])
-    lab.stop_agent()
-    with open(lab.path("agent.toml")) as file:
-        settings = file.read()
-    with open(lab.path("agent.toml"), "w") as file:
-        file.write(settings.replace('[[wal]]\ncluster = "main"\n', ""))
-    try:
-        api = lab.api()
-        answer = api.post(f"/backups/{backup['id']}/restore", {
-            "pitrTimestamp": text_of(moment), "targetType": "other", "targetEnvironmentId": lab.env["ENV_STAGING_ID"],
-            "createSafetyBackup": False, "scope": "db"})
-        lab.start_agent()
-        done = until_terminal(lambda: api.get(f"/restores/{answer['restoreLogId']}"))
-        assert done["status"] == "failed"
-        assert 'this host archives no WAL of cluster "main"' in done["errorMessage"], done
-        assert wait_until(lambda: coverage(lab)["archiving"]["enabled"] is False, 60)
-    finally:
-        lab.stop_agent()
-        with open(lab.path("agent.toml"), "w") as file:
-            file.write(settings)
-        lab.start_agent()
-    assert wait_until(lambda: coverage(lab)["archiving"]["enabled"], 60)

@@ -167,7 +167,6 @@ def test_a_rollback_killed_at_each_step_leaves_one_whole_pair(make_agent):  # no
         assert pair(agent) == (then if told == "completed" else now), (name, told)
         assert os.listdir(os.path.join(agent.state, "scratch")) == []
     assert found["validate_snapshot"] == "failed" and found["restore_filestore"] == "failed", found
-    assert "completed" in found.values(), found
     assert [row["status"] for row in agent.json("snapshots")["snapshots"] if row["status"] != "completed"] == []
 
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/domain/reasons.h"
+
 namespace backstay {
 namespace {
 
@@ -70,6 +72,27 @@ TEST(Orders, LocksTheDatabaseThatAJobChanges) {
     EXPECT_NE(locked_database(Order(base)), locked_database(Order(backup)));
     EXPECT_FALSE(is_quick(Order(base)));
     EXPECT_TRUE(is_quick(Order(UndoOrder{})));
+}
+
+TEST(Orders, AMomentIsSearchedWhereItsClustersWalLies) {
+    AgentConfig config;
+    DestinationOrder disk;
+    disk.id = "disk";
+    config.destinations = {disk};
+    WalConfig wal;
+    wal.cluster = "main";
+    config.wal = {wal};
+    RestoreOrder order;
+    order.pitr = PitrOrder{};
+    const auto complete = complete_moment(order, config, "main");
+    ASSERT_TRUE(complete);
+    ASSERT_EQ(complete->pitr->destinations.size(), 1U);
+    EXPECT_EQ(complete->pitr->destinations.front().id, "disk");
+    // No empty list of destinations is ever searched.
+    const auto refused = complete_moment(order, config, "other");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().reason(), reason::kNoDestination);
+    EXPECT_THAT(refused.error().message(), HasSubstr("archives no WAL of cluster \"other\""));
 }
 
 }  // namespace
