@@ -8,7 +8,7 @@ THREADED_FOLDERS="common/event common/http common/sqlite common/process agent/wo
   agent/archiver storage"
 # Folders that parse what others send or handle raw memory: their unit tests run under AddressSanitizer in every run.
 MEMORY_FOLDERS="common storage control-plane-client agent/config agent/artifact agent/evidence agent/odoo agent/postgres
-  agent/state agent/local-api agent/cli agent/archiver agent/wal agent/hook"
+  agent/state agent/local-api agent/cli agent/archiver agent/wal"
 FUZZ_SECONDS=${FUZZ_SECONDS:-10} # per target
 
 run_ctest() {
