@@ -111,9 +111,9 @@ private:
         view_.wal_bytes += map.stored_bytes;
         for (const auto& [id, listed] : map.segments) view_.segments[id].push_back(number);
         for (const auto& [timeline, listed] : map.histories) {
-            const auto known = std::find_if(view_.whole.histories.begin(), view_.whole.histories.end(),
-                                            [&](const auto& history) { return history.timeline == timeline; });
-            if (known != view_.whole.histories.end()) continue;
+            const bool known = std::any_of(view_.whole.histories.begin(), view_.whole.histories.end(),
+                                           [of = timeline](const auto& history) { return history.timeline == of; });
+            if (known) continue;
             StringSink text(kHistoryMax);
             auto got = place.archive.get(listed.entry.name, text);
             auto history =
