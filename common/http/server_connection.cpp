@@ -211,10 +211,10 @@ void Connection::on_sent() {
 }
 
 void Connection::check_deadlines(std::int64_t now_ms) {
-    if (unsent() == 0 || transport_.sent() != sent_seen_) {
-        sent_seen_ = transport_.sent();
-        sent_at_ms_ = now_ms;
-    } else if (now_ms - sent_at_ms_ >= static_cast<std::int64_t>(core_->limits.write_stall_ms)) {
+    if (const std::uint64_t taken = transport_.taken(); unsent() == 0 || taken != taken_seen_) {
+        taken_seen_ = taken;
+        taken_at_ms_ = now_ms;
+    } else if (now_ms - taken_at_ms_ >= static_cast<std::int64_t>(core_->limits.write_stall_ms)) {
         return close();
     }
     if (ended_ && state_ == State::busy) return settle();

@@ -96,8 +96,8 @@ private:
     std::string output_;   // answers gathered while input is taken
     std::string peer_;
     std::int64_t deadline_ms_ = 0;  // 0: none
-    std::uint64_t sent_seen_ = 0;
-    std::int64_t sent_at_ms_ = 0;
+    std::uint64_t taken_seen_ = 0;
+    std::int64_t taken_at_ms_ = 0;
     std::uint64_t stream_left_ = 0;  // with Framing::length
     std::size_t discarded_ = 0;      // input after the last answer
     std::size_t index_ = 0;          // in core_->connections

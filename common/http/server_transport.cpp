@@ -1,8 +1,12 @@
 #include "common/http/server_transport.h"
 
 #include <fmt/format.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <uv.h>
+
+#include <algorithm>
 
 namespace backstay::http {
 
@@ -95,7 +99,16 @@ void Transport::write(std::string bytes) {
 
 std::size_t Transport::unsent() const { return node_ == nullptr ? 0 : uv_stream_get_write_queue_size(&node_->stream); }
 
-std::uint64_t Transport::sent() const { return queued_ - unsent(); }
+std::uint64_t Transport::taken() const {
+    const std::uint64_t sent = queued_ - unsent();
+    uv_os_fd_t descriptor = -1;
+    int on_the_way = 0;
+    if (node_ == nullptr || uv_fileno(reinterpret_cast<const uv_handle_t*>(&node_->stream), &descriptor) != 0 ||
+        ::ioctl(descriptor, SIOCOUTQ, &on_the_way) != 0) {
+        return sent;
+    }
+    return sent - std::min(sent, static_cast<std::uint64_t>(on_the_way));
+}
 
 void Transport::finish() {
     if (closing_ || finished_) return;

@@ -43,8 +43,9 @@ public:
 
     void write(std::string bytes);
     std::size_t unsent() const;
-    // Bytes the system has taken so far; grows while the peer reads.
-    std::uint64_t sent() const;
+    // Bytes the peer's system has taken so far. What our own system took says little: its buffer of megabytes asks for
+    // more only when a third of it is free, so a slow peer that reads all the time would seem to have stalled.
+    std::uint64_t taken() const;
     // Sends FIN after what is queued.
     void finish();
     void pause_reading();
