@@ -4,7 +4,6 @@
 
 #include "agent/state/identity.h"
 #include "agent/state/jobs.h"
-#include "agent/state/state.h"
 #include "common/domain/layout.h"
 #include "common/ids.h"
 #include "common/log.h"
@@ -125,44 +124,10 @@ Result<std::string> archive_owner(WalRepository& archive, const std::string& clu
 }
 
 BaseSchedule::BaseSchedule(const Settings& settings, Worker& worker, ServerTimeline server_timeline)
-    : settings_(settings), worker_(worker), server_timeline_(std::move(server_timeline)) {}
-
-BaseSchedule::~BaseSchedule() {
-    {
-        const std::lock_guard lock(mutex_);
-        ending_ = true;
-    }
-    wake_.notify_all();
-    if (thread_.joinable()) thread_.join();
-}
-
-void BaseSchedule::start() {
-    thread_ = std::thread([this] { run(); });
-}
-
-void BaseSchedule::nudge() {
-    {
-        const std::lock_guard lock(mutex_);
-        nudged_ = true;
-    }
-    wake_.notify_all();
-}
-
-void BaseSchedule::run() {
-    std::optional<sqlite::Database> database;
-    while (true) {
-        if (!database) {
-            auto opened = open_state(settings_.config().state_dir);
-            if (opened) database.emplace(std::move(*opened));
-            if (!opened) log::error("base backups have no state", {{"error", opened.error().message()}});
-        }
-        if (database) look(*database);
-        std::unique_lock lock(mutex_);
-        wake_.wait_for(lock, kEvery, [&] { return ending_ || nudged_; });
-        nudged_ = false;
-        if (ending_) return;
-    }
-}
+    : settings_(settings),
+      worker_(worker),
+      server_timeline_(std::move(server_timeline)),
+      rounds_(settings, "base backups", kEvery, [this](sqlite::Database& database) { look(database); }) {}
 
 void BaseSchedule::look(sqlite::Database& database) {
     const AgentConfig config = settings_.config();

@@ -3,16 +3,14 @@
 // waits.
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "agent/state/wal.h"
+#include "agent/worker/rounds.h"
 #include "agent/worker/worker.h"
 #include "common/domain/wal_coverage.h"
 
@@ -42,27 +40,19 @@ public:
     using ServerTimeline = std::function<std::optional<wal::Timeline>(const std::string& cluster)>;
 
     BaseSchedule(const Settings& settings, Worker& worker, ServerTimeline server_timeline);
-    ~BaseSchedule();
-    BaseSchedule(const BaseSchedule&) = delete;
-    BaseSchedule& operator=(const BaseSchedule&) = delete;
 
-    void start();
+    void start() { rounds_.start(); }
     // Something changed that may make one due. Any thread.
-    void nudge();
+    void nudge() { rounds_.nudge(); }
 
 private:
-    void run();
     void look(sqlite::Database& database);
     Result<> look_at(const WalConfig& wal, const AgentConfig& config, sqlite::Database& database);
 
     const Settings& settings_;
     Worker& worker_;
     ServerTimeline server_timeline_;
-    std::mutex mutex_;
-    std::condition_variable wake_;
-    bool ending_ = false;
-    bool nudged_ = false;
-    std::thread thread_;
+    Rounds rounds_;  // last: it ends before what it looks with
 };
 
 // The order and its row: whoever asked.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "agent/state/state.h"
 #include "common/log.h"
 
 namespace backstay {
@@ -55,32 +54,12 @@ Result<std::optional<AloneRun>> due_alone(const ScheduledEnvironment& told, cons
     return none;
 }
 
-OwnSchedule::OwnSchedule(const Settings& settings, Worker& worker) : settings_(settings), worker_(worker) {}
-
-OwnSchedule::~OwnSchedule() {
-    {
-        const std::lock_guard lock(mutex_);
-        ending_ = true;
-    }
-    wake_.notify_all();
-    if (thread_.joinable()) thread_.join();
-}
-
-void OwnSchedule::start() {
-    thread_ = std::thread([this] { run(); });
-}
-
-void OwnSchedule::run() {
-    auto database = open_state(settings_.config().state_dir);
-    if (!database) return log::error("schedules have no state", {{"error", database.error().message()}});
-    while (true) {
-        if (const auto looked = look(*database); !looked) {
-            log::warning("schedules not looked after", {{"error", looked.error().message()}});
-        }
-        std::unique_lock lock(mutex_);
-        if (wake_.wait_for(lock, kEvery, [&] { return ending_; })) return;
-    }
-}
+OwnSchedule::OwnSchedule(const Settings& settings, Worker& worker)
+    : settings_(settings), worker_(worker), rounds_(settings, "schedules", kEvery, [this](sqlite::Database& database) {
+          if (const auto looked = look(database); !looked) {
+              log::warning("schedules not looked after", {{"error", looked.error().message()}});
+          }
+      }) {}
 
 void OwnSchedule::tell(sqlite::Database& database, control_plane::Heartbeat& heartbeat) {
     auto runs = ScheduleRepository(database).runs();

@@ -3,15 +3,14 @@
 // know it as one.
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <map>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "agent/state/schedules.h"
+#include "agent/worker/rounds.h"
 #include "agent/worker/worker.h"
 #include "common/domain/schedule.h"
 
@@ -39,12 +38,9 @@ Result<std::optional<AloneRun>> due_alone(const control_plane::ScheduledEnvironm
 class OwnSchedule {
 public:
     OwnSchedule(const Settings& settings, Worker& worker);
-    ~OwnSchedule();
-    OwnSchedule(const OwnSchedule&) = delete;
-    OwnSchedule& operator=(const OwnSchedule&) = delete;
 
     // Looks every few seconds, on a thread of its own.
-    void start();
+    void start() { rounds_.start(); }
     // What a heartbeat says of schedules, and what its answer said. Any thread.
     void tell(sqlite::Database& database, control_plane::Heartbeat& heartbeat);
     void hear(sqlite::Database& database, const control_plane::HeartbeatAnswer& answer);
@@ -52,7 +48,6 @@ public:
     Result<> look(sqlite::Database& database);
 
 private:
-    void run();
     Result<> look_at(const control_plane::ScheduledEnvironment& schedule, const ScheduleContact& contact,
                      sqlite::Database& database);
     Result<> begin(const control_plane::ScheduledEnvironment& schedule, const AloneRun& run,
@@ -62,12 +57,10 @@ private:
     const Settings& settings_;
     Worker& worker_;
     mutable std::mutex mutex_;
-    std::condition_variable wake_;
-    bool ending_ = false;
     std::string version_;                           // of the book that was told since the start
     std::map<std::string, DestinationOrder> open_;  // destinations with their secrets, by id: in memory only
     std::string complained_;                        // the run that could not begin: said once
-    std::thread thread_;
+    Rounds rounds_;                                 // last: it ends before what it looks with
 };
 
 }  // namespace backstay
