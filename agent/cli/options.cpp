@@ -54,6 +54,17 @@ void add_wait(CLI::App& command, bool& wait) {
     command.add_flag("--wait,!--no-wait", wait, "follow it to its end (default), or return at once");
 }
 
+// Where it goes, and what becomes of what is there: of restores and rollbacks.
+template <class Request>
+void add_target(CLI::App& command, Request& request, std::optional<std::int64_t>& keep_hours) {
+    command.add_option("--cluster", request.cluster);
+    command.add_option("--filestore", request.filestore, "the target's folder; else found");
+    add_choice(command, "--neutralize", "--no-neutralize", request.neutralize, "default: only into another database");
+    add_choice(command, "--new-uuid", "--keep-uuid", request.new_uuid, "default: only into another database");
+    command.add_option("--keep-hours", keep_hours, "how long the previous pair is kept (default 24)")
+        ->check(CLI::Range(0, 2160));
+}
+
 // Values of the commands live as long as the parser, at addresses that it keeps.
 template <class T>
 T& kept(Chosen& chosen) {
@@ -146,16 +157,11 @@ void add_restore(CLI::App& app, Chosen& chosen) {
     command->add_option("--at", moment, "a moment instead of the backup: 2026-01-02T15:04:05+01:00; no zone: UTC");
     command->add_option("--of", request.of, "whose moment, when no BACKUP says it");
     command->add_option("--database", request.database, "into this one; else where it came from");
-    command->add_option("--cluster", request.cluster);
-    command->add_option("--filestore", request.filestore, "the target's folder; else found");
+    add_target(*command, request, keep_hours);
     command->add_option("--scope", request.scope, "all (default), db or filestore")
         ->check(CLI::IsMember({"all", "db", "filestore"}));
-    add_choice(*command, "--neutralize", "--no-neutralize", request.neutralize, "default: only into another database");
-    add_choice(*command, "--new-uuid", "--keep-uuid", request.new_uuid, "default: only into another database");
     add_choice(*command, "--safety-backup", "--no-safety-backup", request.safety_backup,
                "of the target first (default)");
-    command->add_option("--keep-hours", keep_hours, "how long the previous pair is kept (default 24)")
-        ->check(CLI::Range(0, 2160));
     add_wait(*command, wait);
     command->callback([&] {
         chosen.run = [&] {
@@ -262,14 +268,9 @@ void add_rollback(CLI::App& app, Chosen& chosen) {
     CLI::App* command = app.add_subcommand("rollback", "go back to a snapshot; `undo` leads forward again");
     command->add_option("SNAPSHOT", request.snapshot, "its id, or the beginning")->required();
     command->add_option("--to", request.database, "into this database; else the one that it is of");
-    command->add_option("--cluster", request.cluster);
-    command->add_option("--filestore", request.filestore, "the target's folder; else found");
-    add_choice(*command, "--neutralize", "--no-neutralize", request.neutralize, "default: only into another database");
-    add_choice(*command, "--new-uuid", "--keep-uuid", request.new_uuid, "default: only into another database");
+    add_target(*command, request, keep_hours);
     add_choice(*command, "--safety", "--no-safety", request.safety_snapshot,
                "a snapshot of the target first (default)");
-    command->add_option("--keep-hours", keep_hours, "how long the previous pair is kept (default 24)")
-        ->check(CLI::Range(0, 2160));
     add_wait(*command, wait);
     command->callback([&] {
         chosen.run = [&] {
