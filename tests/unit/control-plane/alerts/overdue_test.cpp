@@ -33,17 +33,12 @@ protected:
     }
     void made(const std::string& status, const std::string& scope = "full") {
         operations::BackupRow row;
-        row.id = new_uuid();
-        row.organization_id = world_.organization_id;
-        row.environment_id = world_.environment.id;
-        row.agent_id = world_.agent.id;
         row.scope = scope;
         row.trigger_kind = "scheduled";
         row.status = status;
         row.created_at = world_.now;
         row.completed_at = world_.now;
-        row.performed_by = "test";
-        EXPECT_TRUE(operations::insert_backup(world_.db(), row));
+        world_.add_backup(row);
     }
     dispatch::World world_;
     store::Schedule schedule_;

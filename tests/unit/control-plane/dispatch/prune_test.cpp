@@ -32,19 +32,13 @@ protected:
     std::string made(TimeMs created_at, const std::string& status = "completed", const std::string& scope = "full",
                      const std::string& trigger = "scheduled", const std::string& retention = "default") {
         operations::BackupRow row;
-        row.id = new_uuid();
-        row.organization_id = world_.organization_id;
-        row.environment_id = world_.environment.id;
-        row.agent_id = world_.agent.id;
         row.scope = scope;
         row.trigger_kind = trigger;
         row.status = status;
         row.retention = retention;
         row.created_at = created_at;
         row.completed_at = created_at + 1;
-        row.performed_by = "test";
-        EXPECT_TRUE(operations::insert_backup(world_.db(), row));
-        return row.id;
+        return world_.add_backup(row);
     }
     std::set<std::string> previewed() {
         const auto policy = retention::policy_of(schedule_, schedule_.retention).value();

@@ -46,6 +46,17 @@ public:
 
     sqlite::Database& db() { return db_; }
 
+    // Adds `row`, with all filled in that is this world's; its id.
+    std::string add_backup(operations::BackupRow row) {
+        row.id = new_uuid();
+        row.organization_id = organization_id;
+        row.environment_id = environment.id;
+        row.agent_id = agent.id;
+        row.performed_by = "test";
+        EXPECT_TRUE(operations::insert_backup(db_, row));
+        return row.id;
+    }
+
     // A queued full backup to `destinations`; its id.
     std::string order_backup(const std::vector<std::string>& destinations = {"d1"}) {
         const std::string id = new_ordered_uuid();

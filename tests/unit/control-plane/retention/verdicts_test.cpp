@@ -22,19 +22,13 @@ protected:
     std::string made(TimeMs created_at, const std::string& scope = "full", const std::string& status = "completed",
                      const std::string& trigger = "scheduled", const std::string& retention = "default") {
         operations::BackupRow row;
-        row.id = new_uuid();
-        row.organization_id = world_.organization_id;
-        row.environment_id = world_.environment.id;
-        row.agent_id = world_.agent.id;
         row.scope = scope;
         row.trigger_kind = trigger;
         row.status = status;
         row.retention = retention;
         row.created_at = created_at;
         row.size_bytes = 5;
-        row.performed_by = "test";
-        EXPECT_TRUE(operations::insert_backup(world_.db(), row));
-        return row.id;
+        return world_.add_backup(row);
     }
     Policy policy(std::int64_t daily) {
         Numbers numbers;
