@@ -267,7 +267,7 @@ Result<> Archiver::load(Item& item, wal::Packer& packer) {
     } else {
         item.object = TRY(packer.pack(file, order));
     }
-    item.file.close();
+    item.file.reset();
     return {};
 }
 
@@ -380,7 +380,7 @@ void Archiver::release(Item& item) {
 void Archiver::fail(Item& item, Error error) {
     item.state = State::failed;
     item.error = std::move(error);
-    item.file.close();
+    item.file.reset();
     changed_.notify_all();
 }
 

@@ -36,7 +36,7 @@ inline constexpr std::string_view kOnItsWay = "on its way";
 
 struct PushedFile {
     wal::WalName name;
-    Descriptor file;
+    Fd file;
 };
 
 struct PushOrder {
@@ -109,7 +109,7 @@ private:
     };
     struct Item {
         wal::WalName name;
-        Descriptor file;
+        Fd file;
         FileIdentity identity;
         State state = State::waiting;
         std::optional<wal::PackedObject> object;

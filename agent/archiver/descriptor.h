@@ -10,29 +10,10 @@
 #include <utility>
 
 #include "common/bytes.h"
+#include "common/fd.h"
 #include "common/result.h"
 
 namespace backstay::archiver {
-
-class Descriptor {
-public:
-    Descriptor() = default;
-    explicit Descriptor(int number) : number_(number) {}
-    Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-        std::swap(number_, other.number_);
-        return *this;
-    }
-    ~Descriptor() { close(); }
-    int get() const { return number_; }
-    void close() {
-        if (number_ >= 0) ::close(number_);
-        number_ = -1;
-    }
-
-private:
-    int number_ = -1;
-};
 
 // Tells whether two descriptors are of the same unchanged file.
 struct FileIdentity {
@@ -44,7 +25,7 @@ struct FileIdentity {
 };
 
 // A regular file, or `invalid`.
-inline Result<FileIdentity> identify(const Descriptor& file) {
+inline Result<FileIdentity> identify(const Fd& file) {
     struct stat about {};
     if (::fstat(file.get(), &about) != 0) return Error::from_errno(errno, "look at the file");
     if (!S_ISREG(about.st_mode)) return Error(Errc::invalid, "what was handed over is no file");
@@ -55,7 +36,7 @@ inline Result<FileIdentity> identify(const Descriptor& file) {
 
 class DescriptorSource final : public Source {
 public:
-    explicit DescriptorSource(const Descriptor& file) : file_(file) {}
+    explicit DescriptorSource(const Fd& file) : file_(file) {}
     Result<std::size_t> read(MutableByteSpan buffer) override {
         while (true) {
             const ssize_t count = ::pread(file_.get(), buffer.data(), buffer.size(), offset_);
@@ -67,13 +48,13 @@ public:
     }
 
 private:
-    const Descriptor& file_;
+    const Fd& file_;
     off_t offset_ = 0;
 };
 
 class DescriptorSink final : public Sink {
 public:
-    explicit DescriptorSink(const Descriptor& file) : file_(file) {}
+    explicit DescriptorSink(const Fd& file) : file_(file) {}
     Result<> write(ByteSpan bytes) override {
         while (!bytes.empty()) {
             const ssize_t count = ::pwrite(file_.get(), bytes.data(), bytes.size(), offset_);
@@ -87,7 +68,7 @@ public:
     std::uint64_t written() const { return static_cast<std::uint64_t>(offset_); }
 
 private:
-    const Descriptor& file_;
+    const Fd& file_;
     off_t offset_ = 0;
 };
 

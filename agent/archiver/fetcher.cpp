@@ -34,8 +34,8 @@ Fetcher::~Fetcher() {
     for (std::thread& thread : threads_) thread.join();
 }
 
-Result<> Fetcher::fetch(const wal::WalName& name, const Descriptor& into, const std::function<bool()>& gone) {
-    Descriptor ready;
+Result<> Fetcher::fetch(const wal::WalName& name, const Fd& into, const std::function<bool()>& gone) {
+    Fd ready;
     {
         std::unique_lock lock(mutex_);
         if (name.kind == wal::NameKind::segment) plan(name);
@@ -120,7 +120,7 @@ void Fetcher::work() {
         next->second.state = State::fetching;
         const wal::WalName name = next->second.name;
         lock.unlock();
-        Descriptor file(::open(parts_.scratch_folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+        Fd file(::open(parts_.scratch_folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
         const Result<> fetched = file.get() < 0 ? Result<>(Error::from_errno(errno, "scratch file"))
                                                 : fetch_now(name, file, stop_.get_token());
         lock.lock();
@@ -145,7 +145,7 @@ Result<Depot::Opened> Fetcher::take(const Depot& depot, const std::stop_token& s
     return depot.open(stop);
 }
 
-Result<Fetcher::Asked> Fetcher::ask(const Depot& depot, const wal::WalName& name, const Descriptor& into,
+Result<Fetcher::Asked> Fetcher::ask(const Depot& depot, const wal::WalName& name, const Fd& into,
                                     const std::stop_token& stop) {
     Depot::Opened opened = TRY(take(depot, stop));
     // What an earlier destination gave before it failed is overwritten.
@@ -165,7 +165,7 @@ Result<Fetcher::Asked> Fetcher::ask(const Depot& depot, const wal::WalName& name
     return asked;
 }
 
-Result<> Fetcher::fetch_now(const wal::WalName& name, const Descriptor& into, const std::stop_token& stop) {
+Result<> Fetcher::fetch_now(const wal::WalName& name, const Fd& into, const std::stop_token& stop) {
     std::optional<Error> trouble;
     bool asked = false;
     const Depot* empty = nullptr;
@@ -194,7 +194,7 @@ Result<> Fetcher::fetch_now(const wal::WalName& name, const Descriptor& into, co
     return Error(Errc::not_found, fmt::format("{} is in no archive", name.text));
 }
 
-Result<> Fetcher::hand_over(const Descriptor& from, const Descriptor& into) {
+Result<> Fetcher::hand_over(const Fd& from, const Fd& into) {
     const FileIdentity about = TRY(identify(from));
     off_t offset = 0;
     while (static_cast<std::uint64_t>(offset) < about.bytes) {

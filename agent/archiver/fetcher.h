@@ -42,14 +42,14 @@ public:
     // holds nothing at all cannot be the one that should have it: of anything else recovery must stop, or it would end
     // too early.
     // `gone`: whoever asks is not there any more.
-    Result<> fetch(const wal::WalName& name, const Descriptor& into, const std::function<bool()>& gone = {});
+    Result<> fetch(const wal::WalName& name, const Fd& into, const std::function<bool()>& gone = {});
 
 private:
     enum class State { waiting, fetching, there, failed };
     struct Ahead {
         wal::WalName name;
         State state = State::waiting;
-        Descriptor file;
+        Fd file;
         std::int64_t touched = 0;
     };
 
@@ -57,11 +57,10 @@ private:
     void plan(const wal::WalName& after);
     Result<> await(std::unique_lock<std::mutex>& lock, const std::string& name, const std::function<bool()>& gone);
     enum class Asked { has, has_not, empty };
-    Result<Asked> ask(const Depot& depot, const wal::WalName& name, const Descriptor& into,
-                      const std::stop_token& stop);
+    Result<Asked> ask(const Depot& depot, const wal::WalName& name, const Fd& into, const std::stop_token& stop);
     Result<Depot::Opened> take(const Depot& depot, const std::stop_token& stop);
-    Result<> fetch_now(const wal::WalName& name, const Descriptor& into, const std::stop_token& stop);
-    Result<> hand_over(const Descriptor& from, const Descriptor& into);
+    Result<> fetch_now(const wal::WalName& name, const Fd& into, const std::stop_token& stop);
+    Result<> hand_over(const Fd& from, const Fd& into);
 
     FetcherParts parts_;
     std::stop_source stop_;

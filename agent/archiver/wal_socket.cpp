@@ -39,13 +39,13 @@ sockaddr_un address_of(const std::string& path) {
 }
 
 bool is_listened_on(const std::string& path) {
-    const Descriptor probe(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const Fd probe(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const sockaddr_un address = address_of(path);
     return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 || errno == EAGAIN;
 }
 
 // The message and the descriptors beside it.
-Result<SocketCall> receive(const Descriptor& connection) {
+Result<SocketCall> receive(const Fd& connection) {
     char text[hook::kMessageMax];
     iovec piece{text, sizeof(text)};
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * (hook::kAheadMax + 1))] = {};
@@ -75,7 +75,7 @@ Result<SocketCall> receive(const Descriptor& connection) {
     return call;
 }
 
-void send(const Descriptor& connection, const hook::Answer& answer) {
+void send(const Fd& connection, const hook::Answer& answer) {
     const std::string text = hook::write_answer(answer);
     static_cast<void>(::send(connection.get(), text.data(), text.size(), MSG_NOSIGNAL));
 }
@@ -89,7 +89,7 @@ Result<std::unique_ptr<WalSocket>> WalSocket::listen(const std::string& path, co
         if (is_listened_on(path)) return Error(Errc::conflict, "another process listens on " + path);
         ::unlink(path.c_str());
     }
-    Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (socket.get() < 0) return Error::from_errno(errno, "socket");
     const sockaddr_un address = address_of(path);
     if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
@@ -107,10 +107,10 @@ Result<std::unique_ptr<WalSocket>> WalSocket::listen(const std::string& path, co
     int pipe[2] = {-1, -1};
     if (::pipe2(pipe, O_CLOEXEC) != 0) return Error::from_errno(errno, "pipe");
     return std::unique_ptr<WalSocket>(
-        new WalSocket(path, std::move(socket), Descriptor(pipe[0]), Descriptor(pipe[1]), std::move(serve)));
+        new WalSocket(path, std::move(socket), Fd(pipe[0]), Fd(pipe[1]), std::move(serve)));
 }
 
-WalSocket::WalSocket(std::string path, Descriptor socket, Descriptor wake_read, Descriptor wake_write, Serve serve)
+WalSocket::WalSocket(std::string path, Fd socket, Fd wake_read, Fd wake_write, Serve serve)
     : path_(std::move(path)),
       socket_(std::move(socket)),
       wake_read_(std::move(wake_read)),
@@ -121,7 +121,7 @@ WalSocket::WalSocket(std::string path, Descriptor socket, Descriptor wake_read, 
 }
 
 WalSocket::~WalSocket() {
-    wake_write_.close();
+    wake_write_.reset();
     {
         const std::lock_guard lock(mutex_);
         ending_ = true;
@@ -136,7 +136,7 @@ void WalSocket::accept_all() {
         pollfd waiting[2] = {{socket_.get(), POLLIN, 0}, {wake_read_.get(), 0, 0}};
         if (::poll(waiting, 2, -1) < 0 && errno != EINTR) return;
         if ((waiting[1].revents & POLLHUP) != 0) return;
-        Descriptor connection(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        Fd connection(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (connection.get() >= 0) hear(std::move(connection));
     }
 }
@@ -154,7 +154,7 @@ void WalSocket::fetch_all() {
     }
 }
 
-void WalSocket::hear(Descriptor connection) {
+void WalSocket::hear(Fd connection) {
     // Mode and group decide who may connect; the kernel's word on who it was goes into the log of what is refused.
     ucred peer{};
     socklen_t size = sizeof(peer);
@@ -178,7 +178,7 @@ void WalSocket::hear(Descriptor connection) {
     send(connection, {hook::Outcome::failed, "too many ask for WAL at once"});
 }
 
-void WalSocket::answer(const Descriptor& connection, SocketCall call) {
+void WalSocket::answer(const Fd& connection, SocketCall call) {
     call.gone = [&connection] {
         pollfd other{connection.get(), POLLRDHUP, 0};
         return ::poll(&other, 1, 0) > 0 && (other.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;

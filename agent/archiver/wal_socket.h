@@ -20,7 +20,7 @@ namespace backstay::archiver {
 
 struct SocketCall {
     hook::Request request;
-    std::vector<Descriptor> descriptors;
+    std::vector<Fd> descriptors;
     std::function<bool()> gone;  // the other side has closed
 };
 
@@ -37,20 +37,20 @@ public:
     WalSocket& operator=(const WalSocket&) = delete;
 
 private:
-    WalSocket(std::string path, Descriptor socket, Descriptor wake_read, Descriptor wake_write, Serve serve);
+    WalSocket(std::string path, Fd socket, Fd wake_read, Fd wake_write, Serve serve);
     struct Waiting {
-        Descriptor connection;
+        Fd connection;
         SocketCall call;
     };
     void accept_all();
     void fetch_all();
-    void hear(Descriptor connection);
-    void answer(const Descriptor& connection, SocketCall call);
+    void hear(Fd connection);
+    void answer(const Fd& connection, SocketCall call);
 
     std::string path_;
-    Descriptor socket_;
-    Descriptor wake_read_;
-    Descriptor wake_write_;
+    Fd socket_;
+    Fd wake_read_;
+    Fd wake_write_;
     Serve serve_;
     std::mutex mutex_;
     std::condition_variable fetch_;

@@ -11,27 +11,11 @@
 #include <filesystem>
 #include <system_error>
 
+#include "common/fd.h"
 #include "common/ids.h"
 
 namespace backstay {
 namespace {
-
-class Descriptor {
-public:
-    explicit Descriptor(int value) : value_(value) {}
-    ~Descriptor() {
-        if (value_ >= 0) ::close(value_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    int get() const { return value_; }
-    bool open() const { return value_ >= 0; }
-    // close(2) may report a late write error, which a destructor could not pass on.
-    int close_now() { return ::close(std::exchange(value_, -1)); }
-
-private:
-    int value_;
-};
 
 Error failed(std::string_view verb, const std::string& path) {
     const int saved = errno;
@@ -55,12 +39,12 @@ Result<> write_all(int descriptor, std::string_view content, const std::string& 
 }
 
 Result<> write_durably(const std::string& path, std::string_view content, unsigned mode) {
-    Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file.open()) return failed("create", path);
     TRY(write_all(file.get(), content, path));
     if (::fchmod(file.get(), static_cast<mode_t>(mode)) != 0) return failed("set the mode of", path);
     if (::fsync(file.get()) != 0) return failed("fsync", path);
-    if (file.close_now() != 0) return failed("close", path);
+    if (::close(file.release()) != 0) return failed("close", path);
     return {};
 }
 
@@ -89,14 +73,14 @@ Result<struct stat> regular_file(int descriptor, const std::string& path) {
 }  // namespace
 
 Result<> fsync_file(const std::string& path) {
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!file.open()) return failed("open", path);
     if (::fsync(file.get()) != 0) return failed("fsync", path);
     return {};
 }
 
 Result<> fsync_folder(const std::string& path) {
-    const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!folder.open()) return failed("open folder", path);
     if (::fsync(folder.get()) != 0) return failed("fsync folder", path);
     return {};
@@ -118,14 +102,14 @@ Result<> atomic_write(const std::string& path, std::string_view content, unsigne
 
 Result<std::string> read_file(const std::string& path, std::size_t limit_bytes) {
     // O_NONBLOCK: opening a FIFO by mistake must not hang.
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!file.open()) return failed("open", path);
     TRY(regular_file(file.get(), path));
     return read_open_file(file.get(), path, limit_bytes);
 }
 
 Result<std::string> read_beginning(const std::string& path, std::size_t bytes) {
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!file.open()) return failed("open", path);
     TRY(regular_file(file.get(), path));
     std::string text(bytes, '\0');
@@ -142,7 +126,7 @@ Result<std::string> read_beginning(const std::string& path, std::size_t bytes) {
 }
 
 Result<std::string> read_secret_file(const std::string& path, std::size_t limit_bytes) {
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!file.open()) return failed("open", path);
     const struct stat info = TRY(regular_file(file.get(), path));
     if (info.st_uid != ::geteuid() && info.st_uid != 0) {

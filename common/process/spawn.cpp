@@ -17,11 +17,6 @@
 
 namespace backstay {
 
-void Fd::reset(int fd) {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = fd;
-}
-
 namespace {
 
 struct Pipe {

@@ -10,30 +10,10 @@
 #include <utility>
 
 #include "common/clock.h"
+#include "common/fd.h"
 #include "common/result.h"
 
 namespace backstay::directory {
-
-// A file descriptor that closes itself.
-class Fd {
-public:
-    Fd() = default;
-    explicit Fd(int fd) : fd_(fd) {}
-    Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Fd& operator=(Fd&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~Fd() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    int get() const { return fd_; }
-    // For an owner that closes it itself (fdopendir).
-    int release() { return std::exchange(fd_, -1); }
-
-private:
-    int fd_ = -1;
-};
 
 // errno as an Error with the reason code that fits: a full disk, a missing right, a missing file.
 Error file_error(int errno_value, std::string_view what);

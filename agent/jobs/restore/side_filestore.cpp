@@ -15,22 +15,13 @@
 #include "common/crypto/digest.h"
 #include "common/domain/layout.h"
 #include "common/domain/reasons.h"
+#include "common/fd.h"
 #include "common/files/files.h"
 
 namespace backstay::restore {
 namespace {
 
 constexpr std::size_t kExamples = 20;
-
-struct Descriptor {
-    int fd = -1;
-    explicit Descriptor(int value) : fd(value) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (fd >= 0) close(fd);
-    }
-};
 
 struct CloseFolder {
     void operator()(DIR* folder) const { closedir(folder); }
@@ -90,11 +81,11 @@ private:
 
     Result<> write(const std::string& name, Source& content) {
         if (making_.damaged != nullptr && making_.damaged->erase(name) > 0) unlinkat(root_, name.c_str(), 0);
-        const Descriptor file(openat(root_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+        const Fd file(openat(root_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
         // Equal names are equal contents; whatever of this one is left unread is skipped.
-        if (file.fd < 0 && errno == EEXIST && making_.add) return {};
-        if (file.fd < 0) return failed(errno, "make file " + name);
-        Result<> filled = fill(file.fd, name, content);
+        if (file.get() < 0 && errno == EEXIST && making_.add) return {};
+        if (file.get() < 0) return failed(errno, "make file " + name);
+        Result<> filled = fill(file.get(), name, content);
         // What is cut off or wrong must not pass for the file when another destination is read in this one's stead.
         if (!filled) unlinkat(root_, name.c_str(), 0);
         return filled;
@@ -153,13 +144,13 @@ private:
 
 // The file is there and its content has the SHA-1 of its name.
 Result<bool> is_what_it_says(int root, const std::string& name) {
-    const Descriptor file(openat(root, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    const Fd file(openat(root, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     const std::string wanted = odoo::sha1_of_name(name);
-    if (file.fd < 0 || wanted.empty()) return false;
+    if (file.get() < 0 || wanted.empty()) return false;
     Digest digest(DigestKind::sha1);
     std::vector<std::byte> buffer(256 * 1024);
     while (true) {
-        const ssize_t count = ::read(file.fd, buffer.data(), buffer.size());
+        const ssize_t count = ::read(file.get(), buffer.data(), buffer.size());
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) return failed(errno, "read " + name);
         if (count == 0) return digest.hex() == wanted;
@@ -190,25 +181,25 @@ bool is_hash_folder(std::string_view name) {
 }
 
 Result<std::uint64_t> keep_from_folder(int from, int into, const std::string& name) {
-    const Descriptor source(openat(from, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (source.fd < 0) return failed(errno, "open folder " + name);
-    const Folder listing(fdopendir(dup(source.fd)));
+    const Fd source(openat(from, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (source.get() < 0) return failed(errno, "open folder " + name);
+    const Folder listing(fdopendir(dup(source.get())));
     if (!listing) return failed(errno, "list folder " + name);
     std::uint64_t kept = 0;
-    std::optional<Descriptor> target;
+    std::optional<Fd> target;
     while (const dirent* entry = readdir(listing.get())) {
         if (entry->d_type != DT_REG) continue;
         if (!target) {
             struct stat status {};
-            fstat(source.fd, &status);
+            fstat(source.get(), &status);
             if (mkdirat(into, name.c_str(), 0755) == 0 && may_give_files_away() &&
                 fchownat(into, name.c_str(), status.st_uid, status.st_gid, 0) != 0) {
                 return failed(errno, "give away folder " + name);
             }
             target.emplace(openat(into, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-            if (target->fd < 0) return failed(errno, "open folder " + name);
+            if (target->get() < 0) return failed(errno, "open folder " + name);
         }
-        if (linkat(source.fd, entry->d_name, target->fd, entry->d_name, 0) == 0) {
+        if (linkat(source.get(), entry->d_name, target->get(), entry->d_name, 0) == 0) {
             ++kept;
         } else if (errno != EEXIST) {
             return failed(errno, fmt::format("keep {}/{}", name, entry->d_name));
@@ -231,24 +222,24 @@ Result<> begin_filestore(const FilestoreMaking& making) {
 
 Result<FilesMade> make_filestore(Source& archive, const FilestoreMaking& making) {
     if (!making.add) TRY(begin_filestore(making));
-    const Descriptor root(open(making.folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (root.fd < 0) return failed(errno, "open folder " + making.folder);
-    FilestoreWriter writer(making, root.fd);
+    const Fd root(open(making.folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (root.get() < 0) return failed(errno, "open folder " + making.folder);
+    FilestoreWriter writer(making, root.get());
     TRY(read_tar(archive, [&](const TarMember& member, Source& content) { return writer.take(member, content); }));
     return writer.made();
 }
 
 Result<std::uint64_t> keep_newer_files(const std::string& in_use, const std::string& folder) {
-    const Descriptor from(open(in_use.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (from.fd < 0) return failed(errno, "open folder " + in_use);
-    const Descriptor into(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (into.fd < 0) return failed(errno, "open folder " + folder);
-    const Folder listing(fdopendir(dup(from.fd)));
+    const Fd from(open(in_use.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (from.get() < 0) return failed(errno, "open folder " + in_use);
+    const Fd into(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (into.get() < 0) return failed(errno, "open folder " + folder);
+    const Folder listing(fdopendir(dup(from.get())));
     if (!listing) return failed(errno, "list folder " + in_use);
     std::uint64_t kept = 0;
     while (const dirent* entry = readdir(listing.get())) {
         if (entry->d_type == DT_DIR && is_hash_folder(entry->d_name)) {
-            kept += TRY(keep_from_folder(from.fd, into.fd, entry->d_name));
+            kept += TRY(keep_from_folder(from.get(), into.get(), entry->d_name));
         }
     }
     return kept;
@@ -258,17 +249,17 @@ Result<std::uint64_t> take_named_files(pq::Connection& connection, const std::st
                                        const std::string& folder) {
     const pq::Rows odoo = TRY(connection.query("SELECT to_regclass('ir_attachment') IS NOT NULL"));
     if (!odoo.boolean(0, 0)) return std::uint64_t{0};
-    const Descriptor from(open(in_use.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (from.fd < 0) return failed(errno, "open folder " + in_use);
-    const Descriptor into(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (into.fd < 0) return failed(errno, "open folder " + folder);
+    const Fd from(open(in_use.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (from.get() < 0) return failed(errno, "open folder " + in_use);
+    const Fd into(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (into.get() < 0) return failed(errno, "open folder " + folder);
     std::uint64_t taken = 0;
     const auto take = [&](const std::string& name) -> Result<> {
         if (odoo::kind_of_name(name) != odoo::NameKind::file) return {};
-        if (faccessat(into.fd, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return {};
-        if (!TRY(is_what_it_says(from.fd, name))) return {};
-        TRY(make_parents_like(from.fd, into.fd, name));
-        if (linkat(from.fd, name.c_str(), into.fd, name.c_str(), 0) == 0) ++taken;
+        if (faccessat(into.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return {};
+        if (!TRY(is_what_it_says(from.get(), name))) return {};
+        TRY(make_parents_like(from.get(), into.get(), name));
+        if (linkat(from.get(), name.c_str(), into.get(), name.c_str(), 0) == 0) ++taken;
         return {};
     };
     TRY(connection.stream("SELECT DISTINCT store_fname FROM ir_attachment WHERE store_fname IS NOT NULL", {},
@@ -278,13 +269,13 @@ Result<std::uint64_t> take_named_files(pq::Connection& connection, const std::st
 
 Result<> drop_damaged_files(const std::string& in_use, const std::string& folder, std::set<std::string>& damaged) {
     if (damaged.empty()) return {};
-    const Descriptor from(open(in_use.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (from.fd < 0) return failed(errno, "open folder " + in_use);
-    const Descriptor into(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (into.fd < 0) return failed(errno, "open folder " + folder);
+    const Fd from(open(in_use.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (from.get() < 0) return failed(errno, "open folder " + in_use);
+    const Fd into(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (into.get() < 0) return failed(errno, "open folder " + folder);
     for (auto name = damaged.begin(); name != damaged.end();) {
-        if (TRY(is_what_it_says(from.fd, *name))) {
-            if (unlinkat(into.fd, name->c_str(), 0) != 0) return failed(errno, "remove " + *name);
+        if (TRY(is_what_it_says(from.get(), *name))) {
+            if (unlinkat(into.get(), name->c_str(), 0) != 0) return failed(errno, "remove " + *name);
             name = damaged.erase(name);
         } else {
             ++name;
@@ -296,8 +287,8 @@ Result<> drop_damaged_files(const std::string& in_use, const std::string& folder
 Result<std::optional<Reconciled>> reconcile_filestore(pq::Connection& connection, const std::string& folder) {
     const pq::Rows odoo = TRY(connection.query("SELECT to_regclass('ir_attachment') IS NOT NULL"));
     if (!odoo.boolean(0, 0)) return std::optional<Reconciled>();
-    const Descriptor root(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (root.fd < 0) return failed(errno, "open folder " + folder);
+    const Fd root(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (root.get() < 0) return failed(errno, "open folder " + folder);
     Reconciled out;
     TRY(connection.stream("SELECT DISTINCT store_fname FROM ir_attachment WHERE store_fname IS NOT NULL", {},
                           [&](pq::RowView row) -> Result<> {
@@ -305,7 +296,7 @@ Result<std::optional<Reconciled>> reconcile_filestore(pq::Connection& connection
                               ++out.names;
                               if (odoo::kind_of_name(name) != odoo::NameKind::file) {
                                   ++out.external;
-                              } else if (faccessat(root.fd, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
+                              } else if (faccessat(root.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
                                   ++out.missing;
                                   if (out.examples.size() < kExamples) out.examples.push_back(name);
                               }

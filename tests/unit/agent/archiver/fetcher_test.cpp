@@ -25,7 +25,7 @@ struct Fetching : Bench {
         fetcher = std::make_unique<Fetcher>(std::move(parts));
     }
     Result<> fetch(std::uint64_t number, const std::function<bool()>& gone = {}) {
-        const Descriptor into(::open((folder.path() + "/out").c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+        const Fd into(::open((folder.path() + "/out").c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
         return fetcher->fetch(*wal::parse_wal_name(name_of(number)), into, gone);
     }
     void empty(std::size_t shelf) {

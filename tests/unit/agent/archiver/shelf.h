@@ -165,7 +165,7 @@ struct Bench {
     static std::string name_of(std::uint64_t number) { return wal::segment_name(1, number, kSegmentBytes); }
     PushedFile file(const std::string& name, const std::string& content) const {
         const std::string path = write(name, content);
-        return {*wal::parse_wal_name(name), Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC))};
+        return {*wal::parse_wal_name(name), Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC))};
     }
     Result<> push(const std::string& name, const std::string& content) {
         PushOrder order;

@@ -30,7 +30,7 @@ public:
         request.name = "000000010000000000000001";
         request.fetch = fetch;
         std::string text = hook::write_request(request);
-        const Descriptor file(::open("/dev/null", O_RDWR | O_CLOEXEC));
+        const Fd file(::open("/dev/null", O_RDWR | O_CLOEXEC));
         const int number = file.get();
         iovec piece{text.data(), text.size()};
         alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
@@ -52,7 +52,7 @@ public:
     }
 
 private:
-    Descriptor socket_;
+    Fd socket_;
 };
 
 TEST(WalSocket, PushesAreServedWhileRecoveriesWait) {
