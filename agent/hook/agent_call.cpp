@@ -10,12 +10,24 @@
 #include <cstring>
 #include <ctime>
 
-#include "common/fd.h"
-
 namespace backstay::hook {
 namespace {
 
 Answer trouble(const std::string& what) { return {Outcome::failed, what + ": " + std::strerror(errno)}; }
+
+class Descriptor {
+public:
+    explicit Descriptor(int number) : number_(number) {}
+    ~Descriptor() {
+        if (number_ >= 0) ::close(number_);
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    int get() const { return number_; }
+
+private:
+    int number_;
+};
 
 bool send_with(int socket, const std::string& text, const std::vector<int>& descriptors) {
     iovec piece{const_cast<char*>(text.data()), text.size()};
@@ -49,7 +61,7 @@ std::int64_t now_ms() {
 }  // namespace
 
 Answer ask(const Call& call, const Request& request, const std::vector<int>& descriptors) {
-    const Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (socket.get() < 0) return trouble("socket");
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -83,7 +95,7 @@ std::uint64_t system_id_at(const std::string& wal_path) {
         places.insert(places.begin(), wal_path.substr(0, folder) + "/global/pg_control");
     }
     for (const std::string& place : places) {
-        const Fd control(::open(place.c_str(), O_RDONLY | O_CLOEXEC));
+        const Descriptor control(::open(place.c_str(), O_RDONLY | O_CLOEXEC));
         std::uint64_t system_id = 0;
         if (control.get() >= 0 && ::read(control.get(), &system_id, sizeof(system_id)) == sizeof(system_id)) {
             return system_id;
