@@ -18,6 +18,8 @@ Result<std::vector<store::DestinationRow>> holders(sqlite::Database& db, const S
         if (copy.state != CopyState::deleted) touched.insert(copy.destination_id);
         if (copy.state == CopyState::uploaded || copy.state == CopyState::verified) ++held[copy.destination_id];
     }
+    // A full snapshot went wherever a differential's copy was begun.
+    if (!complete_only) touched.merge(TRY(operations::destinations_of_differentials(db, stored.id)));
     const std::size_t all = operation ? operation->plan.artifacts.size() : 0;
     std::vector<store::DestinationRow> out;
     for (const std::string& id : touched) {

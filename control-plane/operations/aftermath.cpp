@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "common/json/json.h"
 #include "control-plane/operations/history.h"
@@ -70,24 +69,6 @@ Result<> settle_verification(sqlite::Database& db, const OperationRow& operation
     return update_backup(db, *row);
 }
 
-std::set<std::string> destinations_holding_all(const OperationPlan& plan, const std::vector<CopyRecord>& copies) {
-    std::map<std::string, std::set<std::string>> held;
-    for (const CopyRecord& copy : copies) {
-        if (copy.state == CopyState::uploaded || copy.state == CopyState::verified) {
-            held[copy.destination_id].insert(copy.artifact);
-        }
-    }
-    std::set<std::string> out;
-    for (const auto& item : held) {
-        const std::set<std::string>& names = item.second;
-        if (std::all_of(plan.artifacts.begin(), plan.artifacts.end(),
-                        [&names](const std::string& name) { return names.contains(name); })) {
-            out.insert(item.first);
-        }
-    }
-    return out;
-}
-
 // A destination that has everything by now no longer counts as the one that failed; a new one counts from now on.
 Result<> settle_copy(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
     if (!operation.backup_id) return {};
@@ -105,10 +86,7 @@ Result<> settle_copy(sqlite::Database& db, const OperationRow& operation, TimeMs
         healed.reason.clear();
         TRY(put_step(db, backup->id, healed, row.sort_order));
     }
-    for (const std::string& id : complete) {
-        auto& planned = backup->plan.destination_ids;
-        if (std::find(planned.begin(), planned.end(), id) == planned.end()) planned.push_back(id);
-    }
+    for (const std::string& id : complete) add_once(backup->plan.destination_ids, id);
     return refresh(db, *backup, now);
 }
 
@@ -217,7 +195,7 @@ Result<> settle_aftermath(sqlite::Database& db, const OperationRow& operation, T
         case Kind::backup:
             return {};
         case Kind::snapshot:
-            return settle_snapshot(db, operation);
+            return settle_snapshot(db, operation, now);
         case Kind::restore:
         case Kind::rollback:
             return settle_restore(db, operation, now);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/json/json.h"
 
 namespace backstay::operations {
@@ -211,6 +213,28 @@ Result<std::vector<CopyRecord>> copies_of(sqlite::Database& db, std::string_view
         copies.push_back(std::move(copy));
     }
     return copies;
+}
+
+std::set<std::string> destinations_holding_all(const OperationPlan& plan, const std::vector<CopyRecord>& copies) {
+    std::map<std::string, std::set<std::string>> held;
+    for (const CopyRecord& copy : copies) {
+        if (copy.state == CopyState::uploaded || copy.state == CopyState::verified) {
+            held[copy.destination_id].insert(copy.artifact);
+        }
+    }
+    std::set<std::string> out;
+    for (const auto& item : held) {
+        const std::set<std::string>& names = item.second;
+        if (std::all_of(plan.artifacts.begin(), plan.artifacts.end(),
+                        [&names](const std::string& name) { return names.contains(name); })) {
+            out.insert(item.first);
+        }
+    }
+    return out;
+}
+
+void add_once(std::vector<std::string>& ids, const std::string& id) {
+    if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
 }
 
 Result<> clear_copies(sqlite::Database& db, std::string_view backup_id) {

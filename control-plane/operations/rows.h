@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -85,6 +86,9 @@ Result<> clear_steps(sqlite::Database& db, std::string_view operation_id);
 
 Result<> put_copy(sqlite::Database& db, std::string_view backup_id, const CopyRecord& copy, TimeMs now);
 Result<std::vector<CopyRecord>> copies_of(sqlite::Database& db, std::string_view backup_id);
+// Those in which every artifact of the plan is stored.
+std::set<std::string> destinations_holding_all(const OperationPlan& plan, const std::vector<CopyRecord>& copies);
+void add_once(std::vector<std::string>& ids, const std::string& id);
 Result<> clear_copies(sqlite::Database& db, std::string_view backup_id);
 
 // Enough to know whether there is more to come. absent: no such operation.

@@ -4,6 +4,7 @@
 
 #include "common/domain/manifest.h"
 #include "common/json/json.h"
+#include "control-plane/operations/lifecycle.h"
 #include "control-plane/operations/snapshots.h"
 #include "control-plane/store/snapshot_settings.h"
 
@@ -37,6 +38,29 @@ bool was_neutralized(const std::vector<StepRow>& steps) {
         return step.record.name == step::kNeutralize && step.record.status == StepStatus::completed &&
                std::find(proofs.begin(), proofs.end(), "neutralize:report") != proofs.end();
     });
+}
+
+// A differential's copy brings its base along, whole. Unknown here, it would stay in the destination for ever.
+Result<> note_base_copies(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+    const auto row = TRY(find_snapshot_row(db, operation.id));
+    if (!row || !row->base_id) return {};
+    auto base = TRY(find_snapshot_row(db, *row->base_id));
+    auto taken = TRY(find_operation(db, *row->base_id));
+    if (!base || !taken) return {};
+    auto brought_to = destinations_holding_all(operation.plan, TRY(copies_of(db, row->id)));
+    brought_to.erase(std::string(kHostPlace));
+    for (const std::string& destination : brought_to) {
+        // Byte for byte what lies on the host.
+        for (CopyRecord copy : TRY(copies_of(db, base->id))) {
+            if (copy.destination_id != kHostPlace) continue;
+            copy.destination_id = destination;
+            copy.state = CopyState::verified;
+            TRY(put_copy(db, base->id, copy, now));
+        }
+        add_once(base->destination_ids, destination);
+    }
+    TRY(update_snapshot(db, *base));
+    return refresh(db, *taken, now);
 }
 
 }  // namespace
@@ -92,8 +116,9 @@ Result<> store_rollback_results(sqlite::Database& db, const OperationRow& operat
     return update_rollback(db, *row);
 }
 
-Result<> settle_snapshot(sqlite::Database& db, const OperationRow& operation) {
+Result<> settle_snapshot(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
     if (!is_usable_snapshot(operation.status)) return {};
+    TRY(note_base_copies(db, operation, now));
     return note_safety_snapshot(db, operation.id);
 }
 

@@ -20,7 +20,7 @@ Result<> store_snapshot_results(sqlite::Database& db, const OperationRow& operat
 Result<> store_rollback_results(sqlite::Database& db, const OperationRow& operation,
                                 const control_plane::JobFinish& finish, std::int64_t keep_previous_ms, TimeMs now);
 
-Result<> settle_snapshot(sqlite::Database& db, const OperationRow& operation);
+Result<> settle_snapshot(sqlite::Database& db, const OperationRow& operation, TimeMs now);
 // The deletion of a snapshot; nothing when operation.backup_id is none.
 Result<> settle_snapshot_deletion(sqlite::Database& db, const OperationRow& operation, TimeMs now);
 

@@ -133,7 +133,8 @@ Result<> update_snapshot(sqlite::Database& db, const SnapshotRow& row) {
         "UPDATE snapshots SET status = $2, remote_status = $3, folder = $4, database_file = $5, filestore_file = $6, "
         "config_file = $7, is_full = $8, base_id = $9, is_pinned = $10, pin_label = $11, unpinned_at = $12, "
         "started_at = $13, completed_at = $14, expires_at = $15, deleted_at = $16, size_bytes = $17, database_bytes = "
-        "$18, filestore_bytes = $19, error_message = $20, manifest = $21 WHERE id = $1";
+        "$18, filestore_bytes = $19, error_message = $20, manifest = $21, destination_ids = $22 WHERE id = $1";
+    const std::string destinations = json::encode_text(row.destination_ids);
     TRY(db.run(kSql, {row.id,
                       row.status,
                       row.remote_status,
@@ -154,7 +155,8 @@ Result<> update_snapshot(sqlite::Database& db, const SnapshotRow& row) {
                       row.database_bytes,
                       row.filestore_bytes,
                       row.error_message,
-                      row.manifest}));
+                      row.manifest,
+                      destinations}));
     return {};
 }
 
@@ -206,6 +208,14 @@ Result<std::vector<std::string>> differentials_of(sqlite::Database& db, std::str
     return all_rows(
         db.query("SELECT id FROM snapshots WHERE base_id = $1 AND deleted_at IS NULL ORDER BY created_at, id", {id}),
         [](const sqlite::Statement& row) { return row.text(0); });
+}
+
+Result<std::set<std::string>> destinations_of_differentials(sqlite::Database& db, std::string_view id) {
+    std::set<std::string> found;
+    for (const SnapshotRow& row : TRY(read_all(db, "WHERE base_id = $1", {id}))) {
+        found.insert(row.destination_ids.begin(), row.destination_ids.end());
+    }
+    return found;
 }
 
 Result<> recompute_expiry(sqlite::Database& db, std::string_view environment_id, std::int64_t retention_days) {

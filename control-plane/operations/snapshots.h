@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +28,7 @@ struct SnapshotRow {
     std::optional<std::string> commit_sha;
     std::optional<std::string> image_tag;
     std::string failure_policy = "warn";
-    std::vector<std::string> destination_ids;
+    std::vector<std::string> destination_ids;  // where a copy was ordered to, and where a differential brought it
     std::string remote_status = "none";
     std::string folder;  // the same in every place
     std::optional<std::string> database_file;
@@ -79,6 +80,8 @@ Result<std::int64_t> count_pinned(sqlite::Database& db, std::string_view environ
 // Differentials that need this full one.
 Result<Dependents> dependents_of(sqlite::Database& db, std::string_view id);
 Result<std::vector<std::string>> differentials_of(sqlite::Database& db, std::string_view id);
+// Where copies of them were ordered to, also of those that are deleted: their copies may have brought it there.
+Result<std::set<std::string>> destinations_of_differentials(sqlite::Database& db, std::string_view id);
 // expires_at of every snapshot of the environment anew.
 Result<> recompute_expiry(sqlite::Database& db, std::string_view environment_id, std::int64_t retention_days);
 // Those whose time is over, that no differential needs and no rollback uses; longest over first.

@@ -125,3 +125,25 @@ def test_every_endpoint_with_a_real_agent(lab, snapshots):
     assert not any(made["snapshotId"] in folder for folder, _, names in os.walk(lab.path("backups")) if names)
     thirteen = {path for _, path in contract.used if "snapshot" in path or "rollback" in path}
     assert len(thirteen) == 8, thirteen  # and the two streams
+
+
+def test_all_of_them_go_from_everywhere(lab, snapshots):
+    """The base was brought to the destination by a differential's copy: it goes from there, too."""
+    production = lab.env["ENV_PRODUCTION_ID"]
+    api, path = lab.api(), f"/environments/{production}/snapshots"
+    api.put(f"/environments/{production}/snapshot-settings", {"destinationIds": [lab.env["DESTINATION_ID"]]})
+    copied = taken(lab)
+    assert (copied["isFullFilestore"], copied["remoteStatus"]) == (False, "verified")
+    assert api.get(f"{path}/{snapshots[0]['id']}")["remoteStatus"] == "verified"
+
+    def stored():
+        return [name for root in (os.path.join(lab.env["AGENT_STATE"], "snapshots"), lab.path("backups"))
+                for folder, _, names in os.walk(root) if f"/{production}/snapshots/" in folder for name in names]
+
+    assert stored()
+    for full in (False, True):
+        for row in api.get(path, limit=100)["snapshots"]:
+            if row["isFullFilestore"] == full:
+                api.delete(f"{path}/{row['id']}")
+        assert wait_until(lambda: full not in [row["isFullFilestore"] for row in api.get(path, limit=100)["snapshots"]], 90)
+    assert stored() == []

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "control-plane/dispatch/order_snapshot.h"
+#include "control-plane/store/snapshot_settings.h"
 #include "tests/unit/control-plane/dispatch/world.h"
 
 namespace backstay::dispatch {
@@ -19,13 +20,27 @@ std::string order(World& world) {
     return order_snapshot(world.db(), world.environment, wish, world.now, world.stir).value().id;
 }
 
+// On its host, and in those that it was copied to.
+std::int64_t testify_copies(World& world, const std::string& id, std::int64_t seq, std::vector<std::string> places) {
+    places.emplace_back(kHostPlace);
+    for (const std::string& place : places) {
+        for (const std::string& name : plan_snapshot({}).artifacts) {
+            Report copied = world.report(id, 1, ++seq, ReportKind::copy);
+            copied.copy = CopyRecord{place, name, CopyState::verified, "key/" + name, std::string(64, 'a'), 10, "", ""};
+            EXPECT_FALSE(world.send(copied).refused);
+        }
+    }
+    return seq;
+}
+
 // A snapshot as its agent made it; a differential when it has a base.
-std::string made(World& world, const std::string& base = "") {
+std::string made(World& world, const std::string& base = "", const std::vector<std::string>& copied_to = {}) {
     const std::string id = order(world);
     world.ask(4);
     EXPECT_FALSE(world.send(world.report(id, 1, 1, ReportKind::accepted)).refused);
-    OperationPlan plan = plan_snapshot({});
-    std::int64_t seq = world.testify_steps(id, 1, 1, plan);
+    OperationPlan plan = plan_snapshot(copied_to);
+    std::int64_t seq = testify_copies(world, id, 1, copied_to);
+    seq = world.testify_steps(id, 1, seq, plan);
     Report last = world.report(id, 1, ++seq, ReportKind::finished);
     last.finished.emplace();
     last.finished->outcome = JobOutcome::succeeded;
@@ -140,6 +155,73 @@ TEST(SnapshotExpiry, ForgetsWhatNeverBegan) {
     ASSERT_TRUE(expire(world));
     EXPECT_EQ(row_of(world, id).status, "deleted");
     EXPECT_THAT(removed(world), ::testing::IsEmpty());
+}
+
+class SnapshotCopies : public ::testing::Test {
+protected:
+    // Settings name it, so that snapshots are copied there from now on.
+    std::string destination(const std::string& name) {
+        store::DestinationRow row;
+        row.id = new_uuid();
+        row.organization_id = world_.organization_id;
+        row.name = name;
+        row.type = "s3";
+        row.created_at = row.updated_at = world_.now;
+        auto transaction = sqlite::Transaction::begin(world_.db());
+        EXPECT_TRUE(transaction);
+        EXPECT_TRUE(store::Destinations(world_.db()).create(*transaction, row));
+        auto settings = store::SnapshotSettingsOf(world_.db()).ensure(world_.environment, world_.now);
+        EXPECT_TRUE(settings);
+        settings->destination_ids = {row.id};
+        EXPECT_TRUE(store::SnapshotSettingsOf(world_.db()).update(*settings));
+        EXPECT_TRUE(transaction->commit());
+        return row.id;
+    }
+    // Ordered away: the destinations that its agent is told of.
+    std::set<std::string> removed_from(const std::string& id) {
+        SnapshotRow row = row_of(world_, id);
+        EXPECT_TRUE(remove_snapshot(world_.db(), row, "somebody", world_.now, world_.stir));
+        std::set<std::string> found;
+        for (const auto& assignment : world_.ask(4).assignments) {
+            for (const auto& one : assignment.order.at("destinations").as_array()) {
+                found.emplace(one.at("id").as_string());
+            }
+            world_.send(world_.report(assignment.job_id, assignment.fence, 1, ReportKind::accepted));
+            Report last = world_.report(assignment.job_id, assignment.fence, 2, ReportKind::finished);
+            last.finished.emplace();
+            last.finished->outcome = JobOutcome::succeeded;
+            world_.send(last);
+        }
+        EXPECT_EQ(row_of(world_, id).status, "deleted");
+        return found;
+    }
+    World world_;
+};
+
+TEST_F(SnapshotCopies, OfABaseAreKnownWhereItsDifferentialsBroughtIt) {
+    const std::string base = made(world_);
+    EXPECT_EQ(row_of(world_, base).remote_status, "none");
+    const std::string before = world_.evidence(base).status;
+    const std::string first = destination("first");
+    const std::string one = made(world_, base, {first});
+    const std::string other = made(world_, base, {first});
+    EXPECT_EQ(row_of(world_, base).remote_status, "verified");
+    EXPECT_THAT(row_of(world_, base).destination_ids, ::testing::ElementsAre(first));
+    EXPECT_EQ(world_.evidence(base).status, before);
+    EXPECT_EQ(removed_from(one), std::set<std::string>{first});
+    EXPECT_EQ(removed_from(other), std::set<std::string>{first});
+    EXPECT_EQ(removed_from(base), std::set<std::string>{first});
+}
+
+// The base goes before it: it may be whole there although the differential never arrived.
+TEST_F(SnapshotCopies, OfABaseGoFromWhereADifferentialsNeverArrived) {
+    const std::string base = made(world_);
+    const std::string away = destination("away");
+    const std::string differential = made(world_, base);
+    EXPECT_EQ(row_of(world_, differential).remote_status, "failed");
+    EXPECT_EQ(row_of(world_, base).remote_status, "none");
+    removed_from(differential);
+    EXPECT_EQ(removed_from(base), std::set<std::string>{away});
 }
 
 TEST(SnapshotJobs, GiveUpOnASilentAgentAfterTheirOwnTimeout) {
