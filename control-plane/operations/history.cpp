@@ -2,8 +2,14 @@
 
 #include <fmt/format.h>
 
+#include "control-plane/store/rows.h"
+
 namespace backstay::operations {
 namespace {
+
+using store::all_rows;
+using store::first_row;
+using store::newest_page;
 
 constexpr std::string_view kBackupColumns =
     "id, organization_id, project_id, environment_id, agent_id, scope, trigger_kind, status, label, retention, folder, "
@@ -63,20 +69,6 @@ RestoreRow read_restore(const sqlite::Statement& row) {
     out.performed_by = row.text(16);
     return out;
 }
-
-template <class Row>
-Result<std::optional<Row>> first_row(Result<sqlite::Statement> opened, Row (*read)(const sqlite::Statement&)) {
-    auto rows = TRY(std::move(opened));
-    if (!TRY(rows.step())) return std::optional<Row>();
-    return std::optional<Row>(read(rows));
-}
-
-Result<std::int64_t> one_number(Result<sqlite::Statement> opened) {
-    auto rows = TRY(std::move(opened));
-    TRY(rows.step());
-    return rows.integer(0);
-}
-
 }  // namespace
 
 Result<> insert_backup(sqlite::Database& db, const BackupRow& row) {
@@ -118,16 +110,10 @@ Result<BackupPage> list_backups(sqlite::Database& db, const BackupFilter& filter
     static constexpr std::string_view kWhere =
         "FROM backups WHERE organization_id = $1 AND deleted_at IS NULL AND ($2 IS NULL OR environment_id = $2) AND "
         "($3 IS NULL OR project_id = $3) AND ($4 IS NULL OR status = $4) AND ($5 IS NULL OR scope = $5)";
-    BackupPage page;
-    const std::string count = fmt::format("SELECT count(*) {}", kWhere);
-    page.total = TRY(one_number(db.query(
-        count, {filter.organization_id, filter.environment_id, filter.project_id, filter.status, filter.scope})));
-    const std::string sql =
-        fmt::format("SELECT {} {} ORDER BY created_at DESC, id DESC LIMIT $6 OFFSET $7", kBackupColumns, kWhere);
-    auto rows = TRY(db.query(sql, {filter.organization_id, filter.environment_id, filter.project_id, filter.status,
-                                   filter.scope, filter.limit, filter.offset}));
-    while (TRY(rows.step())) page.rows.push_back(read_backup(rows));
-    return page;
+    return newest_page<BackupPage>(
+        db, kBackupColumns, kWhere,
+        {filter.organization_id, filter.environment_id, filter.project_id, filter.status, filter.scope}, filter.limit,
+        filter.offset, read_backup);
 }
 
 Result<std::vector<BackupRow>> bases_of_agent(sqlite::Database& db, std::string_view agent_id) {
@@ -135,10 +121,7 @@ Result<std::vector<BackupRow>> bases_of_agent(sqlite::Database& db, std::string_
         "SELECT {} FROM backups WHERE agent_id = $1 AND scope = 'base' AND status IN ('completed', 'partial') "
         "ORDER BY created_at",
         kBackupColumns);
-    auto rows = TRY(db.query(sql, {agent_id}));
-    std::vector<BackupRow> found;
-    while (TRY(rows.step())) found.push_back(read_backup(rows));
-    return found;
+    return all_rows(db.query(sql, {agent_id}), read_backup);
 }
 
 Result<std::vector<BackupRow>> full_backups_around(sqlite::Database& db, std::string_view environment_id, TimeMs at) {
@@ -198,20 +181,18 @@ Result<std::optional<RestoreRow>> latest_restore_of(sqlite::Database& db, std::s
     return first_row(db.query(sql, {backup_id, organization_id, project_id}), read_restore);
 }
 
+std::string of_environment(std::string_view table) {
+    return fmt::format(
+        "FROM {} WHERE organization_id = $1 AND (source_environment_id = $2 OR target_environment_id = $2) AND "
+        "($3 = '' OR target_environment_id IN (SELECT id FROM environments WHERE project_id = $3))",
+        table);
+}
+
 Result<RestorePage> list_restores(sqlite::Database& db, std::string_view organization_id,
                                   std::string_view environment_id, std::int64_t limit, std::int64_t offset,
                                   std::string_view project_id) {
-    static constexpr std::string_view kWhere =
-        "FROM restores WHERE organization_id = $1 AND (source_environment_id = $2 OR target_environment_id = $2) AND "
-        "($3 = '' OR target_environment_id IN (SELECT id FROM environments WHERE project_id = $3))";
-    RestorePage page;
-    const std::string count = fmt::format("SELECT count(*) {}", kWhere);
-    page.total = TRY(one_number(db.query(count, {organization_id, environment_id, project_id})));
-    const std::string sql =
-        fmt::format("SELECT {} {} ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5", kRestoreColumns, kWhere);
-    auto rows = TRY(db.query(sql, {organization_id, environment_id, project_id, limit, offset}));
-    while (TRY(rows.step())) page.rows.push_back(read_restore(rows));
-    return page;
+    return newest_page<RestorePage>(db, kRestoreColumns, of_environment("restores"),
+                                    {organization_id, environment_id, project_id}, limit, offset, read_restore);
 }
 
 }  // namespace backstay::operations

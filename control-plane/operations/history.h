@@ -95,6 +95,10 @@ Result<std::optional<RestoreRow>> find_restore(sqlite::Database& db, std::string
 Result<std::optional<RestoreRow>> latest_restore_of(sqlite::Database& db, std::string_view organization_id,
                                                     std::string_view backup_id, std::string_view project_id = "");
 
+// "FROM table WHERE …", the filter of both lists of logs: $1 organization, $2 environment as source or target, $3
+// project of the target, or "".
+std::string of_environment(std::string_view table);
+
 struct RestorePage {
     std::vector<RestoreRow> rows;
     std::int64_t total = 0;

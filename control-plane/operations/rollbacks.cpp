@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "control-plane/operations/history.h"
 #include "control-plane/operations/snapshots.h"
 #include "control-plane/store/rows.h"
 
@@ -7,8 +8,8 @@ namespace backstay::operations {
 namespace {
 
 using store::all_rows;
-using store::count_of;
 using store::first_row;
+using store::newest_page;
 
 constexpr std::string_view kColumns =
     "id, organization_id, snapshot_id, source_environment_id, target_environment_id, agent_id, deployment_id, status, "
@@ -97,17 +98,8 @@ Result<> note_safety_snapshot(sqlite::Database& db, std::string_view snapshot_id
 Result<RollbackPage> list_rollbacks(sqlite::Database& db, std::string_view organization_id,
                                     std::string_view environment_id, std::int64_t limit, std::int64_t offset,
                                     std::string_view project_id) {
-    static constexpr std::string_view kWhere =
-        "FROM rollbacks WHERE organization_id = $1 AND (source_environment_id = $2 OR target_environment_id = $2) AND "
-        "($3 = '' OR target_environment_id IN (SELECT id FROM environments WHERE project_id = $3))";
-    RollbackPage page;
-    const std::string count = fmt::format("SELECT count(*) {}", kWhere);
-    page.total = TRY(count_of(db.query(count, {organization_id, environment_id, project_id})));
-    const std::string sql =
-        fmt::format("SELECT {} {} ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5", kColumns, kWhere);
-    page.rows =
-        TRY(all_rows(db.query(sql, {organization_id, environment_id, project_id, limit, offset}), read_rollback));
-    return page;
+    return newest_page<RollbackPage>(db, kColumns, of_environment("rollbacks"),
+                                     {organization_id, environment_id, project_id}, limit, offset, read_rollback);
 }
 
 }  // namespace backstay::operations

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -35,6 +37,22 @@ inline Result<std::int64_t> count_of(Result<sqlite::Statement> query) {
     auto statement = TRY(std::move(query));
     const bool row = TRY(statement.step());
     return row ? statement.integer(0) : 0;
+}
+
+// One page, newest first, and how many rows there are. `from`: "FROM table WHERE …" with the filter's $1…, which both
+// questions get.
+template <class Page, class Read>
+Result<Page> newest_page(sqlite::Database& db, std::string_view columns, std::string_view from,
+                         std::vector<sqlite::Value> filter, std::int64_t limit, std::int64_t offset, Read read) {
+    Page page;
+    page.total = TRY(count_of(db.query("SELECT count(*) " + std::string(from), filter)));
+    const std::string order = " ORDER BY created_at DESC, id DESC LIMIT $" + std::to_string(filter.size() + 1) +
+                              " OFFSET $" + std::to_string(filter.size() + 2);
+    filter.emplace_back(limit);
+    filter.emplace_back(offset);
+    page.rows =
+        TRY(all_rows(db.query("SELECT " + std::string(columns) + " " + std::string(from) + order, filter), read));
+    return page;
 }
 
 }  // namespace backstay::store
