@@ -7,8 +7,7 @@ DECISION_FOLDERS="common/domain agent/evidence agent/state storage"
 THREADED_FOLDERS="common/event common/http common/sqlite common/process agent/worker agent/courier agent/artifact
   agent/archiver storage"
 # Folders that parse what others send or handle raw memory: their unit tests run under AddressSanitizer in every run.
-MEMORY_FOLDERS="common storage control-plane-client agent/config agent/artifact agent/evidence agent/odoo agent/postgres
-  agent/state agent/local-api agent/cli agent/archiver agent/wal"
+MEMORY_FOLDERS="common storage control-plane-client agent/artifact agent/local-api agent/archiver agent/wal"
 FUZZ_SECONDS=${FUZZ_SECONDS:-10} # per target
 
 run_ctest() {
