@@ -4,17 +4,15 @@ import os
 import subprocess
 
 import processes
-from local_agent import ROOT
+from agent_program import AgentProgram
 from postgres import Postgres
 
 
-class WalAgent:
+class WalAgent(AgentProgram):
     """`destinations`: TOML of [[destination]] tables; by default one local folder, "disk"."""
 
     def __init__(self, folder, preset="dev", settings=(), wal="", destinations=None, durable=False, top="", segments_mb=16):
-        self.folder = str(folder)
-        self.bin = os.path.join(ROOT, "build", preset, "bin")
-        self.state, self.store = self.path("state"), self.path("store")
+        super().__init__(folder, preset)
         self.wal_socket, self.socket = self.path("wal.sock"), self.path("agent.sock")
         self.hook = f"{self.bin}/backstay wal-push --socket {self.wal_socket} --timeout 30"
         self.pg = Postgres(self.path("pg"), ["archive_mode = on", f"archive_command = '{self.hook} %p'", "wal_level = replica",
@@ -22,7 +20,6 @@ class WalAgent:
         os.makedirs(self.store, exist_ok=True)
         self.wal, self.top = wal, top
         self.destinations = destinations or self.local("disk", self.store)
-        self.process = None
 
     @staticmethod
     def local(name, path):
@@ -35,9 +32,6 @@ class WalAgent:
         os.chmod(secret, 0o600)
         return (f'[[destination]]\nid = "{name}"\ntype = "s3_compatible"\nendpoint = "{s3.env["S3_ENDPOINT"]}"\nbucket = "backups"\n'
                 f'region = "{s3.env["S3_REGION"]}"\naccess_key_id = "{s3.env["S3_ACCESS_KEY"]}"\nsecret_access_key_file = "{secret}"\n')
-
-    def path(self, *parts):
-        return os.path.join(self.folder, *parts)
 
     def write_config(self):
         with open(self.path("agent.toml"), "w") as out:
@@ -56,35 +50,12 @@ user = "postgres"
 {self.wal}
 """)
 
-    def start(self):
+    def start(self, wait=True):
         self.write_config()
-        log = open(self.path("agent.log"), "ab")
-        self.process = subprocess.Popen([os.path.join(self.bin, "backstay-agent"), "--config", self.path("agent.toml")],
-                                        stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        if not processes.wait_until(lambda: os.path.exists(self.wal_socket) and self.run("status").returncode == 0, 30):
-            raise AssertionError("the agent does not answer:\n" + self.log())
-        return self
+        return super().start(wait)
 
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self):
-        self.process.terminate()
-        return self.process.wait(60)
-
-    def end(self):
-        if self.process and self.process.poll() is None:
-            self.kill()
-        self.pg.forget()
-
-    def log(self):
-        with open(self.path("agent.log"), errors="replace") as file:
-            return file.read()
-
-    def run(self, *words, **options):
-        return subprocess.run([os.path.join(self.bin, "backstay"), "--socket", self.socket, *words], text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    def answers(self):
+        return os.path.exists(self.wal_socket) and super().answers()
 
     def push(self, path, cwd=None):
         """The hook by hand, as PostgreSQL would call it."""
