@@ -47,7 +47,8 @@ Result<> note_base_copies(sqlite::Database& db, const OperationRow& operation, T
     auto base = TRY(find_snapshot_row(db, *row->base_id));
     auto taken = TRY(find_operation(db, *row->base_id));
     if (!base || !taken) return {};
-    auto brought_to = destinations_holding_all(operation.plan, TRY(copies_of(db, row->id)));
+    const std::vector<CopyRecord> copies = TRY(copies_of(db, row->id));
+    auto brought_to = destinations_holding_all(operation.plan, copies);
     brought_to.erase(std::string(kHostPlace));
     for (const std::string& destination : brought_to) {
         // Byte for byte what lies on the host.
