@@ -97,6 +97,12 @@ Result<> run_test_destination(const TestDestinationOrder& order, const JobHost& 
 // Writes a note durably before it returns (as StepJournal::noted): an empty value removes it.
 using NoteWriter = std::function<Result<>(const std::string& key, const std::string& value)>;
 
+// A copy that its job finished and could not tell of.
+struct FoundCopy {
+    std::string folder;
+    std::string destination_id;
+};
+
 struct Swept {
     std::vector<std::string> done;  // what was done, and what could not be done yet, for the log and people
     bool clean = true;              // false: notes stay, sweep again later
@@ -105,6 +111,7 @@ struct Swept {
     bool completed = false;
     // The same, but what was live could not be proven, so the previous pair was put back: why.
     std::optional<Error> reverted;
+    std::vector<FoundCopy> copies;
     std::vector<StepRecord> steps;  // of a completed or reverted restore: what was done in the restore's stead
 };
 
@@ -112,6 +119,9 @@ struct Swept {
 // old pair or the proven new one stands, drops scratch databases and folders, removes uncommitted objects, starts a
 // stopped Odoo. `note` gets the notes that are done away with or changed. Idempotent; an error means that notes stay.
 Result<Swept> sweep_after_crash(const Facts& notes, const JobHost& host, const NoteWriter& note);
+
+// By the notes: something below `folder` is still to be swept, and must not be while a job writes there.
+bool has_leftovers_below(const Facts& notes, const std::string& folder);
 
 // By the notes of a backup: a copy has made these destinations whole since, so nothing there is to be swept any more.
 Result<> forget_leftovers(const Facts& notes, const std::vector<DestinationOrder>& whole, const NoteWriter& note);

@@ -13,7 +13,12 @@ Result<Swept> sweep_after_crash(const Facts& notes, const JobHost& host, const N
     Swept backups = TRY(backup::sweep(notes, host, note));
     swept.done.insert(swept.done.end(), backups.done.begin(), backups.done.end());
     swept.clean = swept.clean && backups.clean;
+    swept.copies = std::move(backups.copies);
     return swept;
+}
+
+bool has_leftovers_below(const Facts& notes, const std::string& folder) {
+    return backup::has_leftovers_below(notes, folder);
 }
 
 Result<> forget_leftovers(const Facts& notes, const std::vector<DestinationOrder>& whole, const NoteWriter& note) {

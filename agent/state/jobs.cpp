@@ -146,6 +146,18 @@ Result<> JobRepository::finish(const std::string& job_id, const control_plane::J
     return transaction.commit();
 }
 
+Result<> JobRepository::finish_inner(const std::string& job_id, const std::string& operation_id,
+                                     const control_plane::JobFinish& finish, TimeMs now) {
+    auto transaction = TRY(sqlite::Transaction::begin(database_));
+    control_plane::Report report;
+    report.operation_id = operation_id;
+    report.kind = control_plane::ReportKind::finished;
+    report.at = {now};
+    report.finished = finish;
+    TRY(Outbox::add(transaction, job_id, std::move(report)));
+    return transaction.commit();
+}
+
 Result<std::optional<JobRow>> JobRepository::find(const std::string& job_id) {
     auto row = TRY(database_.query(fmt::format("SELECT {} FROM jobs WHERE job_id = $1", kColumns), {job_id}));
     if (!TRY(row.step())) return std::optional<JobRow>();

@@ -60,6 +60,10 @@ public:
     // The outcome and its report. A job that is over already is `conflict`: an outcome is final.
     Result<> finish(const std::string& job_id, const control_plane::JobFinish& finish, TimeMs now);
 
+    // The end of an operation inside of a job, under its own id: only the report, the job goes on.
+    Result<> finish_inner(const std::string& job_id, const std::string& operation_id,
+                          const control_plane::JobFinish& finish, TimeMs now);
+
     Result<std::optional<JobRow>> find(const std::string& job_id);
     // Also by the start of its id, or by its operation's id; two that fit are `conflict`.
     Result<JobRow> look_up(const std::string& text);

@@ -166,6 +166,15 @@ Result<bool> catalogue_survivor(sqlite::Database& database, OperationEvidence& e
     return true;
 }
 
+Result<> catalogue_copies(sqlite::Database& database, const std::vector<FoundCopy>& found) {
+    SnapshotRepository snapshots(database);
+    for (const FoundCopy& copy : found) {
+        const std::string id = copy.folder.substr(copy.folder.rfind('/') + 1);
+        TRY(snapshots.add_destinations(id, {copy.destination_id}));
+    }
+    return {};
+}
+
 Result<> catalogue_copy(sqlite::Database& database, const CopyOrder& order) {
     BackupRepository backups(database);
     auto row = TRY(known(backups, order.backup_id));

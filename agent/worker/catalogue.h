@@ -31,6 +31,8 @@ Result<> catalogue_snapshot(sqlite::Database& database, const std::string& snaps
 // One that became whole while its process died: the journal's last step too, and the copies that were whole by then.
 // False: it did not become whole. `evidence` as it stands now.
 Result<bool> catalogue_survivor(sqlite::Database& database, OperationEvidence& evidence, TimeMs now);
+// Copies of snapshots that were whole before their job could say so.
+Result<> catalogue_copies(sqlite::Database& database, const std::vector<FoundCopy>& found);
 // A copy that succeeded: its targets hold the backup now.
 Result<> catalogue_copy(sqlite::Database& database, const CopyOrder& order);
 Result<> catalogue_deletion(sqlite::Database& database, const DeleteOrder& order);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "common/domain/layout.h"
 #include "common/domain/reasons.h"
 #include "common/json/json.h"
 
@@ -175,6 +176,18 @@ std::string locked_database(const Order& order) {
     const EnvironmentOrder* environment = environment_of(order);
     if (environment == nullptr) return "";
     return environment->cluster.value_or("") + "/" + environment->database;
+}
+
+std::optional<std::string> snapshots_written_by(const Order& order) {
+    const auto* snapshot = std::get_if<SnapshotOrder>(&order);
+    if (const auto* rollback = std::get_if<RollbackOrder>(&order); rollback != nullptr && rollback->safety_snapshot) {
+        snapshot = &*rollback->safety_snapshot;
+    }
+    if (snapshot == nullptr) return std::nullopt;
+    const EnvironmentOrder& environment = snapshot->environment;
+    const std::string folder = layout::snapshot_folder(
+        {environment.organization_id, environment.project_id, environment.environment_id}, snapshot->snapshot_id);
+    return folder.substr(0, folder.rfind('/'));
 }
 
 BaseBackupOrder complete_base_order(BaseBackupOrder order, const AgentConfig& config) {

@@ -2,6 +2,7 @@
 // before they are stored.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -37,6 +38,9 @@ std::int64_t timeout_of(const Order& order);
 bool is_quick(const Order& order);
 // Changes or replaces the database: nothing else may run for it meanwhile.
 std::string locked_database(const Order& order);
+
+// The folder in destinations below which it may copy snapshots, "v1/<org>/<project>/<env>/snapshots"; absent: none.
+std::optional<std::string> snapshots_written_by(const Order& order);
 
 // For the journal and for declarations: destinations keep id, name and type, their configurations are empty.
 json::Object without_secrets(const Order& order);

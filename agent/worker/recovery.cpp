@@ -6,6 +6,7 @@
 
 #include "agent/jobs/jobs.h"
 #include "agent/jobs/snapshots.h"
+#include "agent/state/backups.h"
 #include "agent/state/evidence.h"
 #include "agent/state/jobs.h"
 #include "agent/state/snapshots.h"
@@ -21,8 +22,9 @@ constexpr std::string_view kDueNote = "agent.sweep_due";
 constexpr TimeMs kAgainMs = 300'000;
 
 // Nothing: it failed, and is due.
-Result<std::optional<Swept>> sweep(EvidenceRepository& evidence, const OperationEvidence& operation,
+Result<std::optional<Swept>> sweep(sqlite::Database& database, const OperationEvidence& operation,
                                    const AgentConfig& config, const Settings& settings) {
+    EvidenceRepository evidence(database);
     const std::string& id = operation.operation_id;
     Facts notes = operation.notes;
     notes.erase(std::string(kDueNote));
@@ -42,6 +44,7 @@ Result<std::optional<Swept>> sweep(EvidenceRepository& evidence, const Operation
     }
     TRY(evidence.note(id, std::string(kDueNote), swept && swept->clean ? "" : "true"));
     if (!swept) return std::optional<Swept>();
+    TRY(catalogue_copies(database, swept->copies));
     return std::optional<Swept>(std::move(*swept));
 }
 
@@ -105,37 +108,70 @@ Result<bool> describe_survivor(sqlite::Database& database, const std::string& id
     return true;
 }
 
-Result<> settle(sqlite::Database& database, const JobRow& job, const Settings& settings) {
-    EvidenceRepository evidence(database);
-    const AgentConfig config = settings.config();
-    const TimeMs now = settings.clock().now_ms();
+// A safety backup that entered the catalogue is there for good.
+Result<bool> describe_kept_backup(sqlite::Database& database, const std::string& id, control_plane::JobFinish& finish) {
+    const auto row = BackupRepository(database).look_up(id);
+    if (!row) return row.error().code() == Errc::not_found ? Result<bool>(false) : row.error();
+    BackupOutcome outcome;
+    outcome.folder = row->folder;
+    outcome.size_bytes = row->size_bytes;
+    outcome.manifest = TRY(json::decode<Manifest>(json::Value(row->manifest), json::kLenient));
+    finish = {};
+    finish.outcome = control_plane::JobOutcome::succeeded;
+    describe_backup(outcome, finish);
+    finish.manifest = row->manifest;
+    return true;
+}
+
+control_plane::JobFinish died(const JobRow& job) {
     control_plane::JobFinish finish;
     finish.outcome = control_plane::JobOutcome::interrupted;
     finish.reason = reason::kAgentRestarted;
     finish.transient = true;
     finish.error_message = "the agent died while the job was ";
     finish.error_message += job.state == JobState::queued ? "waiting" : "running";
+    return finish;
+}
+
+// The safety copy inside a restore or a rollback: nobody else says how that ended. One whose end was told before is
+// told once more, which changes nothing.
+Result<> settle_inner(sqlite::Database& database, const JobRow& job, const std::string& id, const Settings& settings) {
+    const AgentConfig config = settings.config();
+    const TimeMs now = settings.clock().now_ms();
+    control_plane::JobFinish finish = died(job);
+    const auto survived = job.kind == "rollback" ? describe_survivor(database, id, settings.host(config), now, finish)
+                                                 : describe_kept_backup(database, id, finish);
+    if (!survived) finish.error_message += "; it cannot be read: " + survived.error().message();
+    return JobRepository(database).finish_inner(job.job_id, id, finish, now);
+}
+
+Result<> settle(sqlite::Database& database, const JobRow& job, const Settings& settings) {
+    EvidenceRepository evidence(database);
+    const AgentConfig config = settings.config();
+    const TimeMs now = settings.clock().now_ms();
+    control_plane::JobFinish finish = died(job);
     for (const OperationEvidence& operation : TRY(evidence.of_job(job.job_id))) {
         TRY(evidence.settle(operation.operation_id, std::string(reason::kAgentRestarted),
                             "the agent died under this step", now));
-        const auto swept = TRY(sweep(evidence, operation, config, settings));
-        const bool own =
-            operation.operation_id == job.operation_id && (job.kind == "restore" || job.kind == "rollback");
-        // Its notes may be gone already: the last thing that a restore does is to drop what it need not keep.
-        const bool stood = own && completed_step(operation, step::kCatalogCommit) != nullptr;
-        if (swept) TRY(add_steps(evidence, job, operation, *swept, now));
-        if (operation.operation_id == job.operation_id && job.kind == "snapshot") {
+        const auto swept = TRY(sweep(database, operation, config, settings));
+        const bool own = operation.operation_id == job.operation_id;
+        if (own && job.kind == "snapshot") {
             const auto survived =
                 describe_survivor(database, operation.operation_id, settings.host(config), now, finish);
             if (survived && *survived) continue;
             if (!survived) finish.error_message += "; it cannot be read: " + survived.error().message();
         }
-        if (own && swept && swept->reverted) {
+        const bool restores = own && (job.kind == "restore" || job.kind == "rollback");
+        // Its notes may be gone already: the last thing that a restore does is to drop what it need not keep.
+        const bool stood = restores && completed_step(operation, step::kCatalogCommit) != nullptr;
+        if (swept) TRY(add_steps(evidence, job, operation, *swept, now));
+        if (restores && swept && swept->reverted) {
             describe_reverted(*swept->reverted, finish);
-        } else if (stood || (own && swept && swept->completed)) {
+        } else if (stood || (restores && swept && swept->completed)) {
             describe_completed(operation, finish);
             continue;
         }
+        if (!own) TRY(settle_inner(database, job, operation.operation_id, settings));
         if (!swept) finish.error_message += "; what it left could not be settled yet and is tried again";
         for (const std::string& what : swept ? swept->done : std::vector<std::string>()) {
             finish.error_message += "; " + what;
@@ -178,11 +214,14 @@ Result<bool> sweep_due(sqlite::Database& database, const Settings& settings, con
     for (const std::string& id : TRY(evidence.noted_operations(std::string(kDueNote)))) {
         const auto operation = TRY(evidence.of(id));
         if (!operation) continue;
-        if (scope.busy.contains(id)) {
+        const bool written = std::any_of(scope.busy_folders.begin(), scope.busy_folders.end(), [&](const auto& folder) {
+            return has_leftovers_below(operation->notes, folder);
+        });
+        if (written || scope.busy.contains(id)) {
             clean = false;
             continue;
         }
-        const auto swept = TRY(sweep(evidence, *operation, config, settings));
+        const auto swept = TRY(sweep(database, *operation, config, settings));
         clean = clean && swept && swept->clean;
     }
     return clean;

@@ -24,6 +24,8 @@ struct SweepScope {
     // Known besides those of the configuration: of jobs that have just run, whose secrets nobody keeps.
     std::vector<DestinationOrder> destinations;
     std::set<std::string> busy;  // backups that are being copied
+    // Where snapshots are being copied to: "v1/<org>/<project>/<env>/snapshots".
+    std::set<std::string> busy_folders;
 };
 
 // Tries again what is still due. True when nothing is left.

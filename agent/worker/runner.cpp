@@ -4,7 +4,6 @@
 
 #include "agent/jobs/snapshots.h"
 #include "agent/state/jobs.h"
-#include "agent/state/outbox.h"
 #include "agent/state/state.h"
 #include "agent/state/wal.h"
 #include "agent/worker/catalogue.h"
@@ -13,7 +12,6 @@
 #include "common/domain/reasons.h"
 #include "common/domain/verdict.h"
 #include "common/log.h"
-#include "common/sqlite/transaction.h"
 
 namespace backstay {
 namespace {
@@ -268,7 +266,7 @@ private:
         }
         const bool cancelled = finish.outcome == JobOutcome::cancelled;
         scene->close(cancelled ? Phase::cancelled : Phase::ended, finish.error_message, finish.reason, false);
-        TRY(report_inner(id, finish));
+        TRY(JobRepository(database_).finish_inner(request_.row.job_id, id, finish, clock_.now_ms()));
         return outcome;
     }
 
@@ -295,18 +293,6 @@ private:
         const OperationEvidence evidence = TRY(scene.journal().evidence());
         TRY(catalogue_snapshot(database_, order.snapshot_id, evidence));
         return outcome;
-    }
-
-    // The inner operation's outcome, reported under its own id inside the job.
-    Result<> report_inner(const std::string& operation_id, const JobFinish& finish) {
-        auto transaction = TRY(sqlite::Transaction::begin(database_));
-        control_plane::Report report;
-        report.operation_id = operation_id;
-        report.kind = control_plane::ReportKind::finished;
-        report.at = {clock_.now_ms()};
-        report.finished = finish;
-        TRY(Outbox::add(transaction, request_.row.job_id, std::move(report)));
-        return transaction.commit();
     }
 
     Result<> keep(const BackupOrder& order, const BackupOutcome& outcome, Scene& scene) {

@@ -241,7 +241,9 @@ SweepScope Worker::scope_locked(const Jobs& over) const {
         for (DestinationOrder& met : destinations_of(job->request.order)) scope.destinations.push_back(std::move(met));
     }
     for (const auto& running : running_) {
-        if (const auto* copy = std::get_if<CopyOrder>(&running->request.order)) scope.busy.insert(copy->backup_id);
+        const Order& order = running->request.order;
+        if (const auto* copy = std::get_if<CopyOrder>(&order)) scope.busy.insert(copy->backup_id);
+        if (const auto folder = snapshots_written_by(order)) scope.busy_folders.insert(*folder);
     }
     return scope;
 }

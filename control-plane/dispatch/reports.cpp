@@ -207,7 +207,11 @@ private:
     Result<> finished(const Report& report, Job& job, OperationRow& operation) {
         if (!report.finished) return {};
         const JobFinish& last = *report.finished;
-        if (operation.id != job.operation_id) return operations::end(db_, operation, last, 0, now_);
+        if (operation.id != job.operation_id) {
+            // An agent that died says it again when it does not know whether it has.
+            if (operations::is_ended(operation)) return {};
+            return operations::end(db_, operation, last, 0, now_);
+        }
         AttemptEnd attempt;
         attempt.outcome = boost::describe::enum_to_string(last.outcome, "failed");
         attempt.reason = last.reason;

@@ -100,7 +100,22 @@ Result<> tell_the_end(sqlite::Database& db, OperationRow& operation, std::string
     return tell(db, operation, now);
 }
 
+// The safety copy inside a restore or a rollback, when the job ends without a word of it: its agent is gone.
+Result<> end_inner(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+    const bool holds = operation.kind == Kind::restore || operation.kind == Kind::rollback;
+    if (!holds) return {};
+    for (const std::string& id : TRY(unended_beside(db, operation.job_id, operation.id))) {
+        auto inner = TRY(find_operation(db, id));
+        if (!inner) continue;
+        const std::string_view why =
+            operation.failure_reason.empty() ? reason::kInternalError : operation.failure_reason;
+        TRY(fail(db, *inner, why, fmt::format("the {} that it was for ended first", to_string(operation.kind)), now));
+    }
+    return {};
+}
+
 Result<> close(sqlite::Database& db, OperationRow& operation, std::string_view message, TimeMs now) {
+    TRY(end_inner(db, operation, now));
     operation.completed_at = now;
     TRY(judge_operation(db, operation));
     TRY(tell_the_end(db, operation, message, now));

@@ -115,6 +115,14 @@ Result<std::optional<OperationRow>> find_operation(sqlite::Database& db, std::st
     return std::optional<OperationRow>(TRY(read_row(rows)));
 }
 
+Result<std::vector<std::string>> unended_beside(sqlite::Database& db, std::string_view job_id, std::string_view id) {
+    auto rows = TRY(db.query("SELECT id FROM operations WHERE job_id = $1 AND id <> $2 AND phase IN ($3, $4)",
+                             {job_id, id, phase_name(Phase::pending), phase_name(Phase::running)}));
+    std::vector<std::string> found;
+    while (TRY(rows.step())) found.push_back(rows.text(0));
+    return found;
+}
+
 Result<std::optional<OperationHead>> operation_head(sqlite::Database& db, std::string_view id) {
     auto rows = TRY(db.query("SELECT kind, phase, event_id FROM operations WHERE id = $1", {id}));
     if (!TRY(rows.step())) return std::optional<OperationHead>();

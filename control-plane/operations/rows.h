@@ -91,6 +91,9 @@ std::set<std::string> destinations_holding_all(const OperationPlan& plan, const 
 void add_once(std::vector<std::string>& ids, const std::string& id);
 Result<> clear_copies(sqlite::Database& db, std::string_view backup_id);
 
+// Operations of that job, besides `id`, that have not ended.
+Result<std::vector<std::string>> unended_beside(sqlite::Database& db, std::string_view job_id, std::string_view id);
+
 // Enough to know whether there is more to come. absent: no such operation.
 struct OperationHead {
     std::string kind;

@@ -83,9 +83,13 @@ def test_one_whose_upload_is_cancelled_is_there(make_agent):  # noqa: F811
 def test_one_whose_agent_dies_in_the_upload_is_there(make_agent):  # noqa: F811
     agent = make_agent(second=True)
     full, job = begin_upload(agent)
+    there = agent.path("store2")
+    assert wait_until(lambda: any("/snapshots/" in name for name in agent.stored(there)), 60)
     agent.kill()
+    assert not [name for name in agent.stored(there) if name.endswith("manifest.json")]
     agent.start()
     is_of_use(agent, job, full)
+    assert agent.stored(there) == [], "what nobody knows does not stay"
 
 
 def test_one_whose_agent_is_stopped_in_the_upload_is_there(make_agent):  # noqa: F811

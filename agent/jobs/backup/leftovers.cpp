@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/describe.hpp>
 #include <filesystem>
 
@@ -13,6 +14,7 @@ namespace backstay::backup {
 namespace {
 
 constexpr std::string_view kNote = "backup.unfinished";
+constexpr std::string_view kCopyNote = "backup.copying ";  // and destination and folder: one job may owe several
 constexpr TimeMs kForgottenMs = 30LL * 24 * 3600 * 1000;
 
 // What a crash, or the end of a job, leaves to be swept.
@@ -56,8 +58,8 @@ const DestinationOrder* known_destination(const Unfinished& note, const std::str
     return nullptr;
 }
 
-// What the crash cut off is removed; a backup that was committed stays, unless it is known to have failed.
-Result<std::string> sweep_place(const DestinationOrder& order, const Unfinished& note, const JobHost& host) {
+// What the crash cut off is removed; what was committed stays, unless it is known to have failed. False: it stays.
+Result<bool> sweep_place(const DestinationOrder& order, const Unfinished& note, const JobHost& host, Swept& swept) {
     const std::unique_ptr<Storage> storage = TRY(open_destination(order, host, {}, kBriefPatience));
     // On this host nobody else writes into a folder of ours; elsewhere only what is old enough is surely dead.
     const std::int64_t age = order.type == "local" ? 0 : kDeadUploadMs;
@@ -66,10 +68,12 @@ Result<std::string> sweep_place(const DestinationOrder& order, const Unfinished&
     if (!manifest && manifest.error().code() != Errc::not_found) return manifest.error();
     // A manifest that is newer than the failure is that of a copy made since.
     if (manifest && (!note.unwanted || manifest->modified_at > note.made_at.ms)) {
-        return fmt::format("backup {} is complete in {}", note.folder, order.name);
+        swept.done.push_back(fmt::format("{} is complete in {}", note.folder, order.name));
+        return false;
     }
     const std::uint64_t removed = TRY(remove_folder_objects(*storage, note.folder));
-    return fmt::format("removed {} objects of an unfinished backup from {}", removed, order.name);
+    swept.done.push_back(fmt::format("removed {} unfinished objects of {} from {}", removed, note.folder, order.name));
+    return true;
 }
 
 void sweep_scratch(Unfinished& note, Swept& swept) {
@@ -82,17 +86,43 @@ void sweep_scratch(Unfinished& note, Swept& swept) {
     note.scratch.clear();
 }
 
-void sweep_places(Unfinished& note, const JobHost& host, Swept& swept) {
+// `is_copy`: what proves complete is a copy that nobody knows of yet.
+void sweep_places(Unfinished& note, bool is_copy, const JobHost& host, Swept& swept) {
     std::vector<std::string> left;
     for (const std::string& id : note.destinations) {
         const DestinationOrder* known = known_destination(note, id, host);
-        Result<std::string> done = known == nullptr
-                                       ? Error(Errc::unavailable, "its configuration comes with the next order to it")
-                                       : sweep_place(*known, note, host);
-        swept.done.push_back(done ? *done : fmt::format("leftovers in {} stay: {}", id, done.error().message()));
-        if (!done) left.push_back(id);
+        const Result<bool> removed = known == nullptr
+                                         ? Error(Errc::unavailable, "its configuration comes with the next order to it")
+                                         : sweep_place(*known, note, host, swept);
+        if (!removed) {
+            swept.done.push_back(fmt::format("leftovers in {} stay: {}", id, removed.error().message()));
+            left.push_back(id);
+        } else if (is_copy && !*removed) {
+            swept.copies.push_back({note.folder, id});
+        }
     }
     note.destinations = std::move(left);
+}
+
+bool is_note(const std::string& key) { return key == kNote || key.starts_with(kCopyNote); }
+
+std::string copy_note(const std::string& folder, const DestinationOrder& destination) {
+    return fmt::format("{}{} {}", kCopyNote, destination.id, folder);
+}
+
+Result<> sweep_one(const std::string& key, const std::string& text, const JobHost& host, const NoteWriter& writer,
+                   Swept& swept) {
+    Unfinished note = TRY(read_note(text));
+    sweep_scratch(note, swept);
+    if (note.folder.starts_with("v1/")) sweep_places(note, key != kNote, host, swept);
+    const bool forgotten = host.clock.now_ms() - note.made_at.ms > kForgottenMs;
+    if (forgotten && !note.destinations.empty()) {
+        swept.done.push_back(fmt::format("leftovers in {} destinations are given up after 30 days: {}",
+                                         note.destinations.size(), note.folder));
+    }
+    const bool clean = forgotten || (note.destinations.empty() && note.scratch.empty());
+    swept.clean = swept.clean && clean;
+    return writer(key, clean ? "" : text_of(note));
 }
 
 }  // namespace
@@ -117,6 +147,26 @@ Result<> settle_notes(const Leftovers& leftovers, const std::set<std::string>& l
     return steps.note(std::string(kNote), text_of(note));
 }
 
+Result<> note_copy(const std::string& folder, const DestinationOrder& destination, TimeMs now, Steps& steps) {
+    Unfinished note;
+    note.folder = folder;
+    note.made_at = {now};
+    add_destination(note, destination);
+    return steps.note(copy_note(folder, destination), text_of(note));
+}
+
+Result<> settle_copy(const std::string& folder, const DestinationOrder& destination, Steps& steps) {
+    return steps.note(copy_note(folder, destination), "");
+}
+
+bool has_leftovers_below(const Facts& notes, const std::string& folder) {
+    return std::any_of(notes.begin(), notes.end(), [&](const auto& item) {
+        if (!is_note(item.first)) return false;
+        const auto note = read_note(item.second);
+        return note && note->folder.starts_with(folder + "/");
+    });
+}
+
 Result<> forget(const Facts& notes, const std::vector<DestinationOrder>& whole, const NoteWriter& writer) {
     const auto found = notes.find(std::string(kNote));
     if (found == notes.end()) return {};
@@ -128,18 +178,9 @@ Result<> forget(const Facts& notes, const std::vector<DestinationOrder>& whole, 
 
 Result<Swept> sweep(const Facts& notes, const JobHost& host, const NoteWriter& writer) {
     Swept swept;
-    const auto found = notes.find(std::string(kNote));
-    if (found == notes.end()) return swept;
-    Unfinished note = TRY(read_note(found->second));
-    sweep_scratch(note, swept);
-    if (note.folder.starts_with("v1/")) sweep_places(note, host, swept);
-    const bool forgotten = host.clock.now_ms() - note.made_at.ms > kForgottenMs;
-    if (forgotten && !note.destinations.empty()) {
-        swept.done.push_back(fmt::format("leftovers in {} destinations are given up after 30 days: {}",
-                                         note.destinations.size(), note.folder));
+    for (const auto& [key, text] : notes) {
+        if (is_note(key)) TRY(sweep_one(key, text, host, writer, swept));
     }
-    swept.clean = forgotten || (note.destinations.empty() && note.scratch.empty());
-    TRY(writer(std::string(kNote), swept.clean ? "" : text_of(note)));
     return swept;
 }
 

@@ -28,10 +28,18 @@ Result<> leave_notes(const Leftovers& leftovers, Steps& steps);
 // After the end: the notes go, but for those destinations from which what failed there could not be removed.
 Result<> settle_notes(const Leftovers& leftovers, const std::set<std::string>& left_behind, Steps& steps);
 
+// A copy of what lies elsewhere is about to be written to that folder; the note goes when the copy is whole, or nothing
+// of it is there any more.
+Result<> note_copy(const std::string& folder, const DestinationOrder& destination, TimeMs now, Steps& steps);
+Result<> settle_copy(const std::string& folder, const DestinationOrder& destination, Steps& steps);
+
 // After a crash, or when a backup left something behind: removes the scratch folder and the objects of a backup that
 // came to nothing. A destination that is out of reach, or whose configuration only the control plane has, keeps its
 // place in the note until it can be opened, at most 30 days. Answers what it did; unknown notes are ignored.
 Result<Swept> sweep(const Facts& notes, const JobHost& host, const NoteWriter& note);
+
+// jobs.h: has_leftovers_below().
+bool has_leftovers_below(const Facts& notes, const std::string& folder);
 
 // A copy has made these destinations whole since: they hold no leftovers any more.
 Result<> forget(const Facts& notes, const std::vector<DestinationOrder>& whole, const NoteWriter& note);

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "agent/evidence/silent_journal.h"
+#include "agent/jobs/backup/leftovers.h"
 #include "agent/jobs/destinations.h"
 #include "agent/jobs/restore/opened_backup.h"
 #include "common/domain/reasons.h"
@@ -81,35 +82,47 @@ private:
     Result<> copy_to(const DestinationOrder& destination) {
         const auto& base = manifest_.filestore->base_snapshot_id;
         if (base) TRY(copy_base(*base, destination).context("the full snapshot that it builds on"));
-        Result<> copied = run_copy(copy_order(order_.snapshot_id, folder_, destination), place_.host(), steps_);
-        if (!copied) clear_away(folder_, destination);
-        return copied;
+        return copy_noted(order_.snapshot_id, folder_, destination, steps_);
     }
 
     Result<> copy_base(const std::string& base, const DestinationOrder& destination) {
         const std::string folder = base_folder_of(folder_, base);
-        if (is_whole(destination, folder, base, place_.host(), steps_.stop_token())) return {};
-        // The base's own evidence is not this operation's.
-        SilentJournal journal;
-        ProgressMeter meter(place_.host().clock, "copy", base, "");
-        Steps silent(journal, meter, place_.host().clock, steps_.stop_token());
-        Result<> copied = run_copy(copy_order(base, folder, destination), place_.host(), silent);
-        if (copied) copies_.base_destination_ids.push_back(destination.id);
-        if (!copied) clear_away(folder, destination);
+        if (!is_whole(destination, folder, base, place_.host(), steps_.stop_token())) {
+            // The base's own evidence is not this operation's.
+            SilentJournal journal;
+            ProgressMeter meter(place_.host().clock, "copy", base, "");
+            Steps silent(journal, meter, place_.host().clock, steps_.stop_token());
+            TRY(copy_noted(base, folder, destination, silent));
+        }
+        copies_.base_destination_ids.push_back(destination.id);
+        return {};
+    }
+
+    // What dies under a copy, or cannot be removed after it, is swept by the note.
+    Result<> copy_noted(const std::string& id, const std::string& folder, const DestinationOrder& destination,
+                        Steps& evidence) {
+        TRY(backup::note_copy(folder, destination, place_.host().clock.now_ms(), steps_));
+        Result<> copied = run_copy(copy_order(id, folder, destination), place_.host(), evidence);
+        if (!copied && !clear_away(folder, destination)) return copied;
+        if (auto settled = backup::settle_copy(folder, destination, steps_); !settled) {
+            if (copied) return settled;
+            copied.error().followed_by(settled.error());
+        }
         return copied;
     }
 
     // What a failed copy left, so that nothing lies there that nobody knows; the stop of the job does not stop this.
-    void clear_away(const std::string& folder, const DestinationOrder& destination) const {
+    bool clear_away(const std::string& folder, const DestinationOrder& destination) const {
         const auto cleared = [&]() -> Result<> {
             const auto storage = TRY(open_destination(destination, place_.host(), {}, kBriefPatience));
             if (storage->stat(folder + "/manifest.json")) return {};
             TRY(remove_folder_objects(*storage, folder));
             return {};
         }();
-        if (cleared) return;
-        log::warning("leftovers of a failed copy stay",
+        if (cleared) return true;
+        log::warning("leftovers of a failed copy stay for now",
                      {{"destination", destination.name}, {"folder", folder}, {"error", cleared.error().message()}});
+        return false;
     }
 
     CopyOrder copy_order(const std::string& id, const std::string& folder, const DestinationOrder& to) const {

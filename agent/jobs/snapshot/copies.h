@@ -13,7 +13,7 @@ namespace backstay::snapshot {
 
 struct Copies {
     std::vector<std::string> destination_ids;       // those that hold a whole one now
-    std::vector<std::string> base_destination_ids;  // those that its base was brought to
+    std::vector<std::string> base_destination_ids;  // those that hold its base, brought there or found
 };
 
 // In the optional steps remote_upload and remote_verify; what fails there stays in them. A differential's base goes

@@ -152,6 +152,8 @@ Result<Swept> sweep_after_crash(const Facts& notes, const JobHost& host, const N
     return swept;
 }
 
+bool has_leftovers_below(const Facts& notes, const std::string& folder) { return notes.contains(folder); }
+
 Result<> forget_leftovers(const Facts&, const std::vector<DestinationOrder>&, const NoteWriter& note) {
     return note("backup.folder", "");
 }

@@ -95,5 +95,19 @@ TEST(Orders, AMomentIsSearchedWhereItsClustersWalLies) {
     EXPECT_THAT(refused.error().message(), HasSubstr("archives no WAL of cluster \"other\""));
 }
 
+TEST(Orders, NameTheFolderBelowWhichTheyCopySnapshots) {
+    SnapshotOrder snapshot;
+    snapshot.snapshot_id = "s";
+    snapshot.environment.organization_id = "o";
+    snapshot.environment.project_id = "p";
+    snapshot.environment.environment_id = "e";
+    EXPECT_EQ(snapshots_written_by(snapshot), "v1/o/p/e/snapshots");
+    RollbackOrder rollback;
+    EXPECT_EQ(snapshots_written_by(rollback), std::nullopt);
+    rollback.safety_snapshot = snapshot;
+    EXPECT_EQ(snapshots_written_by(rollback), "v1/o/p/e/snapshots");
+    EXPECT_EQ(snapshots_written_by(BackupOrder{}), std::nullopt);
+}
+
 }  // namespace
 }  // namespace backstay

@@ -7,6 +7,7 @@
 #include "agent/state/evidence.h"
 #include "agent/state/jobs.h"
 #include "agent/state/outbox.h"
+#include "agent/state/snapshots.h"
 #include "agent/state/state.h"
 #include "common/domain/reasons.h"
 #include "common/ids.h"
@@ -345,6 +346,65 @@ TEST_F(AgentWorkerAfterASwap, ARestoreThatHadToBePutBackHasFailedAndIsReverted) 
     EXPECT_TRUE(job.finish->reverted);
     EXPECT_FALSE(job.finish->transient);
     EXPECT_EQ(job.finish->reason, reason::kHealthCheckFailed);
+}
+
+class AgentWorkerInARollback : public AgentWorker {
+protected:
+    // Its agent died: how its safety snapshot ended, as the control plane is told.
+    std::vector<control_plane::JobFinish> told(bool is_whole) {
+        RollbackOrder order;
+        order.rollback_id = new_uuid();
+        order.target.database = "shop";
+        order.safety_snapshot.emplace();
+        const std::string safety = order.safety_snapshot->snapshot_id = new_uuid();
+        const JobRequest left = request(order, std::string(kOriginControlPlane));
+        JobRepository jobs(*database_);
+        EXPECT_TRUE(jobs.add(left.row));
+        EXPECT_TRUE(jobs.start(left.row.job_id, 5));
+        EvidenceRepository evidence(*database_);
+        EXPECT_TRUE(evidence.begin(order.rollback_id, left.row.job_id));
+        EXPECT_TRUE(evidence.begin(safety, left.row.job_id));
+        EXPECT_TRUE(evidence.plan(safety, plan_snapshot({}), 5));
+        StepRecord last;
+        last.name = step::kCatalogCommit;
+        last.status = StepStatus::running;
+        EXPECT_TRUE(evidence.step(safety, last, 5));
+        SnapshotRow row;
+        row.snapshot_id = safety;
+        row.folder = "v1/a/b/c/snapshots/" + safety;
+        SnapshotRepository snapshots(*database_);
+        EXPECT_TRUE(snapshots.begin(row));
+        row.mode = "full";
+        row.completed_at = Timestamp{6};
+        if (is_whole) {
+            EXPECT_TRUE(snapshots.complete(row, ""));
+        }
+        start();
+        EXPECT_EQ(wait_for_end(left.row.job_id).state, JobState::interrupted);
+        worker_->stop(0);
+        std::vector<control_plane::JobFinish> ends;
+        const auto reports = Outbox(*database_).oldest(100);
+        EXPECT_TRUE(reports);
+        for (const auto& report : *reports) {
+            if (report.operation_id == safety && report.finished) ends.push_back(*report.finished);
+        }
+        EXPECT_EQ(snapshots.find(safety)->has_value(), is_whole);
+        return ends;
+    }
+};
+
+TEST_F(AgentWorkerInARollback, ASafetySnapshotThatWasWholeHasSucceeded) {
+    const auto ends = told(true);
+    ASSERT_EQ(ends.size(), 1U);
+    EXPECT_EQ(ends[0].outcome, control_plane::JobOutcome::succeeded);
+    EXPECT_THAT(ends[0].folder.value_or(""), HasSubstr("/snapshots/"));
+}
+
+TEST_F(AgentWorkerInARollback, ASafetySnapshotThatWasNotWholeHasNot) {
+    const auto ends = told(false);
+    ASSERT_EQ(ends.size(), 1U);
+    EXPECT_EQ(ends[0].outcome, control_plane::JobOutcome::interrupted);
+    EXPECT_EQ(ends[0].reason, reason::kAgentRestarted);
 }
 
 }  // namespace

@@ -267,6 +267,84 @@ TEST(SnapshotJobs, StayWithTheirHolderWhileTheNetworkIsAway) {
     EXPECT_FALSE(world.send(world.report(id, 1, 2, ReportKind::progress)).refused) << "it is back";
 }
 
+// A rollback whose agent has begun to take the safety snapshot.
+class SafetySnapshot : public ::testing::Test {
+protected:
+    void SetUp() override {
+        RollbackOrder order;
+        order.safety_snapshot.emplace();
+        order.safety_snapshot->snapshot_id = safety_;
+        operations::RollbackRow row;
+        row.id = job_;
+        row.organization_id = world_.organization_id;
+        row.snapshot_id = made(world_);
+        row.target_environment_id = world_.environment.id;
+        row.agent_id = world_.agent.id;
+        row.performed_by = "someone";
+        ASSERT_TRUE(operations::insert_rollback(world_.db(), row));
+        NewJob job;
+        job.kind = "rollback";
+        job.agent_id = world_.agent.id;
+        job.order = json::encode(order).as_object();
+        job.operation.id = job_;
+        job.operation.kind = operations::Kind::rollback;
+        job.operation.organization_id = world_.organization_id;
+        job.operation.environment_id = world_.environment.id;
+        job.operation.performed_by = "someone";
+        ASSERT_TRUE(enqueue(world_.db(), job, world_.now, world_.stir));
+        world_.ask(4);
+        world_.send(world_.report(job_, 1, ++seq_, ReportKind::accepted));
+        Report begun = world_.report(job_, 1, ++seq_, ReportKind::planned);
+        begun.operation_id = safety_;
+        begun.plan = plan_snapshot({});
+        world_.send(begun);
+        ASSERT_EQ(row_of(world_, safety_).status, "running");
+    }
+    void end(const std::string& operation, JobOutcome outcome) {
+        Report last = world_.report(job_, 1, ++seq_, ReportKind::finished);
+        last.operation_id = operation;
+        last.finished.emplace();
+        last.finished->outcome = outcome;
+        EXPECT_FALSE(world_.send(last).refused);
+    }
+    bool is_created() { return operations::find_rollback_row(world_.db(), job_).value()->safety_snapshot_created; }
+    World world_;
+    const std::string job_ = new_ordered_uuid();
+    const std::string safety_ = new_ordered_uuid();
+    std::int64_t seq_ = 0;
+};
+
+TEST_F(SafetySnapshot, EndsWithARollbackWhoseAgentSaysNoMore) {
+    ASSERT_TRUE(cancel_job(world_.db(), job_, world_.now, world_.stir));
+    for (int hour = 0; hour < 30; ++hour) {
+        world_.now += kHour;
+        ASSERT_TRUE(world_.sweep());
+    }
+    EXPECT_EQ(row_of(world_, safety_).status, "failed");
+    EXPECT_EQ(row_of(world_, safety_).error_message, "the rollback that it was for ended first");
+    EXPECT_FALSE(is_created());
+}
+
+TEST_F(SafetySnapshot, EndsOnceHoweverOftenItIsTold) {
+    const OperationPlan plan = plan_snapshot({});
+    for (const StepPlan& planned : plan.steps) {
+        Report step = world_.report(job_, 1, ++seq_, ReportKind::step);
+        step.operation_id = safety_;
+        step.step.emplace();
+        step.step->name = planned.name;
+        step.step->required = planned.required;
+        step.step->status = StepStatus::completed;
+        if (planned.name == step::kCatalogCommit) step.step->proofs = plan.required_proofs;
+        world_.send(step);
+    }
+    end(safety_, JobOutcome::succeeded);
+    EXPECT_EQ(row_of(world_, safety_).status, "completed");
+    end(safety_, JobOutcome::interrupted);
+    end("", JobOutcome::interrupted);
+    EXPECT_EQ(row_of(world_, safety_).status, "completed");
+    EXPECT_TRUE(is_created());
+}
+
 TEST(SnapshotOrders, GoWithoutADestinationThatIsGone) {
     World world;
     SnapshotOrder snapshot;
