@@ -13,6 +13,7 @@
 #include "storage/directory/beneath.h"
 #include "storage/directory/listing.h"
 #include "storage/directory/writing.h"
+#include "storage/tree_listing.h"
 
 namespace backstay::directory {
 
@@ -67,27 +68,27 @@ public:
     std::string_view kind() const override { return "local"; }
 
     Result<ObjectInfo> put(std::string_view key, Source& content, const PutOptions& options) override {
-        TRY(check(key));
+        TRY(check_file_key(key));
         return store(key, content, options).context(fmt::format("store '{}' in {}", key, config_.path));
     }
 
     Result<> get(std::string_view key, const ByteRange& range, Sink& into) override {
-        TRY(check(key));
+        TRY(check_file_key(key));
         return fetch(key, range, into).context(fmt::format("read '{}'", key));
     }
 
     Result<ObjectInfo> stat(std::string_view key) override {
-        TRY(check(key));
+        TRY(check_file_key(key));
         return inspect(key).context(fmt::format("inspect '{}'", key));
     }
 
     Result<ListPage> list(const ListQuery& query) override {
         const Fd root = TRY(open_root());
-        return list_tree(root.get(), query, stop_).context(fmt::format("list '{}'", query.prefix));
+        return list_folder(root.get(), query, stop_).context(fmt::format("list '{}'", query.prefix));
     }
 
     Result<> remove(std::string_view key) override {
-        TRY(check(key));
+        TRY(check_file_key(key));
         return erase(key).context(fmt::format("remove '{}'", key));
     }
 
@@ -99,7 +100,6 @@ public:
 
 private:
     Result<Fd> open_root();
-    static Result<> check(std::string_view key);
     static bool is_being_written(int folder, const char* name);
     Result<ObjectInfo> store(std::string_view key, Source& content, const PutOptions& options);
     Result<> fetch(std::string_view key, const ByteRange& range, Sink& into);
@@ -126,20 +126,6 @@ Result<Fd> DirectoryStorage::open_root() {
     Result<Fd> root = open_folder(parent->get(), parts.name, true);
     if (!root) return failed(std::move(root).error());
     return root;
-}
-
-Result<> DirectoryStorage::check(std::string_view key) {
-    TRY(check_key(key));
-    const std::string_view first = key.substr(0, std::min(key.find('/'), key.size()));
-    if (first == kUnfinished || first == "lost+found") {
-        return Error(Errc::invalid, fmt::format("object key may not begin with '{}'", first));
-    }
-    for (std::string_view rest = key; !rest.empty();) {
-        const std::size_t slash = std::min(rest.find('/'), rest.size());
-        if (slash > 255) return Error(Errc::invalid, "object key has a segment longer than 255 bytes");
-        rest.remove_prefix(std::min(slash + 1, rest.size()));
-    }
-    return {};
 }
 
 Result<ObjectInfo> DirectoryStorage::store(std::string_view key, Source& content, const PutOptions& options) {

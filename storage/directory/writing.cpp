@@ -13,7 +13,7 @@
 
 #include "common/domain/reasons.h"
 #include "common/ids.h"
-#include "storage/directory/listing.h"
+#include "storage/tree_listing.h"
 
 namespace backstay::directory {
 
