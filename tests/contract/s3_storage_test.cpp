@@ -1,4 +1,5 @@
 #include "tests/contract/storage_contract.h"
+#include "tests/support/memory_use.h"
 #include "tests/support/s3_server.h"
 
 namespace backstay::testing {
@@ -27,27 +28,16 @@ std::unique_ptr<Storage> make_virtual_host() {
 
 std::string name_of(const ::testing::TestParamInfo<StorageMaker>& info) { return info.param.name; }
 
-// "VmHWM" or "VmRSS" of this process, in bytes.
-std::uint64_t memory_of_us(const std::string& name) {
-    std::ifstream status("/proc/self/status");
-    for (std::string line; std::getline(status, line);) {
-        if (line.starts_with(name + ":")) return std::stoull(line.substr(name.size() + 1)) * 1024;
-    }
-    return 0;
-}
-
 }  // namespace
 
 TEST(S3Memory, HoldsOnePartWhateverTheSize) {
     const auto storage = make_path_style();
     ASSERT_TRUE(probe_storage(*storage));
-    // Sets the peak back to what is used now.
-    std::ofstream("/proc/self/clear_refs") << "5";
-    const std::uint64_t before = memory_of_us("VmRSS");
+    const std::uint64_t before = forget_peak();
     PatternSource source(100ULL << 20, 1);
     const auto stored = storage->put("large", source, {});
     ASSERT_TRUE(stored) << stored.error().message();
-    const std::uint64_t grown = memory_of_us("VmHWM") - before;
+    const std::uint64_t grown = peak_memory() - before;
     RecordProperty("grown_bytes", std::to_string(grown));
     EXPECT_LE(grown, 12ULL << 20);
 }
