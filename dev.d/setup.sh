@@ -2,10 +2,10 @@
 # shellcheck shell=bash
 
 BUILD_PACKAGES="build-essential cmake ninja-build ccache pkgconf git
-  libuv1-dev libboost1.81-dev libboost-json1.81-dev libsqlite3-dev libpq-dev libcurl4-openssl-dev libssl-dev libzstd-dev
+  libuv1-dev libboost1.81-dev libboost-json1.81-dev libsqlite3-dev libpq-dev libcurl4-openssl-dev libssh2-1-dev libssl-dev libzstd-dev
   libarchive-dev libsodium-dev libexpat1-dev libfmt-dev libtomlplusplus-dev libcli11-dev libhowardhinnant-date-dev libsystemd-dev
   prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-14-dev clang-format clang-tidy gcovr"
-TEST_PACKAGES="postgresql-15 postgresql-client-15 pgbackrest zstd curl jq openssl procps util-linux systemd iproute2 openssh-server strace
+TEST_PACKAGES="postgresql-15 postgresql-client-15 pgbackrest zstd curl jq openssl procps util-linux systemd iproute2 openssh-server openssh-client libnss-wrapper strace
   zip unzip libarchive-tools uuid-runtime restic borgbackup
   python3 python3-pytest python3-pytest-xdist python3-psycopg2 python3-boto3 python3-requests python3-jsonschema python3-yaml
   python3-aiosmtpd

@@ -42,13 +42,27 @@ struct S3Config {
     std::uint32_t object_lock_days = 0;
 };
 
-// `type` is the contract's: local, s3, s3_compatible. Exactly the matching config is set.
+struct SftpConfig {
+    std::string host;
+    std::uint16_t port = 22;
+    std::string username;
+    std::string password;     // this, or a key
+    std::string private_key;  // OpenSSH's form, Ed25519 or ECDSA
+    std::string private_key_passphrase;
+    std::string base_path;  // absolute, or below the folder that the login leads to
+    // Who the server must be (storage/sftp/keys.h): one of the two.
+    std::string host_key;
+    std::string known_hosts;
+};
+
+// `type` is the contract's: local, s3, s3_compatible, sftp. Exactly the matching config is set.
 struct Destination {
     std::string id;
     std::string name;
     std::string type;
     std::optional<LocalConfig> local;
     std::optional<S3Config> s3;
+    std::optional<SftpConfig> sftp;
 };
 
 // How long a remote store is waited for.

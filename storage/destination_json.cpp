@@ -7,6 +7,7 @@
 #include <boost/describe.hpp>
 
 #include "storage/s3/endpoint.h"
+#include "storage/sftp/sftp_storage.h"
 
 namespace backstay {
 
@@ -38,6 +39,21 @@ struct S3Fields {
 BOOST_DESCRIBE_STRUCT(S3Fields, (),
                       (bucket, endpoint, region, access_key_id, secret_access_key, session_token, prefix, path_style,
                        verify_tls, ca_pem, storage_class, sse, kms_key_id, object_lock_days, role_arn))
+
+struct SftpFields {
+    std::string host;
+    std::optional<std::uint32_t> port;
+    std::string username;
+    std::optional<std::string> password;
+    std::optional<std::string> private_key;
+    std::optional<std::string> private_key_passphrase;
+    std::string base_path;
+    std::optional<std::string> host_key;
+    std::optional<std::string> known_hosts;
+};
+BOOST_DESCRIBE_STRUCT(SftpFields, (),
+                      (host, port, username, password, private_key, private_key_passphrase, base_path, host_key,
+                       known_hosts))
 
 constexpr std::array<std::string_view, 9> kSecretMembers = {"secretAccessKey", "sessionToken",         "password",
                                                             "privateKey",      "passphrase",           "refreshToken",
@@ -182,19 +198,63 @@ json::Object encode_s3(const S3Config& s3) {
     return config;
 }
 
+std::optional<SftpConfig> decode_sftp(const json::Object& config, json::Faults& faults) {
+    SftpFields fields;
+    if (!decode_fields(config, fields, faults)) return std::nullopt;
+    Checker check(faults);
+    const std::uint32_t port = fields.port.value_or(22);
+    SftpConfig sftp;
+    sftp.host = std::move(fields.host);
+    sftp.port = port <= 65'535 ? static_cast<std::uint16_t>(port) : std::uint16_t{0};
+    sftp.username = std::move(fields.username);
+    sftp.password = fields.password.value_or("");
+    sftp.private_key = fields.private_key.value_or("");
+    sftp.private_key_passphrase = fields.private_key_passphrase.value_or("");
+    sftp.base_path = std::move(fields.base_path);
+    sftp.host_key = fields.host_key.value_or("");
+    sftp.known_hosts = fields.known_hosts.value_or("");
+    check.require(sftp.password != kRedacted, "password", "is the placeholder, not a secret");
+    check.require(sftp.private_key_passphrase != kRedacted, "privateKeyPassphrase", "is the placeholder, not a secret");
+    if (sftp.private_key == kRedacted) {
+        check.require(false, "privateKey", "is the placeholder, not a secret");
+        return sftp;
+    }
+    for (const sftp::ConfigFault& fault : sftp::check_config(sftp)) check.require(false, fault.member, fault.message);
+    return sftp;
+}
+
+json::Object encode_sftp(const SftpConfig& sftp) {
+    json::Object config;
+    const auto add = [&](std::string_view name, const std::string& value) {
+        if (!value.empty()) config[name] = value;
+    };
+    add("host", sftp.host);
+    config["port"] = std::uint64_t{sftp.port};
+    add("username", sftp.username);
+    add("password", sftp.password);
+    add("privateKey", sftp.private_key);
+    add("privateKeyPassphrase", sftp.private_key_passphrase);
+    add("basePath", sftp.base_path);
+    add("hostKey", sftp.host_key);
+    add("knownHosts", sftp.known_hosts);
+    return config;
+}
+
 }  // namespace
 
 Result<Destination> decode_destination(const DestinationOrder& order, json::Faults* faults) {
-    Destination destination{order.id, order.name, order.type, std::nullopt, std::nullopt};
+    Destination destination{order.id, order.name, order.type, std::nullopt, std::nullopt, std::nullopt};
     json::Faults found;
     if (order.type == "local") {
         destination.local = decode_local(order.config, found);
     } else if (order.type == "s3" || order.type == "s3_compatible") {
         destination.s3 = decode_s3(order.type, order.config, found);
+    } else if (order.type == "sftp") {
+        destination.sftp = decode_sftp(order.config, found);
     } else {
         return Error(Errc::invalid, fmt::format("destination type '{}' is not supported", order.type))
             .with_reason(kDestinationTypeUnsupported)
-            .with_hint("use local, s3 or s3_compatible");
+            .with_hint("use local, s3, s3_compatible or sftp");
     }
     if (faults != nullptr) *faults = found;
     if (!found.empty()) return json::to_error(found);
@@ -211,6 +271,7 @@ DestinationOrder encode_destination(const Destination& destination) {
         order.config["minFreeBytes"] = destination.local->min_free_bytes;
     }
     if (destination.s3) order.config = encode_s3(*destination.s3);
+    if (destination.sftp) order.config = encode_sftp(*destination.sftp);
     return order;
 }
 

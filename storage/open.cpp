@@ -6,6 +6,7 @@
 #include "storage/rate_limited.h"
 #include "storage/retrying.h"
 #include "storage/s3/s3_storage.h"
+#include "storage/sftp/sftp_storage.h"
 
 namespace backstay {
 
@@ -18,6 +19,7 @@ Result<std::unique_ptr<Storage>> open_driver(const Destination& destination, con
     if ((destination.type == "s3" || destination.type == "s3_compatible") && destination.s3) {
         return s3::open_s3(*destination.s3, context);
     }
+    if (destination.type == "sftp" && destination.sftp) return sftp::open_sftp(*destination.sftp, context);
     return Error(Errc::invalid, fmt::format("destination type '{}' cannot be opened", destination.type))
         .with_reason(kDestinationTypeUnsupported);
 }

@@ -23,7 +23,7 @@ bool is_name(std::string_view text) {
 // Members of a destination's configuration that are secrets: they may only come from files.
 bool is_secret(std::string_view key) {
     return key == "secret_access_key" || key == "session_token" || key == "password" || key == "private_key" ||
-           key == "passphrase";
+           key == "private_key_passphrase" || key == "passphrase";
 }
 
 json::Value json_of(const Value& value) {

@@ -19,7 +19,7 @@ namespace backstay {
 struct DestinationOrder {
     std::string id;
     std::string name;
-    std::string type;     // local, s3, s3_compatible
+    std::string type;     // local, s3, s3_compatible, sftp
     json::Object config;  // contract names, secrets in the clear
 };
 BOOST_DESCRIBE_STRUCT(DestinationOrder, (), (id, name, type, config))

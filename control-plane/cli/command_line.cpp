@@ -110,7 +110,7 @@ void add_destinations(CLI::App& app, CommandLine& line) {
                                [&] { return destination_create(line.common, line.destination); });
     add_organization(create, line.destination.organization);
     create->add_option("--name", line.destination.name, "Its name")->required();
-    create->add_option("--type", line.destination.type, "local, s3 or s3_compatible")->required();
+    create->add_option("--type", line.destination.type, "local, s3, s3_compatible or sftp")->required();
     create->add_option("--config", line.destination.config, "Its configuration as JSON")->required();
     create->add_option("--agent", line.destination.agent, "The agent on whose host a local path is");
     create->add_flag("--default", line.destination.is_default, "Used by backups that name none");

@@ -51,7 +51,7 @@ constexpr std::array<Words, 6> kWords = {{
     {reason::kChecksumMismatch, "bytes changed on the way to the destination"},
 }};
 
-std::string_view words_for(const Error& error) {
+std::string_view words_for(const Error& error, std::string_view type) {
     if (error.facts().contains(http::kAddressRefused)) {
         return "connections to this address are not allowed; allow_private_destinations in control.toml admits "
                "loopback "
@@ -60,9 +60,15 @@ std::string_view words_for(const Error& error) {
     for (const Words& known : kWords) {
         if (known.reason == error.reason()) return known.words;
     }
-    if (error.reason() != reason::kDestinationUnreachable)
-        return "what answers at the endpoint is no S3 that we understand";
-    if (error.code() == Errc::denied) return "the certificate of the destination is not trusted";
+    const bool sftp = type == "sftp";
+    if (error.reason() != reason::kDestinationUnreachable) {
+        return sftp ? "the SFTP server does not do what is asked of it; the control plane's log has its words"
+                    : "what answers at the endpoint is no S3 that we understand";
+    }
+    if (error.code() == Errc::denied) {
+        return sftp ? "the server does not show the host key that is pinned"
+                    : "the certificate of the destination is not trusted";
+    }
     if (error.code() == Errc::invalid) return "endpoint or region do not fit the bucket";
     return "the destination cannot be reached";
 }
@@ -111,7 +117,7 @@ Result<> test_from_here(DestinationDraft& draft, http::AddressRule rule, TimeMs 
         auto seen = probe_storage(*storage);
         if (seen) return {};
         log::info("destination failed its test", {{"destination", draft.row.id}, {"error", seen.error().message()}});
-        return Error(seen.error().code(), std::string(words_for(seen.error())));
+        return Error(seen.error().code(), std::string(words_for(seen.error(), draft.row.type)));
     };
     auto tested = probe();
     draft.row.tested_at = now;

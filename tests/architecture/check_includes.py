@@ -64,6 +64,8 @@ HOMES = {
     "zstd.h": ["agent/artifact", "agent/wal"],
     "zstd_errors.h": ["agent/artifact"],
     "expat.h": ["storage/s3"],
+    "libssh2.h": ["storage/sftp"],
+    "libssh2_sftp.h": ["storage/sftp"],
     "sodium.h": ["common/crypto"],
     "openssl/": ["common/crypto", "common/http"],
     "boost/json": ["common/json", "cmake"],

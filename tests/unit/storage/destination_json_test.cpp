@@ -16,8 +16,17 @@ DestinationOrder order(const std::string& type, const std::string& config) {
 constexpr const char* kMinio = R"({"endpoint":"https://minio.example:9000","bucket":"backups",
     "accessKeyId":"AK","secretAccessKey":"SK"})";
 
+constexpr const char* kServer =
+    R"({"host":"backup.example.com","username":"erp","password":"hush","basePath":"/srv/backups",
+    "hostKey":"SHA256:dEoJ7R5QwV7+OzXSHxcCQNTQ0uyz4oF/KYc9h4hjOV4"})";
+
+std::string config_of(const std::string& type) {
+    if (type == "local") return R"({"path":"/srv/b"})";
+    return type == "sftp" ? kServer : kMinio;
+}
+
 std::string fault_of(const std::string& type, const std::string& member, const json::Value& value) {
-    DestinationOrder changed = order(type, type == "local" ? R"({"path":"/srv/b"})" : kMinio);
+    DestinationOrder changed = order(type, config_of(type));
     if (type == "s3") {
         changed.config.erase("endpoint");
         changed.config["region"] = "eu-west-3";
@@ -90,8 +99,40 @@ TEST(DestinationJson, NamesTheFieldThatIsWrong) {
     EXPECT_EQ(fault_of("s3", "region", nullptr), "config.region");
 }
 
+TEST(DestinationJson, ReadsAnSftpServer) {
+    const auto decoded = decode_destination(order("sftp", kServer));
+    ASSERT_TRUE(decoded) << decoded.error().message();
+    EXPECT_EQ(decoded->sftp->port, 22);
+    EXPECT_EQ(decoded->sftp->base_path, "/srv/backups");
+    const auto again = decode_destination(encode_destination(*decoded));
+    ASSERT_TRUE(again) << again.error().message();
+    EXPECT_EQ(json::encode_text(encode_destination(*again)), json::encode_text(encode_destination(*decoded)));
+    EXPECT_EQ(again->sftp->password, "hush");
+    const json::Object shown = redact_config(order("sftp", kServer).config);
+    EXPECT_EQ(shown.at("password"), "********");
+    EXPECT_EQ(keep_redacted(order("sftp", kServer).config, shown).at("password"), "hush");
+}
+
+TEST(DestinationJson, NamesWhatIsWrongWithAnSftpServer) {
+    EXPECT_EQ(fault_of("sftp", "host", ""), "config.host");
+    EXPECT_EQ(fault_of("sftp", "host", "-oProxyCommand=x"), "config.host");
+    EXPECT_EQ(fault_of("sftp", "port", 0), "config.port");
+    EXPECT_EQ(fault_of("sftp", "port", 70'000), "config.port");
+    EXPECT_EQ(fault_of("sftp", "username", ""), "config.username");
+    EXPECT_EQ(fault_of("sftp", "password", ""), "config.privateKey") << "neither";
+    EXPECT_EQ(fault_of("sftp", "password", "********"), "config.password");
+    EXPECT_EQ(fault_of("sftp", "privateKey", "nonsense"), "config.password") << "both";
+    EXPECT_EQ(fault_of("sftp", "basePath", ""), "config.basePath");
+    EXPECT_EQ(fault_of("sftp", "basePath", "/srv/../etc"), "config.basePath");
+    EXPECT_EQ(fault_of("sftp", "hostKey", ""), "config.hostKey") << "any server would do";
+    EXPECT_EQ(fault_of("sftp", "hostKey", nullptr), "config.hostKey");
+    EXPECT_EQ(fault_of("sftp", "hostKey", "ssh-rsa AAAAB3NzaC1yc2E"), "config.hostKey");
+    EXPECT_EQ(fault_of("sftp", "knownHosts", "other ssh-ed25519 AAAA"), "config.hostKey") << "two pins";
+    EXPECT_EQ(fault_of("sftp", "colour", "red"), "config.colour");
+}
+
 TEST(DestinationJson, TellsUnsupportedTypesApart) {
-    for (const char* type : {"sftp", "gdrive", "onedrive", "floppy", ""}) {
+    for (const char* type : {"gdrive", "onedrive", "floppy", ""}) {
         const auto decoded = decode_destination(order(type, "{}"));
         ASSERT_FALSE(decoded);
         EXPECT_EQ(decoded.error().code(), Errc::invalid);

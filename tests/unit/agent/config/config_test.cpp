@@ -109,6 +109,23 @@ TEST_F(Config, TakesSecretsFromFilesOnly) {
                 HasSubstr("secret_access_key_file"));
 }
 
+TEST_F(Config, TakesAnSftpServersKeysFromFiles) {
+    const std::string head =
+        "[[destination]]\nid = \"b\"\ntype = \"sftp\"\nhost = \"backup.example.com\"\nusername = \"erp\"\n"
+        "base_path = \"/srv/backups\"\n";
+    const std::string known = folder_.path() + "/known_hosts";
+    std::ofstream(known) << "backup.example.com ssh-ed25519 "
+                            "AAAAC3NzaC1lZDI1NTE5AAAAIAOA6Ju1sg+qkiqeYZnQg1mBYkwVCFDBnqNQjO+TxVnP\n";
+    const std::string pinned = head + "known_hosts_file = \"" + known + "\"\n";
+    EXPECT_THAT(fault_of(pinned), HasSubstr("either a password or a private key"));
+    EXPECT_THAT(fault_of(pinned + "password = \"hush\"\n"), HasSubstr("password_file"));
+    EXPECT_THAT(fault_of(pinned + "private_key_passphrase = \"hush\"\n"), HasSubstr("private_key_passphrase_file"));
+    EXPECT_THAT(fault_of(head), HasSubstr("hostKey"));
+    const auto config = load(pinned + "password_file = \"" + secret("hush\n") + "\"\n");
+    ASSERT_TRUE(config) << config.error().message();
+    EXPECT_EQ(config->destinations[0].config.at("password"), "hush");
+}
+
 TEST_F(Config, ChecksDestinationsAsTheContractDoes) {
     EXPECT_THAT(fault_of("[[destination]]\nid = \"d\"\ntype = \"local\"\npath = \"relative\"\n"),
                 HasSubstr("absolute"));

@@ -54,6 +54,10 @@ TEST(Hmac, AgreesWithRfc4231) {
               "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
+TEST(Hmac, WithSha1AgreesWithRfc2202) {
+    EXPECT_EQ(hex(hmac_sha1("Jefe", "what do ya want for nothing?")), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+}
+
 TEST(Hmac, AnEmptyKeyIsNotTheKeyOfTheLastCall) {
     const std::string empty = hmac_sha256("", "");
     hmac_sha256("another", "");
