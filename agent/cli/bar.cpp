@@ -29,15 +29,17 @@ Bar::~Bar() {
 
 std::string Bar::line(const Progress& progress, std::size_t columns) {
     const double percent = std::clamp(progress.percent, 0.0, 100.0);
-    const auto filled = static_cast<std::size_t>(percent / 100 * static_cast<double>(kBarWidth));
+    // A narrow terminal has room for the figures first.
+    const std::size_t width = std::min(kBarWidth, columns / 2);
+    const auto filled = static_cast<std::size_t>(percent / 100 * static_cast<double>(width));
     std::string bar;
-    for (std::size_t i = 0; i < kBarWidth; ++i) bar += i < filled ? "█" : "░";
+    for (std::size_t i = 0; i < width; ++i) bar += i < filled ? "█" : "░";
     std::string rest = fmt::format(" {:5.1f} %  {}", percent, progress.done ? progress.status : progress.step);
     if (progress.bytes_done > 0) rest += fmt::format("  {}", human::size(progress.bytes_done));
     if (!progress.done && progress.rate_bytes_per_sec > 0) {
         rest += fmt::format("  {}/s", human::size(progress.rate_bytes_per_sec));
     }
-    const std::size_t room = columns > kBarWidth + 1 ? columns - kBarWidth - 1 : 0;
+    const std::size_t room = columns > width + 1 ? columns - width - 1 : 0;
     return bar + rest.substr(0, room);
 }
 
