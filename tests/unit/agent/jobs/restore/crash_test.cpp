@@ -1,8 +1,6 @@
 // The restoring process is really killed: before and after each word of its journal, and at times of no meaning. What
 // the sweep then leaves must be the whole old pair or the whole new one, and nothing besides.
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <random>
@@ -15,9 +13,9 @@
 namespace backstay {
 namespace {
 
-using testing::DeadlyJournal;
 using testing::read_notes;
 using testing::Sample;
+using testing::wait_for;
 
 class RestoreCrash : public ::testing::Test {
 protected:
@@ -48,16 +46,14 @@ protected:
     static pid_t start(const std::string& notes, int die_at, bool after, bool keep = true) {
         RestoreOrder order = sample_->order(backup_, "target");
         if (!keep) order.keep_previous_ms = 0;
-        const pid_t child = ::fork();
-        if (child != 0) return child;
-        DeadlyJournal journal(notes, die_at, after);
-        ProgressMeter progress(sample_->clock, "restore", order.restore_id, "");
-        Steps steps(journal, progress, sample_->clock, {});
+        return testing::start_doomed(notes, die_at, after, sample_->clock,
+                                     [order](Steps& steps) { return restored(order, steps); });
+    }
+    static Result<> restored(const RestoreOrder& order, Steps& steps) {
         const JobHost host = sample_->host();
-        const auto done = run_restore(order, host, steps,
-                                      [](const BackupOrder&) -> Result<BackupOutcome> { return BackupOutcome{}; });
-        if (!done) ::fprintf(stderr, "%s\n", done.error().message().c_str());
-        ::_exit(done ? 0 : 1);
+        TRY(run_restore(order, host, steps,
+                        [](const BackupOrder&) -> Result<BackupOutcome> { return BackupOutcome{}; }));
+        return {};
     }
 
     static NoteWriter remember(Facts& notes) {
@@ -114,12 +110,6 @@ protected:
         EXPECT_EQ(sample_->leftovers("target"), "") << when;
     }
 
-    static int wait_for(pid_t child) {
-        int status = 0;
-        ::waitpid(child, &status, 0);
-        return status;
-    }
-
     static std::unique_ptr<Sample> sample_;
     static std::string backup_;
     static std::string old_backup_;
@@ -138,22 +128,16 @@ std::string RestoreCrash::running_;
 TEST_F(RestoreCrash, LeavesOneWholePairWhereverTheProcessIsKilled) {
     int old_stood = 0;
     int new_stood = 0;
-    for (const bool after : {false, true}) {
-        for (int at = 0;; ++at) {
-            ASSERT_LT(at, 100);
-            const std::string when = fmt::format("killed {} word {}", after ? "after" : "before", at);
-            const std::string notes = fmt::format("{}/notes-{}-{}", sample_->folder.path(), at, after);
-            const int status = wait_for(start(notes, at, after));
+    testing::kill_at_each_word(
+        sample_->folder.path() + "/notes", sample_->clock,
+        [&](Steps& steps) { return restored(sample_->order(backup_, "target"), steps); },
+        [&](const std::string& notes, const std::string& when, bool ended) {
             const bool was_new = settle(notes, when);
             ++(was_new ? new_stood : old_stood);
-            if (HasFailure()) return;
-            if (WIFEXITED(status)) {
-                EXPECT_EQ(WEXITSTATUS(status), 0) << when;
+            if (ended) {
                 EXPECT_TRUE(was_new) << when;
-                break;
             }
-        }
-    }
+        });
     // The kills reached both sides of the swap.
     EXPECT_GT(old_stood, 20);
     EXPECT_GT(new_stood, 6);

@@ -1,9 +1,5 @@
 // The process that rolls back, or takes a snapshot, is really killed: before and after each word of its journal. What
 // the clean-up leaves is the whole old pair or the whole new one, and no part of a snapshot.
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "agent/worker/settings.h"
 #include "agent/worker/snapshots.h"
 #include "tests/support/deadly_journal.h"
@@ -12,28 +8,10 @@
 namespace backstay {
 namespace {
 
-using testing::DeadlyJournal;
 using testing::read_notes;
 
 class SnapshotCrash : public testing::SnapshotScene {
 protected:
-    template <class Job>
-    int run_in_child(const std::string& notes, int die_at, bool after, Job job) {
-        const pid_t child = ::fork();
-        if (child == 0) {
-            DeadlyJournal journal(notes, die_at, after);
-            ProgressMeter progress(sample_->clock, "job", "id", "");
-            Steps steps(journal, progress, sample_->clock, {});
-            const JobHost host = sample_->host();
-            const Result<> done = job(steps, host);
-            if (!done) ::fprintf(stderr, "%s\n", done.error().message().c_str());
-            ::_exit(done ? 0 : 1);
-        }
-        int status = 0;
-        ::waitpid(child, &status, 0);
-        return status;
-    }
-
     // As the agent does when it starts again.
     Facts settle(const std::string& file, const std::string& when) {
         Facts notes = read_notes(file);
@@ -65,40 +43,34 @@ TEST_F(SnapshotCrash, ARollbackLeavesOneWholePairWhereverItIsKilled) {
     ASSERT_NE(then, now);
     int old_stood = 0;
     int new_stood = 0;
-    for (const bool after : {false, true}) {
-        for (int at = 0;; ++at) {
-            ASSERT_LT(at, 100);
-            const std::string when = fmt::format("killed {} word {}", after ? "after" : "before", at);
-            const std::string file = fmt::format("{}/rollback-{}-{}", sample_->folder.path(), at, after);
-            const RollbackOrder back = back_to(differential, name_);
-            const int status = run_in_child(file, at, after, [&](Steps& steps, const JobHost& host) -> Result<> {
-                TRY(run_rollback(back, host, steps, {}));
-                return {};
-            });
+    testing::kill_at_each_word(
+        sample_->folder.path() + "/rollback", sample_->clock,
+        [&](Steps& steps) -> Result<> {
+            const JobHost host = sample_->host();
+            TRY(run_rollback(back_to(differential, name_), host, steps, {}));
+            return {};
+        },
+        [&](const std::string& file, const std::string& when, bool ended) {
             const Facts notes = settle(file, when);
             const std::string found = sample_->fingerprint(name_);
+            if (ended) {
+                EXPECT_EQ(found, then) << when;
+            }
             if (found == now) {
                 ++old_stood;
                 EXPECT_EQ(sample_->leftovers(name_), "") << when;
-            } else {
-                ++new_stood;
-                ASSERT_EQ(found, then) << when;
-                RememberingJournal journal;
-                ProgressMeter progress(sample_->clock, "undo", "undo", "");
-                Steps steps(journal, progress, sample_->clock, {});
-                ASSERT_TRUE(undo_restore("r", notes, sample_->host(), steps)) << when;
-                ASSERT_TRUE(drop_previous(journal.notes(), sample_->host())) << when;
-                ASSERT_TRUE(drop_previous(notes, sample_->host())) << when;
-                ASSERT_EQ(sample_->fingerprint(name_), now) << when;
+                return;
             }
-            if (HasFailure()) return;
-            if (WIFEXITED(status)) {
-                EXPECT_EQ(WEXITSTATUS(status), 0) << when;
-                EXPECT_EQ(found, then) << when;
-                break;
-            }
-        }
-    }
+            ++new_stood;
+            ASSERT_EQ(found, then) << when;
+            RememberingJournal journal;
+            ProgressMeter progress(sample_->clock, "undo", "undo", "");
+            Steps steps(journal, progress, sample_->clock, {});
+            ASSERT_TRUE(undo_restore("r", notes, sample_->host(), steps)) << when;
+            ASSERT_TRUE(drop_previous(journal.notes(), sample_->host())) << when;
+            ASSERT_TRUE(drop_previous(notes, sample_->host())) << when;
+            ASSERT_EQ(sample_->fingerprint(name_), now) << when;
+        });
     EXPECT_GT(old_stood, 20);
     EXPECT_GT(new_stood, 4);
 }
@@ -108,18 +80,17 @@ TEST_F(SnapshotCrash, ASnapshotIsWholeOrNotThere) {
     sample_->add_file(name_, "between");
     int gone = 0;
     int whole = 0;
-    for (const bool after : {false, true}) {
-        for (int at = 0;; ++at) {
-            ASSERT_LT(at, 100);
-            const std::string when = fmt::format("killed {} word {}", after ? "after" : "before", at);
-            const std::string file = fmt::format("{}/snapshot-{}-{}", sample_->folder.path(), at, after);
-            const SnapshotOrder one = order();
-            const int status = run_in_child(file, at, after, [&](Steps& steps, const JobHost& host) -> Result<> {
-                sqlite::Database database = TRY(open_state(sample_->config.state_dir));
-                StateShelf shelf(database, sample_->clock, "socket");
-                TRY(run_snapshot(one, host, steps, shelf));
-                return {};
-            });
+    SnapshotOrder one = order();
+    testing::kill_at_each_word(
+        sample_->folder.path() + "/snapshot", sample_->clock,
+        [&](Steps& steps) -> Result<> {
+            const JobHost host = sample_->host();
+            sqlite::Database database = TRY(open_state(sample_->config.state_dir));
+            StateShelf shelf(database, sample_->clock, "socket");
+            TRY(run_snapshot(one, host, steps, shelf));
+            return {};
+        },
+        [&](const std::string& file, const std::string& when, bool ended) {
             settle(file, when);
             sqlite::Database database = open_state(sample_->config.state_dir).value();
             const auto row = SnapshotRepository(database).find(one.snapshot_id).value();
@@ -128,18 +99,15 @@ TEST_F(SnapshotCrash, ASnapshotIsWholeOrNotThere) {
                       row.has_value())
                 << when;
             EXPECT_EQ(sample_->leftovers(name_), "") << when;
+            if (ended) {
+                EXPECT_TRUE(row) << when;
+            }
             ++(row ? whole : gone);
             if (row) {
                 EXPECT_TRUE(remove(one.snapshot_id)) << when;
             }
-            if (HasFailure()) return;
-            if (WIFEXITED(status)) {
-                EXPECT_EQ(WEXITSTATUS(status), 0) << when;
-                EXPECT_TRUE(row) << when;
-                break;
-            }
-        }
-    }
+            one = order();
+        });
     EXPECT_GT(gone, 10);
     EXPECT_GT(whole, 2);
     // Nothing of the dead leans on the base any more.
