@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 # A benchmark is a file of tests/bench that takes --bin; the others there are its parts.
-benchmarks() { grep -lF '"--bin"' "$ROOT"/tests/bench/*.py | xargs -rn1 basename -s .py | sort; }
+benchmarks() { grep -lE '"--bin"|options\.parser\(\)' "$ROOT"/tests/bench/*.py | grep -v /options.py | xargs -rn1 basename -s .py | sort; }
 
 cmd_bench() {
   local name=${1:-}

@@ -7,34 +7,26 @@ Each way stores its result in a file that is synced; ours also digests, checks e
 and verifies. The ways take turns, so that a drifting machine hits all alike; ratios are medians of pairs.
 """
 
-import argparse
 import os
 import shutil
 import subprocess
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
-
-import data  # noqa: E402
-from agent import Agent  # noqa: E402
-from measure import Figures, folder_bytes, ratio, run  # noqa: E402
-from postgres import Postgres  # noqa: E402
+import options  # noqa: I001 (it makes the tools importable)
+import data
+from agent import Agent
+from measure import Figures, folder_bytes, ratio, run
+from postgres import Postgres
 
 DUMP = "pg_dump -Fc -Z0 {db} | zstd -q -3 -T0 -o {out}/db.zst && sync {out}/db.zst"
 FILES = "tar -C {fs} -cf - . | zstd -q -3 -T0 -o {out}/fs.zst && sync {out}/fs.zst"
 
 
 def main():
-    parse = argparse.ArgumentParser()
-    parse.add_argument("--bin", required=True)
-    parse.add_argument("--scale", type=float, default=1)
-    parse.add_argument("--rounds", type=int, default=3)
-    parse.add_argument("--work", default="build/bench")
+    parse = options.parser()
     parse.add_argument("--without-odoo", action="store_true")
-    arguments = parse.parse_args()
-    work = os.path.abspath(arguments.work)
+    arguments = options.parsed(parse)
+    work = arguments.work
     out = os.path.join(work, "out")
-    os.makedirs(work, exist_ok=True)
     ours, row, once, odoo = (Figures(name) for name in (
         "backstay, verified", "pg_dump|zstd -3, then tar|zstd -3", "pg_dump|zstd -3 and tar|zstd -3 at once",
         "Odoo's way: copy, pg_dump, deflate ZIP"))

@@ -8,17 +8,14 @@ every table against the manifest, that every attachment has its file, and gather
 turns; ratios are medians of pairs.
 """
 
-import argparse
 import os
 import shutil
 import subprocess
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
-
-import data  # noqa: E402
-from measure import Figures, folder_bytes, ratio, run  # noqa: E402
-from postgres import Postgres  # noqa: E402
+import options  # noqa: I001 (it makes the tools importable)
+import data
+from measure import Figures, folder_bytes, ratio, run
+from postgres import Postgres
 
 BY_HAND = """
 mkdir -p {work}/dump {fs}
@@ -37,13 +34,8 @@ def tool(arguments, pg, word, database, filestore, store, state):
 
 
 def main():
-    parse = argparse.ArgumentParser()
-    parse.add_argument("--bin", required=True)
-    parse.add_argument("--scale", type=float, default=1)
-    parse.add_argument("--rounds", type=int, default=3)
-    parse.add_argument("--work", default="build/bench")
-    arguments = parse.parse_args()
-    work = os.path.abspath(arguments.work)
+    arguments = options.parsed(options.parser())
+    work = arguments.work
     store, state = os.path.join(work, "restore-store"), os.path.join(work, "restore-state")
     ours, hand = Figures("backstay, verified"), Figures("zstd -d, pg_restore -j2, tar -x by hand")
     with Postgres(os.path.join(work, "pg")) as pg:

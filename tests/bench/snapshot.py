@@ -9,24 +9,21 @@ part: the steps resolve_filestore_base and filestore_capture, which also check, 
 database while a client connects in a loop: the longest time without an answer is the swap.
 """
 
-import argparse
 import hashlib
 import json
 import os
 import shutil
 import statistics
 import subprocess
-import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
-
-import data  # noqa: E402
-import psycopg2  # noqa: E402
-from agent import Agent  # noqa: E402
-from measure import peak_memory  # noqa: E402
-from postgres import Postgres  # noqa: E402
+import options  # noqa: I001 (it makes the tools importable)
+import data
+import psycopg2
+from agent import Agent
+from measure import peak_memory
+from postgres import Postgres
 
 NEW_FILES = 200
 LARGEST_BYTES = 4_000_000_000
@@ -162,17 +159,12 @@ def rollback(pg, arguments, work):
 
 
 def main():
-    parse = argparse.ArgumentParser()
-    parse.add_argument("--bin", required=True)
-    parse.add_argument("--scale", type=float, default=1)
-    parse.add_argument("--rounds", type=int, default=3)
-    parse.add_argument("--work", default="build/bench")
+    parse = options.parser()
     parse.add_argument("--without-rollback", action="store_true")
     parse.add_argument("--only", type=float, nargs="*", default=[0.25, 0.5, 1], help="shares of the files; none: only the rollback")
     parse.add_argument("--prepare", action="store_true", help="make the data, and measure nothing")
-    arguments = parse.parse_args()
-    work = os.path.abspath(arguments.work)
-    os.makedirs(work, exist_ok=True)
+    arguments = options.parsed(parse)
+    work = arguments.work
     for rival in ("restic", "borg"):
         if shutil.which(rival) is None:
             raise SystemExit(f"{rival} is not installed: ./dev setup")
