@@ -21,6 +21,7 @@ namespace backstay::s3 {
 namespace {
 
 constexpr std::size_t kMostKeys = 1000;  // of one DeleteObjects
+constexpr int kMostVersions = 1000;      // of one key, in one removal
 // Everything of ours lies below it (common/domain/layout.h), the probe's object apart. A bucket may hold uploads of
 // others.
 constexpr std::string_view kOurKeys = "v1/";
@@ -116,7 +117,8 @@ private:
     Result<http::ClientResponse> look(const std::string& key);
     Result<> ensure_locked(const std::string& key, const http::Headers& wanted);
     Result<ObjectInfo> inspect(const std::string& key, bool patiently = false);
-    Result<> refuse_locked(const std::string& key);
+    Result<> refuse_locked(const http::Headers& found);
+    Result<> erase_one(const std::string& key, const std::string& version);
     Result<> erase(const std::string& key);
     Result<ObjectInfo> store(const std::string& key, Source& content, const PutOptions& options);
     Result<ObjectInfo> store_new(const std::string& key, Source& content, const PutOptions& options,
@@ -186,26 +188,39 @@ Result<ObjectInfo> S3Storage::inspect(const std::string& key, bool patiently) {
     return info;
 }
 
-// A bucket with object lock keeps versions: it would take the deletion, show the object no more, and keep its bytes.
-Result<> S3Storage::refuse_locked(const std::string& key) {
-    const auto found = head(key);
-    if (!found) return found.error().code() == Errc::not_found ? Result<>() : found.error();
-    const Result<TimeMs> until = parse_rfc3339(found->headers.get(kLockUntil));
-    const bool held = found->headers.get("x-amz-object-lock-legal-hold") == "ON";
+Result<> S3Storage::refuse_locked(const http::Headers& found) {
+    const Result<TimeMs> until = parse_rfc3339(found.get(kLockUntil));
+    const bool held = found.get("x-amz-object-lock-legal-hold") == "ON";
     if (!held && (!until || *until <= connection_.now_ms())) return {};
     return Error(Errc::denied, held ? "the object is under a legal hold"
                                     : fmt::format("the object is locked until {}", to_rfc3339(*until)))
         .with_reason(reason::kRemoteImmutable);
 }
 
-Result<> S3Storage::erase(const std::string& key) {
-    if (options_.lock_days > 0) TRY(refuse_locked(key));
+Result<> S3Storage::erase_one(const std::string& key, const std::string& version) {
     Call call;
     call.method = "DELETE";
     call.key = key;
+    if (!version.empty()) call.query = {{"versionId", version}};
     const auto erased = connection_.once(call);
     if (!erased && erased.error().code() != Errc::not_found) return erased.error();
     return {};
+}
+
+// A bucket with object lock keeps versions. Asked to delete a mere key it says yes whatever is locked, shows the object
+// no more, and keeps its bytes for ever: each version is looked at and deleted by its name.
+Result<> S3Storage::erase(const std::string& key) {
+    if (options_.lock_days == 0) return erase_one(key, "");
+    for (int versions = 0; versions < kMostVersions; ++versions) {
+        const auto found = head(key);
+        if (!found) return found.error().code() == Errc::not_found ? Result<>() : found.error();
+        TRY(refuse_locked(found->headers));
+        const std::string version(found->headers.get("x-amz-version-id"));
+        TRY(erase_one(key, version));
+        if (version.empty()) return {};
+    }
+    return Error(Errc::unavailable, fmt::format("the object has over {} versions", kMostVersions))
+        .with_reason(reason::kDestinationUnreachable);
 }
 
 Result<> S3Storage::remove_all(const std::vector<std::string>& keys) {
