@@ -63,6 +63,15 @@ json::Object read_config(Section& section) {
     return config;
 }
 
+// What names an entry of a list must be its own: `member` of those that were read before it.
+template <class Entry>
+void check_free(Section& section, const char* key, const std::string& value, const std::vector<Entry>& others,
+                std::string Entry::*member, const char* table) {
+    const bool taken =
+        std::any_of(others.begin(), others.end(), [&](const Entry& other) { return other.*member == value; });
+    if (taken) section.fault(key, fmt::format("\"{}\" is taken by another [[{}]]", value, table));
+}
+
 }  // namespace
 
 void read_top(Section& section, AgentConfig& config) {
@@ -124,9 +133,7 @@ void read_cluster(Section& section, AgentConfig& config) {
     section.read_path("bin_dir", cluster.bin_dir);
     section.refuse_rest();
     if (!is_name(cluster.name)) section.fault("name", "must be 1 to 64 letters, digits, '-', '_' or '.'");
-    const bool doubled = std::any_of(config.clusters.begin(), config.clusters.end(),
-                                     [&](const ClusterConfig& other) { return other.name == cluster.name; });
-    if (doubled) section.fault("name", fmt::format("\"{}\" is taken by another [[cluster]]", cluster.name));
+    check_free(section, "name", cluster.name, config.clusters, &ClusterConfig::name, "cluster");
     config.clusters.push_back(std::move(cluster));
 }
 
@@ -170,9 +177,7 @@ void read_destination(Section& section, AgentConfig& config) {
         if (faults.empty()) section.fault("type", read.error().message());
         for (const json::Fault& fault : faults) section.fault(fault.field, fault.message);
     }
-    const bool doubled = std::any_of(config.destinations.begin(), config.destinations.end(),
-                                     [&](const DestinationOrder& other) { return other.id == destination.id; });
-    if (doubled) section.fault("id", fmt::format("\"{}\" is taken by another [[destination]]", destination.id));
+    check_free(section, "id", destination.id, config.destinations, &DestinationOrder::id, "destination");
     if (encrypt) config.encrypted.push_back(destination.id);
     config.destinations.push_back(std::move(destination));
 }

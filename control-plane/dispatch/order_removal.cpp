@@ -5,8 +5,6 @@
 #include "common/domain/orders.h"
 #include "common/ids.h"
 #include "common/json/json.h"
-#include "control-plane/dispatch/care.h"
-#include "control-plane/dispatch/desk.h"
 #include "control-plane/dispatch/order_backup.h"
 #include "control-plane/store/rows.h"
 
@@ -28,26 +26,6 @@ Result<> find_folder(sqlite::Database& db, BackupRow& row) {
     return {};
 }
 
-Result<> enqueue_removal(sqlite::Database& db, const BackupRow& row, const Care& care, std::string_view performed_by,
-                         TimeMs now, Stir& stir) {
-    NewJob job;
-    job.kind = "delete";
-    job.agent_id = care.agent_id;
-    job.operation.id = new_ordered_uuid();
-    job.operation.kind = operations::Kind::deletion;
-    job.operation.organization_id = row.organization_id;
-    job.operation.environment_id = row.environment_id;
-    job.operation.backup_id = row.id;
-    job.operation.performed_by = performed_by;
-    DeleteOrder order;
-    order.deletion_id = job.operation.id;
-    order.backup_id = row.id;
-    order.folder = row.folder;
-    order.destinations = closed(care.where);
-    job.order = json::encode(order).as_object();
-    return enqueue(db, std::move(job), now, stir);
-}
-
 struct Tries {
     std::string backup_id;
     std::int64_t failed = 0;
@@ -65,6 +43,20 @@ Result<std::vector<Tries>> refused_removals(sqlite::Database& db) {
 }
 
 }  // namespace
+
+NewJob removal_job(const Stored& stored, std::string_view kind, std::string_view agent_id,
+                   std::string_view performed_by) {
+    NewJob job;
+    job.kind = kind;
+    job.agent_id = agent_id;
+    job.operation.id = new_ordered_uuid();
+    job.operation.kind = operations::Kind::deletion;
+    job.operation.organization_id = stored.organization_id;
+    job.operation.environment_id = stored.environment_id;
+    job.operation.backup_id = stored.id;
+    job.operation.performed_by = performed_by;
+    return job;
+}
 
 std::int64_t removal_retry_ms(std::int64_t failed) {
     const std::int64_t doublings = std::clamp<std::int64_t>(failed - 1, 0, kDoublingsMost);
@@ -85,7 +77,10 @@ Result<std::string> remove_backup(sqlite::Database& db, BackupRow& row, std::str
         TRY(operations::update_backup(db, row));
     } else {
         TRY(operations::update_backup(db, row));
-        TRY(enqueue_removal(db, row, care, performed_by, now, stir));
+        NewJob job = removal_job(row, "delete", care.agent_id, performed_by);
+        const DeleteOrder order{job.operation.id, row.id, row.folder, closed(care.where)};
+        job.order = json::encode(order).as_object();
+        TRY(enqueue(db, std::move(job), now, stir));
     }
     return left;
 }

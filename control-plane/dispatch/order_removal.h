@@ -8,10 +8,16 @@
 #include "common/clock.h"
 #include "common/result.h"
 #include "common/sqlite/database.h"
+#include "control-plane/dispatch/care.h"
+#include "control-plane/dispatch/desk.h"
 #include "control-plane/dispatch/stir.h"
 #include "control-plane/operations/history.h"
 
 namespace backstay::dispatch {
+
+// The job that removes what is stored, still without its order, under an operation of its own.
+NewJob removal_job(const Stored& stored, std::string_view kind, std::string_view agent_id,
+                   std::string_view performed_by);
 
 // When a removal that a store refused is ordered again, after `failed` tries: an hour, doubled each time, at most a
 // day.

@@ -9,6 +9,7 @@
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/dispatch/job_rows.h"
 #include "control-plane/dispatch/order_backup.h"
+#include "control-plane/dispatch/order_removal.h"
 #include "control-plane/store/audit.h"
 
 namespace backstay::dispatch {
@@ -40,27 +41,6 @@ std::string folder_of(const SnapshotRow& row) {
 Result<std::string> remover_of(sqlite::Database& db, const SnapshotRow& row, const Care& care) {
     if (TRY(store::Agents(db).find(row.organization_id, row.agent_id))) return row.agent_id;
     return care.where.empty() ? std::string() : care.agent_id;
-}
-
-Result<> enqueue_removal(sqlite::Database& db, const SnapshotRow& row, const Care& care, const std::string& agent_id,
-                         const std::string& performed_by, TimeMs now, Stir& stir) {
-    NewJob job;
-    job.kind = "delete_snapshot";
-    job.agent_id = agent_id;
-    job.operation.id = new_ordered_uuid();
-    job.operation.kind = operations::Kind::deletion;
-    job.operation.organization_id = row.organization_id;
-    job.operation.environment_id = row.environment_id;
-    job.operation.backup_id = row.id;
-    job.operation.subject = row.id;
-    job.operation.performed_by = performed_by;
-    DeleteSnapshotOrder order;
-    order.deletion_id = job.operation.id;
-    order.snapshot_id = row.id;
-    order.folder = folder_of(row);
-    order.destinations = closed(care.where);
-    job.order = json::encode(order).as_object();
-    return enqueue(db, std::move(job), now, stir);
 }
 
 // A snapshot that is being taken may build on a full one that goes away meanwhile.
@@ -157,7 +137,11 @@ Result<std::string> remove_snapshot(sqlite::Database& db, SnapshotRow& row, cons
         return left;
     }
     TRY(operations::update_snapshot(db, row));
-    TRY(enqueue_removal(db, row, care, agent_id, performed_by, now, stir));
+    NewJob job = removal_job(row, "delete_snapshot", agent_id, performed_by);
+    job.operation.subject = row.id;
+    const DeleteSnapshotOrder order{job.operation.id, row.id, folder_of(row), closed(care.where)};
+    job.order = json::encode(order).as_object();
+    TRY(enqueue(db, std::move(job), now, stir));
     return left;
 }
 
