@@ -175,6 +175,43 @@ Numbers usual_numbers() {
     return numbers;
 }
 
+namespace {
+
+using Number = std::optional<std::int64_t>;
+
+// One tier's four members.
+struct TierMembers {
+    Number Numbers::*general;
+    Number Numbers::*days;
+    Number Numbers::*db;
+    Number Numbers::*full;
+};
+constexpr std::array<TierMembers, 4> kTierMembers = {{
+    {&Numbers::retain_hourly, &Numbers::retain_hourly_days, &Numbers::retain_db_hourly, &Numbers::retain_full_hourly},
+    {&Numbers::retain_daily, &Numbers::retain_daily_days, &Numbers::retain_db_daily, &Numbers::retain_full_daily},
+    {&Numbers::retain_weekly, &Numbers::retain_weekly_days, &Numbers::retain_db_weekly, &Numbers::retain_full_weekly},
+    {&Numbers::retain_monthly, &Numbers::retain_monthly_days, &Numbers::retain_db_monthly,
+     &Numbers::retain_full_monthly},
+}};
+
+Number first_of(const Number& one, const Number& other) { return one ? one : other; }
+
+}  // namespace
+
+Numbers inherit(const Numbers& own, const Numbers& organization) {
+    const Numbers usual = usual_numbers();
+    Numbers out;
+    for (const TierMembers& tier : kTierMembers) {
+        // Whoever says a tier's general number means both types, unless the same one says more.
+        const Numbers above = own.*tier.general ? Numbers() : organization;
+        out.*tier.general = first_of(own.*tier.general, first_of(organization.*tier.general, usual.*tier.general));
+        out.*tier.days = first_of(own.*tier.days, organization.*tier.days);
+        out.*tier.db = first_of(own.*tier.db, above.*tier.db);
+        out.*tier.full = first_of(own.*tier.full, first_of(above.*tier.full, usual.*tier.full));
+    }
+    return out;
+}
+
 Result<Policy> resolve(const Numbers& n, Zone zone) {
     const std::array<TierNumbers, 4> tiers = {{
         {"Hourly", n.retain_hourly, n.retain_hourly_days, n.retain_db_hourly, n.retain_full_hourly},

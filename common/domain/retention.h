@@ -49,6 +49,10 @@ BOOST_DESCRIBE_STRUCT(Numbers, (),
 // hourly tier of their own.
 Numbers usual_numbers();
 
+// What a schedule's `own` numbers come to where its organization sets others: its own, else the organization's, else
+// the usual ones, tier by tier. Its own general number of a tier stands before the organization's for one type.
+Numbers inherit(const Numbers& own, const Numbers& organization);
+
 struct TierRule {
     std::int64_t count = 0;  // 0: the tier is off
     std::int64_t days = 0;   // the greatest age; 0: none

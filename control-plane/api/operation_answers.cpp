@@ -2,6 +2,7 @@
 
 #include "common/domain/verdict.h"
 #include "control-plane/retention/verdicts.h"
+#include "control-plane/store/policies.h"
 #include "control-plane/store/schedules.h"
 
 namespace backstay::api {
@@ -77,7 +78,8 @@ Result<Names::Tiers> Names::judge(const std::string& environment_id) {
     Tiers out;
     const auto schedule = TRY(store::Schedules(db_).find(environment_id));
     if (!schedule || !schedule->enabled) return out;
-    const auto policy = TRY(retention::policy_of(*schedule, schedule->retention));
+    const auto numbers = TRY(store::numbers_of(db_, *schedule));
+    const auto policy = TRY(retention::policy_of(*schedule, numbers));
     for (auto& verdict : TRY(retention::judge_backups(db_, environment_id, policy, now_))) {
         if (!verdict.tiers.empty()) out.emplace(std::move(verdict.backup_id), std::move(verdict.tiers));
     }

@@ -71,10 +71,10 @@ Result<std::vector<store::DestinationRow>> choose_destinations(const Call& call,
         chosen.push_back(std::move(*usual));
         return chosen;
     }
-    return named_destinations(call, db, ids);
+    return named_destinations(reach_of(call), db, ids);
 }
 
-Result<std::vector<store::DestinationRow>> named_destinations(const Call& call, sqlite::Database& db,
+Result<std::vector<store::DestinationRow>> named_destinations(const Reach& reach, sqlite::Database& db,
                                                               const std::vector<std::string>& ids) {
     store::Destinations destinations(db);
     std::vector<store::DestinationRow> chosen;
@@ -86,8 +86,8 @@ Result<std::vector<store::DestinationRow>> named_destinations(const Call& call, 
         const std::string field = fmt::format("destinationIds[{}]", i);
         if (!is_uuid(ids[i])) return problem({{field, "must be a UUID"}});
         if (!seen.insert(ids[i]).second) return problem({{field, "is named twice"}});
-        auto row = TRY(destinations.find(call.organization_id, ids[i]));
-        const auto& project = call.principal.project_id;
+        auto row = TRY(destinations.find(reach.organization_id, ids[i]));
+        const auto& project = reach.project_id;
         if (row && project && !TRY(destinations.needed_by(row->id, *project))) row.reset();
         if (!row) return rule_broken("destination_not_found", field, "there is no such backup destination");
         chosen.push_back(std::move(*row));

@@ -25,8 +25,15 @@ Result<operations::OperationRow> find_operation(const Call& call, sqlite::Databa
 // 400 for ids that are no UUIDs or come twice.
 Result<std::vector<store::DestinationRow>> choose_destinations(const Call& call, sqlite::Database& db,
                                                                const std::vector<std::string>& ids);
+// Whose things may be named: an organization's, or only what one of its projects needs.
+struct Reach {
+    std::string organization_id;
+    std::optional<std::string> project_id;
+};
+inline Reach reach_of(const Call& call) { return {call.organization_id, call.principal.project_id}; }
+
 // The same without the default: none for none.
-Result<std::vector<store::DestinationRow>> named_destinations(const Call& call, sqlite::Database& db,
+Result<std::vector<store::DestinationRow>> named_destinations(const Reach& reach, sqlite::Database& db,
                                                               const std::vector<std::string>& ids);
 
 }  // namespace backstay::api

@@ -6,7 +6,6 @@
 
 #include "common/domain/wal_coverage.h"
 #include "control-plane/api/backups.h"
-#include "control-plane/api/place.h"
 #include "control-plane/api/readable_copies.h"
 #include "control-plane/api/scope.h"
 #include "control-plane/operations/history.h"
@@ -24,7 +23,7 @@ json::Array spans(const std::vector<control_plane::TimeSpan>& list) {
     return out;
 }
 
-json::Object coverage_answer(const std::optional<EnvironmentWal>& known) {
+json::Object coverage_answer(const std::optional<store::EnvironmentWal>& known) {
     const ClusterWal wal = known ? known->wal : ClusterWal{};
     json::Array bases;
     for (const control_plane::WalBase& base : wal.base_backups) bases.push_back(json::encode(base));
@@ -42,7 +41,7 @@ json::Object coverage_answer(const std::optional<EnvironmentWal>& known) {
 
 Result<http::Response> show_coverage(Call& call, sqlite::Database& db) {
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
-    const auto known = TRY(wal_of(db, environment));
+    const auto known = TRY(store::wal_of(db, environment));
     return json_answer(200, json::Value(coverage_answer(known)));
 }
 
@@ -106,31 +105,11 @@ Result<std::vector<PitrFilestore>> filestores_around(sqlite::Database& db, const
 
 }  // namespace
 
-Result<std::optional<EnvironmentWal>> wal_of(sqlite::Database& db, const store::Environment& environment) {
-    const auto rows = TRY(store::ClusterWals(db).of_agent(environment.agent_id));
-    std::optional<std::string> cluster = environment.cluster;
-    if (!cluster) {
-        const auto inventory = TRY(inventory_of(db, environment.agent_id));
-        const Place place = find_place(inventory, environment);
-        if (place.cluster != nullptr) {
-            cluster = place.cluster->name;
-        } else if (rows.size() > 1) {
-            return std::optional<EnvironmentWal>();
-        }
-    }
-    for (const store::ClusterWalRow& row : rows) {
-        if (cluster && row.cluster != *cluster) continue;
-        return std::optional<EnvironmentWal>(
-            {TRY(json::decode_text<ClusterWal>(row.wal, json::kLenient)), row.reported_at});
-    }
-    return std::optional<EnvironmentWal>();
-}
-
 Result<PitrOrder> plan_pitr(const Call& call, sqlite::Database& db, const store::Environment& source,
                             const store::Environment& target, const PitrWish& wish) {
     const auto at = parse_rfc3339(wish.timestamp);
     if (!at) return problem({{"pitrTimestamp", "must be RFC 3339 with an offset"}});
-    const auto known = TRY(wal_of(db, source));
+    const auto known = TRY(store::wal_of(db, source));
     if (!known || known->wal.wal_ranges.empty()) {
         return rule_broken(
             "pitr_out_of_window", "pitrTimestamp",

@@ -6,19 +6,10 @@
 #include <string>
 
 #include "common/domain/orders.h"
-#include "control-plane-client/protocol.h"
 #include "control-plane/api/call.h"
 #include "control-plane/store/environments.h"
 
 namespace backstay::api {
-
-struct EnvironmentWal {
-    control_plane::ClusterWal wal;
-    TimeMs reported_at = 0;
-};
-
-// The archive of the environment's cluster; absent: its agent archives no WAL of it.
-Result<std::optional<EnvironmentWal>> wal_of(sqlite::Database& db, const store::Environment& environment);
 
 // Checks the moment and says where its database comes from. 400 when it is no time with an offset; 422
 // pitr_out_of_window or pitr_in_gap, with the nearest reachable moments in `detail`; 422 target_not_allowed when the

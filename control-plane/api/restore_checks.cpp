@@ -6,12 +6,12 @@
 
 #include "common/ids.h"
 #include "control-plane/api/operation_scope.h"
-#include "control-plane/api/place.h"
 #include "control-plane/api/readable_copies.h"
 #include "control-plane/api/scope.h"
 #include "control-plane/dispatch/job_rows.h"
 #include "control-plane/dispatch/sessions.h"
 #include "control-plane/operations/rows.h"
+#include "control-plane/store/place.h"
 
 namespace backstay::api {
 namespace {
@@ -130,13 +130,13 @@ bool must_neutralize(const store::Environment& target, const std::optional<store
 }
 
 bool has_no_data(const Inventory& inventory, const store::Environment& target) {
-    const Place place = find_place(inventory, target);
+    const store::Place place = store::find_place(inventory, target);
     return place.cluster != nullptr && place.database == nullptr && !place.cluster->problem;
 }
 
 std::optional<std::string> version_obstacle(const Manifest& manifest, const Inventory& inventory,
                                             const store::Environment& target) {
-    const Place place = find_place(inventory, target);
+    const store::Place place = store::find_place(inventory, target);
     if (place.cluster != nullptr && place.cluster->server_version_num && manifest.postgres.server_version_num > 0) {
         const int from = manifest.postgres.server_version_num / 10'000;
         const int to = *place.cluster->server_version_num / 10'000;
@@ -170,7 +170,7 @@ Result<RestorePlan> plan_restore_request(const Call& call, sqlite::Database& db,
     }
     TRY(choose_origin(call, db, backup, request, plan));
     const Manifest manifest = TRY(known_manifest(backup.manifest, "backup_not_restorable"));
-    const Inventory inventory = TRY(inventory_of(db, plan.target.agent_id));
+    const Inventory inventory = TRY(store::inventory_of(db, plan.target.agent_id));
     if (const auto obstacle = version_obstacle(manifest, inventory, plan.target)) {
         return rule_broken("version_mismatch", "targetEnvironmentId", *obstacle);
     }

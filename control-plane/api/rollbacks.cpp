@@ -3,7 +3,6 @@
 #include "common/ids.h"
 #include "control-plane/api/operation_answers.h"
 #include "control-plane/api/operation_scope.h"
-#include "control-plane/api/place.h"
 #include "control-plane/api/readable_copies.h"
 #include "control-plane/api/restore_checks.h"
 #include "control-plane/api/scope.h"
@@ -12,6 +11,7 @@
 #include "control-plane/dispatch/job_rows.h"
 #include "control-plane/dispatch/order_backup.h"
 #include "control-plane/dispatch/order_snapshot.h"
+#include "control-plane/store/place.h"
 
 namespace backstay::api {
 namespace {
@@ -124,7 +124,7 @@ Result<RollbackPlan> plan_request(const Call& call, sqlite::Database& db) {
     }
     TRY(choose_places(db, plan));
     const Manifest manifest = TRY(known_manifest(plan.snapshot.manifest, "snapshot_not_usable"));
-    const auto inventory = TRY(inventory_of(db, plan.target.agent_id));
+    const auto inventory = TRY(store::inventory_of(db, plan.target.agent_id));
     if (const auto obstacle = version_obstacle(manifest, inventory, plan.target)) {
         return rule_broken("version_mismatch", "targetEnvironmentId", *obstacle);
     }

@@ -6,6 +6,6 @@
 namespace backstay::api {
 
 void add_schedule_routes(RouteTable& routes);
-void add_retention_routes(RouteTable& routes);  // the preview
+void add_retention_routes(RouteTable& routes);  // the preview, and what an organization's schedules inherit
 
 }  // namespace backstay::api

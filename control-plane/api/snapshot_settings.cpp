@@ -3,10 +3,10 @@
 
 #include "control-plane/api/operation_answers.h"
 #include "control-plane/api/operation_scope.h"
-#include "control-plane/api/place.h"
 #include "control-plane/api/scope.h"
 #include "control-plane/api/snapshots.h"
 #include "control-plane/dispatch/sessions.h"
+#include "control-plane/store/place.h"
 #include "control-plane/store/snapshot_settings.h"
 
 namespace backstay::api {
@@ -79,7 +79,7 @@ Result<> take(const Call& call, sqlite::Database& db, const SettingsRequest& req
     TRY(take_number({"timeoutSeconds", 60, 21'600}, request.timeout_seconds, settings.timeout_seconds));
     if (!request.destination_ids) return {};
     settings.destination_ids.clear();
-    for (const auto& row : TRY(named_destinations(call, db, *request.destination_ids))) {
+    for (const auto& row : TRY(named_destinations(reach_of(call), db, *request.destination_ids))) {
         settings.destination_ids.push_back(row.id);
     }
     return {};
@@ -106,8 +106,8 @@ Result<http::Response> size(Call& call, sqlite::Database& db) {
     if (!alive && (!agent || agent->seen_at <= call.now - kEstimateKeptMs)) {
         return problem(503, "agent_offline", "the environment's agent has been away for a day");
     }
-    const auto inventory = TRY(inventory_of(db, environment.agent_id));
-    const Place place = find_place(inventory, environment);
+    const auto inventory = TRY(store::inventory_of(db, environment.agent_id));
+    const store::Place place = store::find_place(inventory, environment);
     if (place.database == nullptr) {
         return problem(503, alive ? "size_unknown" : "agent_offline", "the agent has not told of this database");
     }

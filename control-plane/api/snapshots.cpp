@@ -5,10 +5,10 @@
 
 #include "control-plane/api/operation_answers.h"
 #include "control-plane/api/operation_scope.h"
-#include "control-plane/api/place.h"
 #include "control-plane/api/scope.h"
 #include "control-plane/dispatch/job_rows.h"
 #include "control-plane/dispatch/order_snapshot.h"
+#include "control-plane/store/place.h"
 
 namespace backstay::api {
 namespace {
@@ -117,8 +117,8 @@ Result<> refuse_when_off(sqlite::Database& db, const store::Environment& environ
 }
 
 Result<> refuse_without_space(sqlite::Database& db, const store::Environment& environment) {
-    const auto inventory = TRY(inventory_of(db, environment.agent_id));
-    const Place place = find_place(inventory, environment);
+    const auto inventory = TRY(store::inventory_of(db, environment.agent_id));
+    const store::Place place = store::find_place(inventory, environment);
     if (place.database == nullptr) return {};
     for (const auto& disk : inventory.disks) {
         if (disk.role != "snapshots" || disk.free_bytes >= place.database->size_bytes / kSmallestDumpPart) continue;

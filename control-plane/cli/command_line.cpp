@@ -25,6 +25,8 @@ struct CommandLine {
     DestinationArguments destination;
     EnrollTokenArguments enroll;
     KeyArguments key;
+    ScheduleArguments schedule;
+    AlertArguments alert;
     std::string slug;
     std::string id;
     Action action;
@@ -146,6 +148,65 @@ void add_agents_and_keys(CLI::App& app, CommandLine& line) {
     revoke->add_option("--id", line.id, "The key's id")->required();
 }
 
+constexpr const char* kNumbers =
+    "Numbers as JSON: {\"retainDaily\": 14, \"retainFullWeekly\": null}; null is inherited";
+
+void add_schedules(CLI::App& app, CommandLine& line) {
+    CLI::App* schedules = group(app, "schedule", "When environments are backed up by themselves");
+    ScheduleArguments& to = line.schedule;
+    const auto of_one = [&](const char* name, const char* help, Action action) {
+        CLI::App* one = command(*schedules, line, name, help, std::move(action));
+        add_organization(one, to.organization);
+        one->add_option("--environment", to.environment, "The environment's id")->required();
+        return one;
+    };
+    of_one("show", "Show one", [&] { return schedule_show(line.common, line.schedule); });
+    of_one("remove", "End one; backups stay", [&] { return schedule_remove(line.common, line.schedule); });
+    CLI::App* set = of_one("set", "Make or change one; what is not given stays",
+                           [&] { return schedule_set(line.common, line.schedule); });
+    const char* cadence = "none, hourly, every_6_hours, every_12_hours, daily, weekly, monthly, or a cron in quotes";
+    set->add_option("--db", to.database, std::string("Of the database: ") + cadence);
+    set->add_option("--full", to.full, std::string("With the filestore: ") + cadence);
+    set->add_option("--timezone", to.time_zone, "Whose hours they are: Europe/Brussels");
+    set->add_option("--destination", to.destinations, "The id of a destination; may be given several times");
+    set->add_option("--enabled", to.enabled, "on or off");
+    set->add_option("--paused", to.paused, "on or off; a pause holds runs and retention");
+    set->add_option("--wal", to.wal, "on or off: asks for a window of WAL");
+    set->add_option("--wal-days", to.wal_days, "How many days it is long");
+    set->add_option("--retention", to.retention, kNumbers);
+    add_organization(
+        command(*schedules, line, "list", "Show all", [&] { return schedule_list(line.common, line.slug); }),
+        line.slug);
+}
+
+void add_retention(CLI::App& app, CommandLine& line) {
+    CLI::App* policy = group(app, "retention", "What schedules keep that say nothing themselves");
+    add_organization(command(*policy, line, "show", "Show it", [&] { return retention_show(line.common, line.slug); }),
+                     line.slug);
+    CLI::App* set =
+        command(*policy, line, "set", "Change it", [&] { return retention_set(line.common, line.schedule); });
+    add_organization(set, line.schedule.organization);
+    set->add_option("--retention", line.schedule.retention, kNumbers)->required();
+    add_organization(command(*policy, line, "reset", "Back to the built-in numbers",
+                             [&] { return retention_reset(line.common, line.slug); }),
+                     line.slug);
+}
+
+void add_alerts(CLI::App& app, CommandLine& line) {
+    CLI::App* alerts = group(app, "alert", "What somebody should look at");
+    CLI::App* list = command(*alerts, line, "list", "Show those that are not dismissed, newest first",
+                             [&] { return alert_list(line.common, line.alert); });
+    add_organization(list, line.alert.organization);
+    list->add_flag("--all", line.alert.all, "Dismissed ones too");
+    const auto of_one = [&](const char* name, const char* help, Action action) {
+        CLI::App* one = command(*alerts, line, name, help, std::move(action));
+        add_organization(one, line.alert.organization);
+        one->add_option("--id", line.alert.id, "The alert's id")->required();
+    };
+    of_one("read", "Mark one as read", [&] { return alert_read(line.common, line.alert); });
+    of_one("dismiss", "Take one off the list", [&] { return alert_dismiss(line.common, line.alert); });
+}
+
 int exit_code(const Error& error) {
     switch (error.code()) {
         case Errc::invalid:
@@ -178,6 +239,9 @@ int run(int argc, char** argv) {
     add_environments(app, line);
     add_destinations(app, line);
     add_agents_and_keys(app, line);
+    add_schedules(app, line);
+    add_retention(app, line);
+    add_alerts(app, line);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

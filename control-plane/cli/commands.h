@@ -67,6 +67,25 @@ struct KeyArguments {
     std::optional<std::string> project;
 };
 
+struct ScheduleArguments {
+    std::string organization;
+    std::string environment;
+    std::string database;  // a frequency or a cron
+    std::string full;
+    std::string time_zone;
+    std::vector<std::string> destinations;
+    std::string enabled;  // on, off; "" stays
+    std::string paused;
+    std::string wal;
+    std::optional<std::int64_t> wal_days;
+    std::string retention;  // JSON: {"retainDaily": 14, …}
+};
+struct AlertArguments {
+    std::string organization;
+    std::string id;
+    bool all = false;
+};
+
 Result<> init(const Common& common, const InitArguments& arguments);
 Result<> token(const Common& common, const TokenArguments& arguments);
 Result<> organization_create(const Common& common, const OrganizationArguments& arguments);
@@ -81,6 +100,17 @@ Result<> agent_enroll_token(const Common& common, const EnrollTokenArguments& ar
 Result<> agent_list(const Common& common, const std::string& organization);
 Result<> key_create(const Common& common, const KeyArguments& arguments);
 Result<> key_list(const Common& common, const std::string& organization);
+Result<> schedule_list(const Common& common, const std::string& organization);
+Result<> schedule_show(const Common& common, const ScheduleArguments& arguments);
+Result<> schedule_set(const Common& common, const ScheduleArguments& arguments);
+Result<> schedule_remove(const Common& common, const ScheduleArguments& arguments);
+// What schedules keep that say nothing themselves.
+Result<> retention_show(const Common& common, const std::string& organization);
+Result<> retention_set(const Common& common, const ScheduleArguments& arguments);
+Result<> retention_reset(const Common& common, const std::string& organization);
+Result<> alert_list(const Common& common, const AlertArguments& arguments);
+Result<> alert_read(const Common& common, const AlertArguments& arguments);
+Result<> alert_dismiss(const Common& common, const AlertArguments& arguments);
 Result<> key_revoke(const Common& common, const std::string& organization, const std::string& id);
 
 }  // namespace backstay::cli

@@ -8,6 +8,7 @@
 #include "control-plane/retention/verdicts.h"
 #include "control-plane/store/audit.h"
 #include "control-plane/store/environments.h"
+#include "control-plane/store/policies.h"
 #include "control-plane/store/rows.h"
 
 namespace backstay::dispatch {
@@ -74,10 +75,10 @@ struct Due {
 Result<std::vector<Due>> due_environments(sqlite::Database& db, TimeMs now) {
     static constexpr std::string_view kSql =
         "SELECT s.environment_id, p.at IS NULL FROM schedules s JOIN environments e ON e.id = s.environment_id AND "
-        "e.deleted_at IS NULL LEFT JOIN prunes p ON p.environment_id = s.environment_id WHERE s.enabled AND NOT "
-        "s.paused "
-        "AND (p.at IS NULL OR MAX(p.at, s.updated_at) <= $1 OR EXISTS (SELECT 1 FROM backups b WHERE b.environment_id "
-        "= "
+        "e.deleted_at IS NULL LEFT JOIN prunes p ON p.environment_id = s.environment_id LEFT JOIN "
+        "organization_policies "
+        "o ON o.organization_id = s.organization_id WHERE s.enabled AND NOT s.paused AND (p.at IS NULL OR MAX(p.at, "
+        "s.updated_at, COALESCE(o.updated_at, 0)) <= $1 OR EXISTS (SELECT 1 FROM backups b WHERE b.environment_id = "
         "s.environment_id AND b.completed_at > p.at AND b.status IN ('completed', 'partial') AND b.deleted_at IS "
         "NULL)) LIMIT $2";
     return store::all_rows(db.query(kSql, {now - kPruneEveryMs, kEnvironmentsAtOnce}),
@@ -90,7 +91,8 @@ Result<std::vector<Due>> due_environments(sqlite::Database& db, TimeMs now) {
 
 Result<bool> prune_environment(sqlite::Database& db, const store::Schedule& schedule, TimeMs now, Stir& stir) {
     if (!retention::prunes(schedule)) return true;
-    const auto policy = TRY(retention::policy_of(schedule, schedule.retention));
+    const auto numbers = TRY(store::numbers_of(db, schedule));
+    const auto policy = TRY(retention::policy_of(schedule, numbers));
     std::int64_t removed = 0;
     for (const retention::BackupVerdict& verdict :
          TRY(retention::judge_backups(db, schedule.environment_id, policy, now))) {

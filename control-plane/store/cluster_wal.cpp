@@ -1,5 +1,6 @@
 #include "control-plane/store/cluster_wal.h"
 
+#include "control-plane/store/place.h"
 #include "control-plane/store/rows.h"
 
 namespace backstay::store {
@@ -22,6 +23,26 @@ Result<std::vector<ClusterWalRow>> ClusterWals::of_agent(std::string_view agent)
         [](const sqlite::Statement& row) {
             return ClusterWalRow{row.text(0), row.text(1), row.text(2), row.integer(3)};
         });
+}
+
+Result<std::optional<EnvironmentWal>> wal_of(sqlite::Database& db, const Environment& environment) {
+    const auto rows = TRY(ClusterWals(db).of_agent(environment.agent_id));
+    std::optional<std::string> cluster = environment.cluster;
+    if (!cluster) {
+        const auto inventory = TRY(inventory_of(db, environment.agent_id));
+        const Place place = find_place(inventory, environment);
+        if (place.cluster != nullptr) {
+            cluster = place.cluster->name;
+        } else if (rows.size() > 1) {
+            return std::optional<EnvironmentWal>();
+        }
+    }
+    for (const ClusterWalRow& row : rows) {
+        if (cluster && row.cluster != *cluster) continue;
+        return std::optional<EnvironmentWal>(
+            {TRY(json::decode_text<control_plane::ClusterWal>(row.wal, json::kLenient)), row.reported_at});
+    }
+    return std::optional<EnvironmentWal>();
 }
 
 }  // namespace backstay::store

@@ -1,11 +1,14 @@
 // What agents last said of the WAL archives of their clusters.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/clock.h"
+#include "control-plane-client/protocol.h"
+#include "control-plane/store/environments.h"
 #include "control-plane/store/store.h"
 
 namespace backstay::store {
@@ -28,5 +31,12 @@ public:
 private:
     sqlite::Database& db_;
 };
+
+struct EnvironmentWal {
+    control_plane::ClusterWal wal;
+    TimeMs reported_at = 0;
+};
+// The archive of the environment's cluster; absent: its agent archives no WAL of it.
+Result<std::optional<EnvironmentWal>> wal_of(sqlite::Database& db, const Environment& environment);
 
 }  // namespace backstay::store

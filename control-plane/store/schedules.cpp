@@ -11,7 +11,7 @@ namespace {
 constexpr std::string_view kColumns =
     "s.environment_id, s.id, s.organization_id, s.enabled, s.paused, s.time_zone, s.db_frequency, s.db_cron, "
     "s.full_frequency, s.full_cron, s.destination_ids, s.wal_enabled, s.wal_retention_days, s.retention, s.next_db_at, "
-    "s.next_full_at, s.created_at, s.updated_at";
+    "s.next_full_at, s.created_at, s.updated_at, s.wal_since";
 
 Result<Schedule> read(const sqlite::Statement& row) {
     Schedule out;
@@ -33,6 +33,7 @@ Result<Schedule> read(const sqlite::Statement& row) {
     out.full.next = row.optional_integer(15);
     out.created_at = row.integer(16);
     out.updated_at = row.integer(17);
+    out.wal_since = row.integer(18);
     return out;
 }
 
@@ -80,12 +81,12 @@ Result<> Schedules::put(const Schedule& schedule) {
     TRY(db_.run(
         "INSERT OR REPLACE INTO schedules (environment_id, id, organization_id, enabled, paused, time_zone, "
         "db_frequency, db_cron, full_frequency, full_cron, destination_ids, wal_enabled, wal_retention_days, "
-        "retention, next_db_at, next_full_at, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
-        "$11, $12, $13, $14, $15, $16, $17, $18)",
+        "retention, next_db_at, next_full_at, created_at, updated_at, wal_since) VALUES ($1, $2, $3, $4, $5, $6, $7, "
+        "$8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
         {schedule.environment_id, schedule.id, schedule.organization_id, schedule.enabled, schedule.paused,
          schedule.time_zone, schedule.db.frequency, schedule.db.cron, schedule.full.frequency, schedule.full.cron,
          destinations, schedule.wal_enabled, schedule.wal_retention_days, retention, schedule.db.next,
-         schedule.full.next, schedule.created_at, schedule.updated_at}));
+         schedule.full.next, schedule.created_at, schedule.updated_at, schedule.wal_since}));
     return {};
 }
 
@@ -162,6 +163,15 @@ Result<std::optional<ScheduleRun>> Schedules::find_run(std::string_view environm
                                            kRunColumns),
                                {environment, scope, due}),
                      read_run);
+}
+
+Result<bool> Schedules::is_newest_run(std::string_view environment, std::string_view backup) {
+    const auto found = TRY(count_of(
+        db_.query("SELECT COUNT(*) FROM schedule_runs r WHERE r.environment_id = $1 AND r.backup_id = $2 AND NOT "
+                  "EXISTS (SELECT 1 FROM schedule_runs l WHERE l.environment_id = $1 AND l.scope = r.scope AND "
+                  "l.due_at > r.due_at)",
+                  {environment, backup})));
+    return found > 0;
 }
 
 Result<std::vector<ScheduleRun>> Schedules::runs(std::string_view environment, std::int64_t limit) {

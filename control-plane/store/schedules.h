@@ -32,7 +32,8 @@ struct Schedule {
     std::vector<std::string> destination_ids;  // none: the organization's default
     bool wal_enabled = false;
     std::int64_t wal_retention_days = 7;
-    retention::Numbers retention;
+    TimeMs wal_since = 0;          // since when it asks for that
+    retention::Numbers retention;  // its own; numbers_of() adds those of its organization
     TimeMs created_at = 0;
     TimeMs updated_at = 0;
 
@@ -80,6 +81,8 @@ public:
     // The oldest moment whose job the agent has not accepted yet.
     Result<std::optional<TimeMs>> first_unclaimed(std::string_view agent);
     Result<std::optional<ScheduleRun>> find_run(std::string_view environment, std::string_view scope, TimeMs due);
+    // Whether this backup is of a moment, and no later one of its kind was decided.
+    Result<bool> is_newest_run(std::string_view environment, std::string_view backup);
     // Newest first.
     Result<std::vector<ScheduleRun>> runs(std::string_view environment, std::int64_t limit);
 

@@ -259,5 +259,38 @@ TEST(Retention, AgreesWithASlowReckoningAndItsOwnLaws) {
     }
 }
 
+TEST(InheritedNumbers, AreTheOrganizationsThenTheBuiltInOnes) {
+    Numbers organization;
+    organization.retain_daily = 30;
+    organization.retain_db_daily = 14;
+    organization.retain_daily_days = 60;
+    organization.retain_full_hourly = 2;
+    const Numbers both = inherit({}, organization);
+    EXPECT_EQ(both.retain_hourly, 24);
+    EXPECT_EQ(both.retain_daily, 30);
+    EXPECT_EQ(both.retain_db_daily, 14);
+    EXPECT_EQ(both.retain_daily_days, 60);
+    EXPECT_EQ(both.retain_full_hourly, 2);
+    const Policy policy = policy_of(both);
+    EXPECT_EQ(policy.db[1].count, 14);
+    EXPECT_EQ(policy.full[1].count, 30);
+    EXPECT_EQ(policy.full[0].count, 2);
+    EXPECT_EQ(policy_of(inherit({}, {})).full[0].count, 0) << "no hourly full ones unless somebody says so";
+}
+
+TEST(InheritedNumbers, AScheduleThatSaysATierMeansBothTypes) {
+    Numbers organization;
+    organization.retain_db_daily = 14;
+    organization.retain_full_daily = 15;
+    Numbers own;
+    own.retain_daily = 3;
+    EXPECT_EQ(policy_of(inherit(own, organization)).db[1].count, 3);
+    EXPECT_EQ(policy_of(inherit(own, organization)).full[1].count, 3);
+    own.retain_db_daily = 5;
+    EXPECT_EQ(policy_of(inherit(own, organization)).db[1].count, 5);
+    own.retain_hourly = 9;
+    EXPECT_EQ(policy_of(inherit(own, organization)).full[0].count, 0);
+}
+
 }  // namespace
 }  // namespace backstay::retention

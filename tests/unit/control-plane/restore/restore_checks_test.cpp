@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "control-plane/api/place.h"
+#include "control-plane/store/place.h"
 
 namespace backstay::api {
 namespace {
@@ -67,13 +67,13 @@ TEST(VersionObstacle, LooksAtTheTargetsOwnCluster) {
 TEST(Place, OfADatabaseInTwoClustersIsTheEnvironmentsOwnElseTheAgentsFirst) {
     const Inventory both{"h", {cluster("first", 150'000, "17.0"), cluster("second", 150'000, "17.0")}, {}};
     for (const char* name : {"first", "second"}) {
-        const Place own = find_place(both, target(name));
+        const store::Place own = store::find_place(both, target(name));
         ASSERT_NE(own.cluster, nullptr);
         EXPECT_EQ(own.cluster->name, name);
         EXPECT_EQ(own.database, &own.cluster->databases.front());
     }
-    EXPECT_EQ(find_place(both, target()).cluster->name, "first");
-    EXPECT_EQ(find_place(both, target("third")).cluster, nullptr);
+    EXPECT_EQ(store::find_place(both, target()).cluster->name, "first");
+    EXPECT_EQ(store::find_place(both, target("third")).cluster, nullptr);
 }
 
 TEST(VersionObstacle, IsNotWhatNobodyKnows) {

@@ -1,14 +1,14 @@
-#include "control-plane/api/place.h"
+#include "control-plane/store/place.h"
 
 #include "control-plane/store/agents.h"
 
-namespace backstay::api {
+namespace backstay::store {
 
 using control_plane::ClusterInfo;
 using control_plane::DatabaseInfo;
 using control_plane::Inventory;
 
-Place find_place(const Inventory& inventory, const store::Environment& environment) {
+Place find_place(const Inventory& inventory, const Environment& environment) {
     Place place;
     for (const ClusterInfo& cluster : inventory.clusters) {
         if (environment.cluster && cluster.name != *environment.cluster) continue;
@@ -25,9 +25,9 @@ Place find_place(const Inventory& inventory, const store::Environment& environme
 }
 
 Result<Inventory> inventory_of(sqlite::Database& db, const std::string& agent_id) {
-    const auto text = TRY(store::Agents(db).inventory(agent_id));
+    const auto text = TRY(Agents(db).inventory(agent_id));
     if (!text) return Inventory{};
     return json::decode_text<Inventory>(*text, json::kLenient);
 }
 
-}  // namespace backstay::api
+}  // namespace backstay::store

@@ -8,7 +8,7 @@
 #include "control-plane-client/protocol.h"
 #include "control-plane/store/environments.h"
 
-namespace backstay::api {
+namespace backstay::store {
 
 struct Place {
     const control_plane::ClusterInfo* cluster = nullptr;
@@ -17,9 +17,9 @@ struct Place {
 
 // An environment that names no cluster is in the first one that has its database, or in the only one. The answer points
 // into `inventory`.
-Place find_place(const control_plane::Inventory& inventory, const store::Environment& environment);
+Place find_place(const control_plane::Inventory& inventory, const Environment& environment);
 
 // Empty when the agent has told none yet.
 Result<control_plane::Inventory> inventory_of(sqlite::Database& db, const std::string& agent_id);
 
-}  // namespace backstay::api
+}  // namespace backstay::store
