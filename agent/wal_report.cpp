@@ -1,7 +1,9 @@
 #include "agent/wal_report.h"
 
+#include "agent/state/schedules.h"
 #include "agent/state/wal.h"
 #include "agent/wal/segment_name.h"
+#include "agent/worker/orders.h"
 #include "common/domain/wal_coverage.h"
 
 namespace backstay {
@@ -32,6 +34,7 @@ WalArchiving archiving_of(const archiver::ClusterStatus& cluster) {
     archiving.spool_bytes = now.spool_bytes;
     archiving.backlog_bytes = now.waiting_bytes;
     archiving.seconds_to_full = now.seconds_to_full;
+    if (cluster.server) archiving.archive_timeout_seconds = cluster.server->archive_timeout_s;
     return archiving;
 }
 
@@ -77,6 +80,8 @@ Result<std::vector<ClusterWal>> report_wal(sqlite::Database& database,
         }
         report.archiving = archiving_of(cluster);
         TRY(add_newest(archive, known.front(), report.archiving));
+        const auto wish = TRY(ScheduleRepository(database).wal_wish(cluster.config.cluster));
+        report.archiving.retention_days = with_wish(cluster.config, wish).retention_days;
         const wal::Holdings holdings = TRY(archive.holdings(known.front()));
         add_coverage(holdings, report);
         reports.push_back(std::move(report));

@@ -98,12 +98,14 @@ struct WalArchiving {
     std::int64_t failed_count = 0;
     std::optional<std::int64_t> lag_seconds;  // since the oldest WAL that waits; absent: nothing waits
     std::uint64_t spool_bytes = 0;
-    std::uint64_t backlog_bytes = 0;              // of WAL that waits in pg_wal
-    std::optional<std::int64_t> seconds_to_full;  // of pg_wal's file system at the present rate; absent: never
+    std::uint64_t backlog_bytes = 0;                      // of WAL that waits in pg_wal
+    std::optional<std::int64_t> seconds_to_full;          // of pg_wal's file system at the present rate; absent: never
+    std::optional<std::int64_t> archive_timeout_seconds;  // the server's own setting; 0: off
+    std::optional<std::int32_t> retention_days;           // that retention goes by, the host's and the wished one met
 };
 BOOST_DESCRIBE_STRUCT(WalArchiving, (),
                       (enabled, status, last_archived_at, last_archived_segment, failed_count, lag_seconds, spool_bytes,
-                       backlog_bytes, seconds_to_full))
+                       backlog_bytes, seconds_to_full, archive_timeout_seconds, retention_days))
 
 struct WalBase {
     std::string backup_id;
@@ -155,12 +157,24 @@ struct ScheduledEnvironment {
 };
 BOOST_DESCRIBE_STRUCT(ScheduledEnvironment, (), (environment, time_zone, db_cron, full_cron, destinations, encrypt_for))
 
-// All schedules of the agent's environments that are on and not paused.
+// What schedules ask of a cluster's WAL that the host archives: the longest window, the shortest interval. The host's
+// own
+// [[wal]] may keep more and take base backups oftener, and it alone says whether there is an archive at all.
+struct WalWish {
+    std::string cluster;  // as the agent names it
+    std::int32_t retention_days = 0;
+    std::int32_t base_every_days = 0;
+};
+BOOST_DESCRIBE_STRUCT(WalWish, (), (cluster, retention_days, base_every_days))
+
+// All schedules of the agent's environments that are on and not paused; wishes about WAL hold while they are paused,
+// too.
 struct ScheduleBook {
     std::string version;
     std::vector<ScheduledEnvironment> schedules;
+    std::vector<WalWish> wal;
 };
-BOOST_DESCRIBE_STRUCT(ScheduleBook, (), (version, schedules))
+BOOST_DESCRIBE_STRUCT(ScheduleBook, (), (version, schedules, wal))
 
 // POST /agent/v1/heartbeat, every 20 s (jittered), and at once when the inventory changes. 409 duplicate_agent: another
 // process with this identity is alive; the agent then backs off and says so.

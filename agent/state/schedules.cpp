@@ -30,6 +30,13 @@ Result<> ScheduleRepository::hear(const ScheduleContact& contact,
             TRY(database_.run("INSERT OR REPLACE INTO schedules (environment_id, schedule_json) VALUES ($1, $2)",
                               {schedule.environment.environment_id, text}));
         }
+        TRY(database_.run("DELETE FROM wal_wishes"));
+        for (const control_plane::WalWish& wish : book->wal) {
+            TRY(
+                database_.run("INSERT OR REPLACE INTO wal_wishes (cluster, retention_days, base_every_days) VALUES "
+                              "($1, $2, $3)",
+                              {wish.cluster, wish.retention_days, wish.base_every_days}));
+        }
     }
     return transaction.commit();
 }
@@ -45,6 +52,14 @@ Result<std::vector<ScheduledEnvironment>> ScheduleRepository::schedules() {
     std::vector<ScheduledEnvironment> out;
     while (TRY(rows.step())) out.push_back(TRY(json::decode_text<ScheduledEnvironment>(rows.text(0), json::kLenient)));
     return out;
+}
+
+Result<std::optional<control_plane::WalWish>> ScheduleRepository::wal_wish(const std::string& cluster) {
+    auto row =
+        TRY(database_.query("SELECT retention_days, base_every_days FROM wal_wishes WHERE cluster = $1", {cluster}));
+    if (!TRY(row.step())) return std::optional<control_plane::WalWish>();
+    return std::optional<control_plane::WalWish>(
+        {cluster, static_cast<std::int32_t>(row.integer(0)), static_cast<std::int32_t>(row.integer(1))});
 }
 
 Result<std::vector<control_plane::ScheduledRun>> ScheduleRepository::runs() {

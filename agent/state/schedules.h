@@ -28,6 +28,8 @@ public:
     Result<> hear(const ScheduleContact& contact, const std::optional<control_plane::ScheduleBook>& book);
     Result<std::optional<ScheduleContact>> contact();
     Result<std::vector<control_plane::ScheduledEnvironment>> schedules();
+    // What the book asks of a cluster's WAL; nullopt: nothing.
+    Result<std::optional<control_plane::WalWish>> wal_wish(const std::string& cluster);
 
     // The newest of each environment and scope.
     Result<std::vector<control_plane::ScheduledRun>> runs();

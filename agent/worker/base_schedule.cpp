@@ -4,6 +4,7 @@
 
 #include "agent/state/identity.h"
 #include "agent/state/jobs.h"
+#include "agent/state/schedules.h"
 #include "common/domain/layout.h"
 #include "common/ids.h"
 #include "common/log.h"
@@ -147,7 +148,8 @@ Result<> BaseSchedule::look_at(const WalConfig& wal, const AgentConfig& config, 
     BaseSituation situation;
     situation.now = settings_.clock().now_ms();
     situation.holdings = TRY(archive.holdings(clusters.front()));
-    situation.every_days = wal.base_every_days;
+    const auto wish = TRY(ScheduleRepository(database).wal_wish(wal.cluster));
+    situation.every_days = with_wish(wal, wish).base_every_days;
     situation.server_timeline = server_timeline_(wal.cluster);
     const auto jobs = TRY(JobRepository(database).newest(kJobsLooked));
     look_at_jobs(jobs, wal.cluster, situation);

@@ -190,10 +190,18 @@ std::optional<std::string> snapshots_written_by(const Order& order) {
     return folder.substr(0, folder.rfind('/'));
 }
 
-BaseBackupOrder complete_base_order(BaseBackupOrder order, const AgentConfig& config) {
+WalConfig with_wish(WalConfig wal, const std::optional<control_plane::WalWish>& wish) {
+    if (!wish) return wal;
+    wal.retention_days = std::max(wal.retention_days, wish->retention_days);
+    if (wish->base_every_days > 0) wal.base_every_days = std::min(wal.base_every_days, wish->base_every_days);
+    return wal;
+}
+
+BaseBackupOrder complete_base_order(BaseBackupOrder order, const AgentConfig& config,
+                                    const std::optional<control_plane::WalWish>& wish) {
     const WalConfig* wal = find_wal(config, order.cluster);
     if (wal != nullptr && order.destinations.empty()) order.destinations = wal_destinations(config, *wal);
-    if (wal != nullptr && order.retention_days == 0) order.retention_days = wal->retention_days;
+    if (wal != nullptr && order.retention_days == 0) order.retention_days = with_wish(*wal, wish).retention_days;
     const auto& encrypted = config.encrypted;
     const bool any = std::any_of(order.destinations.begin(), order.destinations.end(), [&](const auto& destination) {
         return std::find(encrypted.begin(), encrypted.end(), destination.id) != encrypted.end();

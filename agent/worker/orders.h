@@ -47,7 +47,11 @@ json::Object without_secrets(const Order& order);
 
 // What an order leaves to the host's [[wal]]: destinations, encryption and retention of base backups, destinations of a
 // moment.
-BaseBackupOrder complete_base_order(BaseBackupOrder order, const AgentConfig& config);
+BaseBackupOrder complete_base_order(BaseBackupOrder order, const AgentConfig& config,
+                                    const std::optional<control_plane::WalWish>& wish = std::nullopt);
+// The host's [[wal]] with what schedules wish beyond it: they lengthen the window and shorten the interval, never the
+// other way round.
+WalConfig with_wish(WalConfig wal, const std::optional<control_plane::WalWish>& wish);
 // `cluster`: whose archive the order means. no_destination when this host archives no WAL of it.
 Result<RestoreOrder> complete_moment(RestoreOrder order, const AgentConfig& config, const std::string& cluster);
 

@@ -4,6 +4,7 @@
 
 #include "agent/jobs/snapshots.h"
 #include "agent/state/jobs.h"
+#include "agent/state/schedules.h"
 #include "agent/state/state.h"
 #include "agent/state/wal.h"
 #include "agent/worker/catalogue.h"
@@ -134,7 +135,9 @@ private:
     }
 
     Ended act(const BaseBackupOrder& wanted, Scene& scene) {
-        const BaseBackupOrder order = complete_base_order(wanted, host_.config);
+        const auto wish = ScheduleRepository(database_).wal_wish(wanted.cluster);
+        if (!wish) return failed(wish.error());
+        const BaseBackupOrder order = complete_base_order(wanted, host_.config, *wish);
         Ended ended;
         auto outcome = run_base_backup(order, host_, scene.steps(), memory(order, scene));
         if (!outcome) return failed(std::move(outcome).error());

@@ -5,6 +5,7 @@
 #include "control-plane/auth/credential.h"
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/dispatch/reports.h"
+#include "control-plane/dispatch/watch.h"
 #include "control-plane/registry/registry.h"
 #include "control-plane/schedule/book.h"
 #include "control-plane/store/enroll_tokens.h"
@@ -71,6 +72,7 @@ Result<http::Response> heartbeat(api::Call& call, sqlite::Transaction& transacti
     const store::Agent agent = TRY(caller(call, db));
     dispatch::Stir stir;
     auto answer = TRY(dispatch::take_heartbeat(db, agent, beat, call.now, stir));
+    TRY(dispatch::watch_spaces(db, agent, beat, open, call.now));
     TRY(schedule::answer_schedules(db, agent, beat, open, call.now, answer));
     // Its poll may wait for this very heartbeat (a job whose lease ended goes out only after one).
     stir.agents.insert(agent.id);

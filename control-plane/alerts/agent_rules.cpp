@@ -45,16 +45,8 @@ std::optional<Finding> low_disk(const AgentSign& sign, const DiskFact& disk) {
     const auto below = [&](std::uint64_t bytes, std::uint64_t percent) {
         return disk.free_bytes < bytes && disk.free_bytes * 100 < disk.total_bytes * percent;
     };
-    if (disk.role == "destination") {
-        if (sign.last_full_bytes == 0 || disk.free_bytes >= 2 * sign.last_full_bytes) return std::nullopt;
-        Finding found = condition(sign.id, type::kDestinationLowSpace, Severity::warning, sign.id + ":" + disk.path);
-        found.title = fmt::format("Little space for backups on {}", sign.name);
-        found.message = fmt::format("{} has {} left; the last full backup took {}", disk.path,
-                                    human::size(disk.free_bytes), human::size(sign.last_full_bytes));
-        found.reason = reason::kDestinationFull;
-        return found;
-    }
-    if (disk.role == "filestore" || !below(kDiskLowBytes, 5)) return std::nullopt;
+    // Those of destinations are measured by what goes there: judge_space().
+    if (disk.role == "destination" || disk.role == "filestore" || !below(kDiskLowBytes, 5)) return std::nullopt;
     const bool very = below(kDiskVeryLowBytes, 1);
     Finding found = condition(sign.id, type::kAgentDiskLow, very ? Severity::critical : Severity::warning,
                               sign.id + ":" + disk.path);
@@ -63,6 +55,12 @@ std::optional<Finding> low_disk(const AgentSign& sign, const DiskFact& disk) {
                                 human::size(disk.total_bytes));
     found.reason = reason::kDiskSpaceLow;
     return found;
+}
+
+// Ten times what the server lets pass before it hands over a segment.
+std::int64_t lag_limit(const ArchiveFact& archive) {
+    const std::int64_t own = archive.archive_timeout_seconds.value_or(0);
+    return std::max(kWalLagTimeouts * (own > 0 ? own : kUsualTimeoutSeconds), kWalLagLeastSeconds);
 }
 
 }  // namespace
@@ -94,7 +92,7 @@ std::vector<Finding> judge_archives(const AgentSign& sign) {
         for (const GapFact& gap : archive.gaps) {
             if (!gap.base_after || !gap.told) out.push_back(gap_finding(sign, archive, gap));
         }
-        const bool lags = archive.lag_seconds.value_or(0) > kWalLagSeconds;
+        const bool lags = archive.lag_seconds.value_or(0) > lag_limit(archive);
         if (!archive.enabled || (archive.status != "failing" && !lags)) continue;
         Finding found = condition(sign.id, type::kWalArchivingFailing, Severity::critical,
                                   fmt::format("{}:{}", sign.id, archive.cluster));
@@ -105,6 +103,37 @@ std::vector<Finding> judge_archives(const AgentSign& sign) {
         out.push_back(std::move(found));
     }
     return out;
+}
+
+std::optional<Finding> judge_space(const SpaceFact& space) {
+    if (space.last_full_bytes == 0 || space.free_bytes >= 2 * space.last_full_bytes) return std::nullopt;
+    Finding found = condition(
+        space.agent_id, type::kDestinationLowSpace, Severity::warning,
+        space.destination_id ? *space.destination_id + ":" + space.agent_id : space.agent_id + ":" + space.path);
+    found.title = space.destination_id
+                      ? fmt::format("Little space in {} on {}", space.destination_name, space.agent_name)
+                      : fmt::format("Little space for backups on {}", space.agent_name);
+    found.message = fmt::format("{} has {} left; the last full backup took {}", space.path,
+                                human::size(space.free_bytes), human::size(space.last_full_bytes));
+    found.reason = reason::kDestinationFull;
+    found.about.destination_id = space.destination_id;
+    return found;
+}
+
+std::optional<Finding> judge_window(const WindowFact& window, TimeMs now) {
+    constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
+    constexpr std::int64_t kSlackMs = 3600LL * 1000;  // heartbeats, and the base backup that ends a little later
+    const std::int64_t wanted = window.days * kDayMs;
+    if (now < window.since + wanted + kSlackMs) return std::nullopt;
+    if (window.earliest && now - *window.earliest >= wanted - kSlackMs) return std::nullopt;
+    Finding found = condition(window.agent_id, type::kPitrWindowShort, Severity::warning, window.environment.id);
+    found.title = fmt::format("{} cannot be brought back {} days", window.environment.name, window.days);
+    found.message = window.earliest
+                        ? fmt::format("the earliest moment that can be had back is {}", to_rfc3339(*window.earliest))
+                        : std::string("no moment can be had back");
+    found.about.environment_id = window.environment.id;
+    found.about.project_id = window.environment.project_id;
+    return found;
 }
 
 std::optional<Finding> judge_silence(const AgentSilence& silence, TimeMs now) {

@@ -111,6 +111,15 @@ store::Found<Alert> Alerts::open_one(std::string_view organization, std::string_
                      read);
 }
 
+store::Found<Alert> Alerts::lately_over(std::string_view organization, const Finding& finding, TimeMs now) {
+    if (finding.is_event) return std::optional<Alert>();
+    return first_row(
+        db_.query(select("organization_id = $1 AND type = $2 AND subject = $3 AND resolved_at > $4 ORDER BY "
+                         "resolved_at DESC LIMIT 1"),
+                  {organization, finding.type, finding.subject, now - kReopenMs}),
+        read);
+}
+
 Result<std::optional<Change>> Alerts::raise(std::string_view organization, const Finding& finding, TimeMs now) {
     const auto open = TRY(open_one(organization, finding.type, finding.subject));
     std::optional<Change> change = Change::raised;
@@ -120,6 +129,10 @@ Result<std::optional<Change>> Alerts::raise(std::string_view organization, const
         if (finding.is_event) change = Change::repeated;
         if (!change) return change;
         TRY(renew(*open, finding, now));
+    } else if (const auto over = TRY(lately_over(organization, finding, now))) {
+        TRY(db_.run("UPDATE alerts SET resolved_at = NULL, occurrences = occurrences + 1 WHERE id = $1", {over->id}));
+        TRY(renew(*over, finding, now));
+        change = Change::repeated;
     } else {
         TRY(insert(organization, finding, now));
     }

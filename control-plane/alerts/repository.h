@@ -13,6 +13,9 @@
 
 namespace backstay::alerts {
 
+// A condition that comes back so soon is the same one: what flaps is one alert.
+inline constexpr std::int64_t kReopenMs = 3'600'000;
+
 // What became of an alert: that is what people are told.
 enum class Change { raised, repeated, worsened, resolved };
 BOOST_DESCRIBE_ENUM(Change, raised, repeated, worsened, resolved)
@@ -33,7 +36,8 @@ class Alerts {
 public:
     explicit Alerts(sqlite::Database& db) : db_(db) {}
 
-    // A new alert, or the open one changed; absent: nothing to tell, the condition merely goes on.
+    // A new alert, the open one changed, or a condition's that was over a short while ago open again; absent: nothing
+    // to tell, the condition merely goes on.
     Result<std::optional<Change>> raise(std::string_view organization, const Finding& finding, TimeMs now);
     // Resolves the open alert, if there is one.
     Result<> resolve(std::string_view organization, const Relief& relief, TimeMs now);
@@ -60,6 +64,7 @@ private:
     Result<> insert(std::string_view organization, const Finding& finding, TimeMs now);
     Result<> renew(const Alert& open, const Finding& finding, TimeMs now);
     Result<> close(const Alert& open, TimeMs now);
+    store::Found<Alert> lately_over(std::string_view organization, const Finding& finding, TimeMs now);
     store::Found<Alert> open_one(std::string_view organization, std::string_view type, std::string_view subject);
 
     sqlite::Database& db_;

@@ -17,7 +17,9 @@ inline constexpr std::int64_t kOfflineLongMs = 3'600'000;         // critical
 inline constexpr std::int64_t kUnreachableMs = 15 * 60'000;       // of a destination
 inline constexpr std::int64_t kSkewMs = 60'000;                   // tokens and leases bear no more
 inline constexpr std::int64_t kSkewLargeMs = 10 * 60'000;         // critical
-inline constexpr std::int64_t kWalLagSeconds = 600;               // ten times the usual archive_timeout of 60 s
+inline constexpr std::int64_t kWalLagTimeouts = 10;               // of the server's archive_timeout
+inline constexpr std::int64_t kUsualTimeoutSeconds = 60;          // where the server's is off or not known
+inline constexpr std::int64_t kWalLagLeastSeconds = 60;           // heartbeats are 20 s apart
 inline constexpr std::uint64_t kDiskLowBytes = 2ULL << 30;        // of the agent's own disks, and 5 % of them
 inline constexpr std::uint64_t kDiskVeryLowBytes = 256ULL << 20;  // critical, and 1 %
 
@@ -85,6 +87,7 @@ struct ArchiveFact {
     bool enabled = false;
     std::string status;
     std::optional<std::int64_t> lag_seconds;
+    std::optional<std::int64_t> archive_timeout_seconds;
     std::int64_t failed_count = 0;
     std::optional<EnvironmentName> environment;  // that shows what concerns the cluster
     std::vector<GapFact> gaps;
@@ -95,12 +98,33 @@ struct AgentSign {
     std::string name;
     std::int64_t clock_skew_ms = 0;
     std::optional<std::vector<DiskFact>> disks;  // absent: as last time
-    std::uint64_t last_full_bytes = 0;           // the largest of the last full backups that it made
     std::optional<std::vector<ArchiveFact>> archives;
 };
 std::vector<Finding> judge_clock(const AgentSign& sign);
 std::vector<Finding> judge_disks(const AgentSign& sign);
 std::vector<Finding> judge_archives(const AgentSign& sign);
+
+// A folder for backups on an agent's host.
+struct SpaceFact {
+    std::string agent_id;
+    std::string agent_name;
+    std::optional<std::string> destination_id;  // absent: the host's own, of which the organization knows nothing
+    std::string destination_name;
+    std::string path;
+    std::uint64_t free_bytes = 0;
+    std::uint64_t last_full_bytes = 0;  // the largest of the last full backups that went there
+};
+std::optional<Finding> judge_space(const SpaceFact& space);
+
+// The window of WAL that an environment's schedule asks for.
+struct WindowFact {
+    EnvironmentName environment;
+    std::string agent_id;
+    std::int64_t days = 0;
+    TimeMs since = 0;                // when it began to fill
+    std::optional<TimeMs> earliest;  // the first moment that can be had back; absent: none
+};
+std::optional<Finding> judge_window(const WindowFact& window, TimeMs now);
 
 struct AgentSilence {
     std::string id;

@@ -1,10 +1,12 @@
 #include "control-plane/dispatch/watch.h"
 
 #include <algorithm>
+#include <set>
 
 #include "control-plane/alerts/destination_silence.h"
 #include "control-plane/alerts/repository.h"
 #include "control-plane/alerts/rules.h"
+#include "control-plane/store/destinations.h"
 #include "control-plane/store/environments.h"
 #include "control-plane/store/rows.h"
 
@@ -16,14 +18,51 @@ using alerts::ArchiveFact;
 using alerts::Finding;
 namespace type = alerts::type;
 
-// The largest of the last full backups of the agent's environments: so much another round may need.
-Result<std::uint64_t> last_full_bytes(sqlite::Database& db, const std::string& agent_id) {
+// The largest of the last full backups of the agent's environments, of those that went to this destination ("": any):
+// so much another round may need.
+Result<std::uint64_t> last_full_bytes(sqlite::Database& db, const std::string& agent_id,
+                                      const std::string& destination_id) {
     const auto most = TRY(store::count_of(
         db.query("SELECT COALESCE(MAX((SELECT b.size_bytes FROM backups b WHERE b.environment_id = e.id AND b.scope = "
-                 "'full' AND b.status IN ('completed', 'partial') AND b.deleted_at IS NULL ORDER BY b.created_at DESC "
-                 "LIMIT 1)), 0) FROM environments e WHERE e.agent_id = $1 AND e.deleted_at IS NULL",
-                 {agent_id})));
+                 "'full' AND b.status IN ('completed', 'partial') AND b.deleted_at IS NULL AND ($2 = '' OR EXISTS "
+                 "(SELECT 1 FROM copies c WHERE c.backup_id = b.id AND c.destination_id = $2)) ORDER BY b.created_at "
+                 "DESC LIMIT 1)), 0) FROM environments e WHERE e.agent_id = $1 AND e.deleted_at IS NULL",
+                 {agent_id, destination_id})));
     return static_cast<std::uint64_t>(most);
+}
+
+struct LocalPlace {
+    store::DestinationRow row;
+    std::string path;
+};
+
+// Folders of the agent's host that are destinations of its organization.
+Result<std::vector<LocalPlace>> places_on(sqlite::Database& db, const store::Agent& agent,
+                                          const OpenDestination& open) {
+    std::vector<LocalPlace> out;
+    for (const auto& row : TRY(store::Destinations(db).list(agent.organization_id, {1000, 0})).items) {
+        if (row.type != "local" || (row.agent_id && *row.agent_id != agent.id)) continue;
+        const auto opened = open(db, agent.organization_id, row.id);
+        // One that cannot be read now is no reason to take no heartbeat.
+        if (!opened || !*opened) continue;
+        const json::Value* path = (*opened)->config.if_contains("path");
+        if (path != nullptr && path->is_string()) out.push_back({row, std::string(path->get_string())});
+    }
+    return out;
+}
+
+bool lies_in(const std::string& path, const std::string& folder) {
+    return path == folder || (path.starts_with(folder) && (folder.ends_with('/') || path[folder.size()] == '/'));
+}
+
+// The disk that says most closely how much room there is at `path`.
+const control_plane::DiskInfo* disk_of(const std::vector<control_plane::DiskInfo>& disks, const std::string& path) {
+    const control_plane::DiskInfo* best = nullptr;
+    for (const control_plane::DiskInfo& disk : disks) {
+        if (disk.role != "destination" || !lies_in(path, disk.path)) continue;
+        if (best == nullptr || disk.path.size() > best->path.size()) best = &disk;
+    }
+    return best;
 }
 
 std::optional<std::string> base_after(const control_plane::ClusterWal& wal, const control_plane::TimeSpan& gap) {
@@ -41,6 +80,7 @@ Result<ArchiveFact> archive_fact(sqlite::Database& db, const store::Agent& agent
     fact.status = wal.archiving.status;
     fact.lag_seconds = wal.archiving.lag_seconds;
     fact.failed_count = wal.archiving.failed_count;
+    fact.archive_timeout_seconds = wal.archiving.archive_timeout_seconds;
     const auto shown = TRY(store::Environments(db).first_on_cluster(agent.id, wal.cluster));
     if (shown) fact.environment = {shown->id, shown->project_id, shown->name, shown->type};
     alerts::Alerts known(db);
@@ -63,7 +103,6 @@ Result<AgentSign> sign_of(sqlite::Database& db, const store::Agent& agent, const
         for (const control_plane::DiskInfo& disk : heartbeat.inventory->disks) {
             sign.disks->push_back({disk.path, disk.role, disk.free_bytes, disk.total_bytes});
         }
-        sign.last_full_bytes = TRY(last_full_bytes(db, agent.id));
     }
     if (heartbeat.wal) {
         sign.archives.emplace();
@@ -108,9 +147,35 @@ Result<> watch_heartbeat(sqlite::Database& db, const store::Agent& agent, const 
         types.insert(types.end(), judged);
         std::move(more.begin(), more.end(), std::back_inserter(found));
     };
-    if (sign.disks) add(alerts::judge_disks(sign), {type::kAgentDiskLow, type::kDestinationLowSpace});
+    if (sign.disks) add(alerts::judge_disks(sign), {type::kAgentDiskLow});
     if (sign.archives) add(alerts::judge_archives(sign), {type::kWalArchivingFailing, type::kWalGap});
     return alerts::Alerts(db).settle(agent.organization_id, agent.id, types, found, now);
+}
+
+Result<> watch_spaces(sqlite::Database& db, const store::Agent& agent, const control_plane::Heartbeat& heartbeat,
+                      const OpenDestination& open, TimeMs now) {
+    if (!heartbeat.inventory) return {};
+    const auto& disks = heartbeat.inventory->disks;
+    std::vector<Finding> found;
+    const auto judge = [&](alerts::SpaceFact fact) -> Result<> {
+        fact.agent_id = agent.id;
+        fact.agent_name = agent.name;
+        fact.last_full_bytes = TRY(last_full_bytes(db, agent.id, fact.destination_id.value_or("")));
+        if (auto finding = alerts::judge_space(fact)) found.push_back(std::move(*finding));
+        return {};
+    };
+    std::set<const control_plane::DiskInfo*> named;
+    for (const LocalPlace& place : TRY(places_on(db, agent, open))) {
+        const control_plane::DiskInfo* disk = disk_of(disks, place.path);
+        if (disk == nullptr) continue;
+        named.insert(disk);
+        TRY(judge({"", "", place.row.id, place.row.name, place.path, disk->free_bytes, 0}));
+    }
+    for (const control_plane::DiskInfo& disk : disks) {
+        if (disk.role != "destination" || named.contains(&disk)) continue;
+        TRY(judge({"", "", std::nullopt, "", disk.path, disk.free_bytes, 0}));
+    }
+    return alerts::Alerts(db).settle(agent.organization_id, agent.id, {type::kDestinationLowSpace}, found, now);
 }
 
 Result<> watch_silence(sqlite::Database& db, TimeMs listening_since, TimeMs now) {

@@ -10,6 +10,7 @@
 #include "control-plane/live/purge.h"
 #include "control-plane/schedule/overdue.h"
 #include "control-plane/schedule/runs.h"
+#include "control-plane/schedule/windows.h"
 
 namespace backstay::live {
 namespace {
@@ -54,6 +55,7 @@ Result<> watched(sqlite::Database& db, TimeMs listening_since, TimeMs now) {
 Result<> overdue(sqlite::Database& db, TimeMs now) {
     auto transaction = TRY(sqlite::Transaction::begin(db));
     TRY(schedule::watch_overdue(db, now));
+    TRY(schedule::watch_windows(db, now));
     return transaction.commit();
 }
 

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "control-plane/dispatch/order_backup.h"
 #include "control-plane/schedule/runs.h"
+#include "control-plane/schedule/windows.h"
 #include "control-plane/store/destinations.h"
 #include "control-plane/store/environments.h"
 
@@ -36,7 +37,7 @@ Result<std::vector<Entry>> entries_of(sqlite::Database& db, const store::Agent& 
 }
 
 // Of everything that the book says, by when it was changed last.
-std::string version_of(const std::vector<Entry>& entries) {
+std::string version_of(const std::vector<Entry>& entries, const std::vector<control_plane::WalWish>& wishes) {
     std::uint64_t hash = 0xcbf29ce484222325;
     const auto add = [&](std::string_view text) {
         for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
@@ -45,6 +46,9 @@ std::string version_of(const std::vector<Entry>& entries) {
         add(fmt::format("{} {} {} ", entry.schedule.environment_id, entry.schedule.updated_at,
                         entry.environment.updated_at));
         for (const auto& row : entry.destinations) add(fmt::format("{} {} ", row.id, row.updated_at));
+    }
+    for (const auto& wish : wishes) {
+        add(fmt::format("{} {} {} ", wish.cluster, wish.retention_days, wish.base_every_days));
     }
     return fmt::format("{:016x}", hash);
 }
@@ -110,11 +114,13 @@ Result<> answer_schedules(sqlite::Database& db, const store::Agent& agent, const
     }
     if (!heartbeat.schedule_version) return {};
     const auto entries = TRY(entries_of(db, agent));
-    std::string version = version_of(entries);
+    auto wishes = TRY(wal_wishes(db, agent, now));
+    std::string version = version_of(entries, wishes);
     const TimeMs until = TRY(decided_until(db, agent, entries, now));
     answer.decided_until = Timestamp{until};
     if (*heartbeat.schedule_version != version) {
         answer.schedules = TRY(make_book(db, entries, std::move(version), open));
+        answer.schedules->wal = std::move(wishes);
     }
     return {};
 }

@@ -57,7 +57,7 @@ def make_base(plane):
 def base(plane):
     assert coverage(plane) == {"baseBackups": [], "earliestRecoverable": None, "latestRecoverable": None, "walRanges": [], "gaps": [],
                                "archiving": {"enabled": False, "status": "off", "lastArchivedAt": None, "lastArchivedSegment": None,
-                                             "failedCount": 0, "lagSeconds": None, "spoolBytes": 0, "backlogBytes": 0,
+                                             "failedCount": 0, "lagSeconds": None, "spoolBytes": 0, "backlogBytes": 0, "archiveTimeoutSeconds": None, "retentionDays": None,
                                              "secondsToFull": None, "reportedAt": None}}
     plane.agent.heartbeat()
     made = make_base(plane)

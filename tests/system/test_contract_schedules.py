@@ -1,6 +1,8 @@
 """Schedules, their runs and the preview of retention over the REST contract, with an agent that the test plays."""
 
 import contextlib
+import http.client
+import json
 import sqlite3
 import time
 import uuid
@@ -19,6 +21,8 @@ NUMBERS += [f"retain{tier}Days" for tier in ("Hourly", "Daily", "Weekly", "Month
 def clean(plane):
     plane.agent.heartbeat()
     yield
+    with contextlib.suppress(Exception):
+        plane.owner.delete("/retention-policy")
     for environment in (plane.production, plane.staging):
         with contextlib.suppress(Exception):
             plane.owner.delete(path(plane, environment))
@@ -70,6 +74,7 @@ def test_there_is_none_until_it_is_made_and_it_has_the_contracts_defaults(plane)
     assert made["destinationIds"] == [plane.local]
     assert [made[f"retain{tier}"] for tier in ("Hourly", "Daily", "Weekly", "Monthly")] == [24, 7, 4, 3]
     assert {name: made[name] for name in NUMBERS if made[name] is not None} == {"retainFullHourly": 0}
+    assert len(made["retentionInherited"]) == 16
     assert at(made["nextDbBackupAt"]) > datetime.now(timezone.utc) and at(made["nextDbBackupAt"]).minute == int(minute)
     assert plane.viewer.get(path(plane)) == made
     assert plane.owner.put(path(plane), made) == {**made, "updatedAt": plane.owner.get(path(plane))["updatedAt"]}, "sent back as it is"
@@ -202,6 +207,69 @@ def test_the_preview_lists_what_would_go_and_why_and_changes_nothing(plane):
     assert {plane.owner.get(f"/backups/{one}")["status"] for one in ids} == {"completed"}
 
 
+def test_an_organizations_numbers_are_inherited_until_a_schedule_sets_its_own(plane):
+    usual = plane.viewer.get("/retention-policy")
+    assert (usual["retainDaily"], usual["retainFullHourly"]) == (7, 0)
+    assert len(usual["retentionInherited"]) == 16
+    plane.owner.put(path(plane), {"retainWeekly": 9})
+    changed = plane.owner.put("/retention-policy", {"retainDaily": 30, "retainDbMonthly": 5})
+    assert (changed["retainDaily"], changed["retainDbMonthly"], changed["retainHourly"]) == (30, 5, 24)
+    assert changed["updatedBy"] and changed["updatedAt"] and "retainDaily" not in changed["retentionInherited"]
+    shown = plane.owner.get(path(plane))
+    assert (shown["retainDaily"], shown["retainDbMonthly"], shown["retainWeekly"]) == (30, 5, 9)
+    assert "retainDaily" in shown["retentionInherited"] and "retainWeekly" not in shown["retentionInherited"]
+    plane.owner.put(path(plane), shown)
+    plane.owner.put("/retention-policy", {**changed, "retainDaily": 31})
+    assert plane.owner.get(path(plane))["retainDaily"] == 31, "what came back unchanged is still inherited"
+    plane.owner.put(path(plane), {"retainDaily": 31})
+    assert plane.owner.delete("/retention-policy") is None
+    assert plane.owner.get(path(plane))["retainDaily"] == 31 and plane.owner.get(path(plane))["retainDbMonthly"] is None
+    assert plane.owner.put(path(plane), {"retainDaily": None})["retainDaily"] == 7
+
+
+@pytest.mark.parametrize("body, status, code, field", [
+    ({"retainDaily": 1001}, 422, "out_of_range", "retainDaily"),
+    ({"retainDailyDays": -1}, 422, "out_of_range", "retainDailyDays"),
+    ({"retainHourly": 0, "retainDaily": 0, "retainWeekly": 0, "retainMonthly": 0}, 422, "empty_retention", "retainDaily"),
+    ({"retainDaily": "many"}, 400, "validation_error", "retainDaily"),
+    ({"retainYearly": 1}, 400, "validation_error", "retainYearly"),
+    ({"enabled": True}, 400, "validation_error", "enabled"),
+    ({"retentionInherited": "all"}, 400, "validation_error", "retentionInherited"),
+    ([], 400, "validation_error", ""),
+])
+def test_an_organizations_policy_refuses_what_breaks_a_rule(plane, body, status, code, field):
+    refused(lambda: plane.owner.put("/retention-policy", body), status, code, field)
+    assert len(plane.owner.get("/retention-policy")["retentionInherited"]) == 16
+
+
+def test_an_organizations_policy_is_for_those_who_answer_for_all_projects(plane):
+    refused(lambda: plane.viewer.put("/retention-policy", {}), 403, "forbidden")
+    refused(lambda: plane.developer.put("/retention-policy", {}), 403, "forbidden")
+    refused(lambda: plane.developer.delete("/retention-policy"), 403, "forbidden")
+    plane.owner.put("/retention-policy", {"retainDaily": 3})
+    assert plane.stranger.get("/retention-policy")["retainDaily"] == 7
+    plane.owner.put(path(plane), {name: 0 for name in ("retainHourly", "retainWeekly", "retainMonthly")})
+    refused(lambda: plane.owner.put("/retention-policy", {"retainDaily": 0}), 422, "empty_retention", "retainDaily")
+    plane.owner.delete("/retention-policy")
+
+
+def test_the_host_is_told_how_much_wal_schedules_ask_for(plane):
+    now = stamp()
+    wal = {"cluster": "main", "systemId": "7", "archive": "v1/x/clusters/7", "destinationIds": [],
+           "archiving": {"enabled": True, "status": "ok", "failedCount": 0, "spoolBytes": 0, "backlogBytes": 0,
+                         "archiveTimeoutSeconds": 60, "retentionDays": 7},
+           "baseBackups": [], "walRanges": [], "gaps": []}
+    plane.agent.heartbeat(wal=[wal], sentAt=now)
+    plane.owner.put(path(plane), {"walEnabled": True, "walRetentionDays": 21, "fullFrequency": "daily", "paused": True})
+    book = plane.agent.heartbeat(scheduleVersion="")["schedules"]
+    assert book["wal"] == [{"cluster": "main", "retentionDays": 21, "baseEveryDays": 1}]
+    shown = plane.owner.get(f"/environments/{plane.production}/pitr-coverage")["archiving"]
+    assert (shown["archiveTimeoutSeconds"], shown["retentionDays"]) == (60, 7)
+    plane.owner.put(path(plane), {"enabled": False})
+    assert plane.agent.heartbeat(scheduleVersion=book["version"])["schedules"]["wal"] == []
+    plane.agent.heartbeat(wal=[])
+
+
 def test_backups_by_hand_go_where_the_schedule_stores(plane):
     plane.owner.put(path(plane), {"destinationIds": [plane.shared], "dbFrequency": "none", "fullFrequency": "none"})
     plane.order()
@@ -214,3 +282,35 @@ def test_moments_are_of_the_schedules_own_zone(plane):
     made = plane.owner.put(path(plane), {"dbFrequency": "custom", "dbCron": "30 0 * * *", "timezone": "Asia/Kolkata"})
     assert at(made["nextDbBackupAt"]).strftime("%H:%M") == "19:00"
     assert timedelta(0) < at(made["nextDbBackupAt"]) - datetime.now(timezone.utc) <= timedelta(days=1)
+
+
+ODD = [None, True, 0, -1, 1.5, 10**30, "", "x" * 5000, "\u0000", "💾", [], [None], {}, {"a": {}}, "2026-02-30", "* * * * *"]
+MEMBERS = ["enabled", "paused", "timezone", "dbFrequency", "dbCron", "fullFrequency", "fullCron", "destinationIds", "walEnabled",
+           "walRetentionDays", "retainDaily", "retainFullWeekly", "retainMonthlyDays", "retentionInherited", "id", "nextDbBackupAt"]
+
+
+def test_nothing_that_is_sent_is_the_servers_fault(plane):
+    def status(method, where, text):
+        connection = http.client.HTTPConnection("127.0.0.1", plane.port, timeout=30)
+        connection.request(method, "/api" + where, body=text and text.encode(), headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer.status
+
+    places = [("PUT", path(plane)), ("POST", path(plane, None, "retention-preview")), ("PUT", "/retention-policy")]
+    texts = ["", "{", "null", "[]", "7", '"x"', "[" * 200, '{"enabled": tru', '{"a": 1, "a": 2}', "\ufeff{}", '{"retainDaily": 1e400}',
+             '{"dbCron": "\\ud800"}', '{"destinationIds": ["' + "x" * 100_000 + '"]}']
+    texts += [json.dumps({member: odd}) for member in MEMBERS for odd in ODD]
+    for number, (method, where) in enumerate(places):
+        # A key may write three hundred times a minute.
+        token = plane.owner.post("/api-keys", {"name": f"odd {number}", "mode": "rw"})["key"]
+        met = {}
+        for text in texts:
+            met.setdefault(status(method, where, text), []).append(text[:80])
+        assert set(met) <= {200, 400, 404, 413, 422}, {code: some[:3] for code, some in met.items()}
+        plane.owner.get("/retention-policy")
+    for where in ("/backup-alerts?limit=x", "/backup-alerts?offset=-1", "/backup-alerts?limit=99999999999999999999",
+                  "/backup-alerts?include_dismissed=1", "/backup-alerts/x", f"/backup-alerts/{uuid.uuid4()}",
+                  "/environments/x/backup-schedule", f"/environments/{uuid.uuid4()}/backup-schedule/runs"):
+        assert status("GET", where, None) in (200, 400, 404), where

@@ -115,7 +115,7 @@ ClusterWal cluster_wal() {
     wal.system_id = "7301234567890123456";
     wal.archive = "v1/local/clusters/7301234567890123456";
     wal.destination_ids = {"d1"};
-    wal.archiving = {true, "ok", Timestamp{kNoon}, "000000010000000000000007", 0, 12, 0, 33'554'432, 86'400};
+    wal.archiving = {true, "ok", Timestamp{kNoon}, "000000010000000000000007", 0, 12, 0, 33'554'432, 86'400, 60, 14};
     wal.base_backups = {{"55555555-5555-4555-8555-555555555555", {kNoon - 7'200'000}}};
     wal.earliest_recoverable = Timestamp{kNoon - 7'200'000};
     wal.latest_recoverable = Timestamp{kNoon - 60'000};
@@ -139,7 +139,7 @@ ScheduleBook schedule_book() {
     shop.time_zone = "Europe/Brussels";
     shop.db_cron = "17 * * * *";
     shop.destinations = {{"66666666-6666-4666-8666-666666666666", "disk", "local", json::Object{{"path", "/backups"}}}};
-    return {"0123456789abcdef", {shop}};
+    return {"0123456789abcdef", {shop}, {{"main", 14, 1}}};
 }
 
 TEST(Protocol, WritesAndReadsHeartbeatsAsTheGoldenFilesSay) {

@@ -74,6 +74,23 @@ TEST_F(AlertsTest, AConditionThatGoesOnIsNoNewsUnlessItBecomesWorse) {
     EXPECT_EQ(raise(finding("s", false, Severity::warning), kNow + 3), std::nullopt) << "better is not well";
 }
 
+TEST_F(AlertsTest, AConditionThatFlapsIsOneAlert) {
+    raise(finding("s", false, Severity::critical));
+    ASSERT_TRUE(alerts().dismiss(acme_, only().id, "me", kNow));
+    resolve("s", kNow + 1);
+    EXPECT_EQ(raise(finding("s", false), kNow + kReopenMs), Change::repeated);
+    ASSERT_EQ(listed(true).total, 1);
+    EXPECT_EQ(only().occurrences, 2);
+    EXPECT_EQ(only().severity, Severity::warning) << "as it is this time";
+    EXPECT_FALSE(only().resolved_at);
+    EXPECT_FALSE(only().dismissed_at);
+    EXPECT_EQ(only().first_occurred_at, kNow);
+    EXPECT_EQ(only().last_occurred_at, kNow + kReopenMs);
+    resolve("s", kNow + kReopenMs);
+    EXPECT_EQ(raise(finding("s", false), kNow + 2 * kReopenMs), Change::raised) << "an hour later it is another one";
+    EXPECT_EQ(listed(true).total, 2);
+}
+
 TEST_F(AlertsTest, AnEventBringsADismissedAlertBack) {
     raise(finding());
     ASSERT_TRUE(alerts().dismiss(acme_, only().id, "me", kNow));

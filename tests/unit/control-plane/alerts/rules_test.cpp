@@ -213,17 +213,15 @@ TEST(AgentAlerts, AWrongClockIsToldInBothDirections) {
 
 TEST(AgentAlerts, DisksAreJudgedByTheirRole) {
     AgentSign one = sign();
-    one.last_full_bytes = 10;
     one.disks = {{"/var/lib/backstay", "state", 1ULL << 30, 100ULL << 30},
                  {"/backups", "destination", 19, 100},
                  {"/filestore", "filestore", 0, 100},
                  {"/tmp", "scratch", 1ULL << 30, 4ULL << 30}};
     const auto low = judge_disks(one);
-    ASSERT_THAT(low, SizeIs(2)) << "a small disk that is a quarter free has room for what it is for";
+    ASSERT_THAT(low, SizeIs(1)) << "a small disk that is a quarter free has room for what it is for";
     EXPECT_EQ(low[0].type, type::kAgentDiskLow);
     EXPECT_EQ(low[0].severity, Severity::warning);
-    EXPECT_EQ(low[1].type, type::kDestinationLowSpace);
-    one.disks = {{"/var/lib/backstay", "state", 1, 100ULL << 30}, {"/backups", "destination", 20, 100}};
+    one.disks = {{"/var/lib/backstay", "state", 1, 100ULL << 30}, {"/backups", "destination", 1, 100}};
     ASSERT_THAT(judge_disks(one), SizeIs(1));
     EXPECT_EQ(judge_disks(one)[0].severity, Severity::critical);
 }
@@ -236,7 +234,19 @@ TEST(WalAlerts, FailuresAndLagOfArchivingAreCritical) {
     archive.status = "ok";
     one.archives = {archive};
     EXPECT_THAT(judge_archives(one), IsEmpty());
-    one.archives->front().lag_seconds = kWalLagSeconds + 1;
+    one.archives->front().lag_seconds = 601;
+    ASSERT_THAT(judge_archives(one), SizeIs(1));
+    one.archives->front().archive_timeout_seconds = 300;
+    EXPECT_THAT(judge_archives(one), IsEmpty()) << "the server itself waits for five minutes";
+    one.archives->front().lag_seconds = 3001;
+    ASSERT_THAT(judge_archives(one), SizeIs(1));
+    one.archives->front().archive_timeout_seconds = 0;
+    one.archives->front().lag_seconds = 600;
+    EXPECT_THAT(judge_archives(one), IsEmpty()) << "off: as if it were a minute";
+    one.archives->front().archive_timeout_seconds = 1;
+    one.archives->front().lag_seconds = 60;
+    EXPECT_THAT(judge_archives(one), IsEmpty()) << "between two heartbeats nobody knows";
+    one.archives->front().lag_seconds = 61;
     ASSERT_THAT(judge_archives(one), SizeIs(1));
     EXPECT_EQ(judge_archives(one)[0].subject, "a1:main");
     one.archives->front().lag_seconds.reset();
@@ -259,6 +269,36 @@ TEST(WalAlerts, AGapIsToldOnceAlsoWhenANewBaseBackupIsThereAlready) {
     EXPECT_THAT(judge_archives(one)[0].message, HasSubstr("base9"));
     one.archives->front().gaps.front().told = true;
     EXPECT_THAT(judge_archives(one), IsEmpty());
+}
+
+TEST(SpaceAlerts, NameTheDestinationWhereTwoMoreFullBackupsDoNotFit) {
+    SpaceFact space{"a1", "db1", "d1", "disk", "/backups/acme", 200, 100};
+    EXPECT_FALSE(judge_space(space));
+    space.free_bytes = 199;
+    const auto found = judge_space(space);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->about.destination_id, "d1");
+    EXPECT_THAT(found->title, HasSubstr("disk"));
+    EXPECT_FALSE(found->is_event);
+    space.destination_id.reset();
+    EXPECT_EQ(judge_space(space)->subject, "a1:/backups/acme");
+    space.last_full_bytes = 0;
+    EXPECT_FALSE(judge_space(space)) << "nobody knows how much is needed";
+}
+
+TEST(WindowAlerts, AreRaisedOnceTheWindowShouldBeFilled) {
+    const std::int64_t day = 24LL * 3600 * 1000;
+    const std::int64_t hour = 3600LL * 1000;
+    WindowFact window{{"e1", "p1", "prod", "production"}, "a1", 7, kNow, kNow + day};
+    EXPECT_FALSE(judge_window(window, kNow + 7 * day)) << "it fills";
+    const auto found = judge_window(window, kNow + 7 * day + hour);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->severity, Severity::warning);
+    EXPECT_EQ(found->about.environment_id, "e1");
+    window.earliest = kNow;
+    EXPECT_FALSE(judge_window(window, kNow + 7 * day + hour));
+    window.earliest.reset();
+    EXPECT_THAT(judge_window(window, kNow + 8 * day)->message, HasSubstr("no moment"));
 }
 
 TEST(OverdueAlerts, AreRaisedByTheCadence) {

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <map>
+
 #include "control-plane/alerts/repository.h"
 #include "control-plane/alerts/rules.h"
 #include "tests/unit/control-plane/dispatch/world.h"
@@ -111,6 +113,70 @@ TEST_F(Watch, TellsOfClockDisksAndWalUntilTheyAreWell) {
     beat(bad);
     for (const Alert& alert : all()) EXPECT_TRUE(alert.resolved_at) << alert.type;
     EXPECT_EQ(all().size(), 4U);
+}
+
+TEST_F(Watch, AnAgentThatFlapsIsOneAlert) {
+    for (int i = 0; i < 5; ++i) {
+        world_.now += alerts::kOfflineMs;
+        look();
+        world_.now += 1000;
+        beat({});
+    }
+    ASSERT_EQ(all().size(), 1U);
+    EXPECT_EQ(all()[0].occurrences, 5);
+    EXPECT_TRUE(all()[0].resolved_at);
+}
+
+TEST_F(Watch, LittleSpaceIsToldOfTheDestinationThatLiesThere) {
+    store::Agent stranger;
+    stranger.organization_id = world_.organization_id;
+    stranger.name = stranger.hostname = "db2";
+    stranger = store::Agents(world_.db()).create(stranger, "hash2", world_.now).value();
+    auto transaction = sqlite::Transaction::begin(world_.db()).value();
+    std::map<std::string, std::string> paths;
+    const auto local = [&](const std::string& name, const std::string& path, std::optional<std::string> agent) {
+        store::DestinationRow row;
+        row.id = new_uuid();
+        row.organization_id = world_.organization_id;
+        row.name = name;
+        row.type = "local";
+        row.agent_id = std::move(agent);
+        EXPECT_TRUE(store::Destinations(world_.db()).create(transaction, row));
+        paths[row.id] = path;
+        return row.id;
+    };
+    const std::string full = local("full", "/backups/acme", std::nullopt);
+    const std::string roomy = local("roomy", "/other/acme", world_.agent.id);
+    const std::string elsewhere = local("elsewhere", "/backups/acme", stranger.id);
+    ASSERT_TRUE(transaction.commit());
+    const std::string backup = world_.order_backup({full, roomy});
+    world_.ask();
+    ASSERT_FALSE(world_.send(world_.report(backup, 1, 1, ReportKind::accepted)).refused);
+    world_.testify(backup, 1, 1, plan_backup("full", {full, roomy}, false));
+    control_plane::Heartbeat heartbeat;
+    heartbeat.inventory.emplace();
+    heartbeat.inventory->disks = {{"/backups", "destination", 100, 1000}, {"/other", "destination", 1000, 1000}};
+    const auto spaces = [&] {
+        const auto done = watch_spaces(
+            world_.db(), world_.agent, heartbeat,
+            [&](sqlite::Database&, std::string_view, std::string_view id) -> Result<std::optional<DestinationOrder>> {
+                return std::optional<DestinationOrder>(
+                    {std::string(id), "d", "local", {{"path", paths.at(std::string(id))}}});
+            },
+            world_.now);
+        EXPECT_TRUE(done) << done.error().message();
+    };
+    spaces();
+    ASSERT_EQ(all().size(), 1U);
+    EXPECT_EQ(all()[0].type, type::kDestinationLowSpace);
+    EXPECT_EQ(all()[0].organization_id, world_.organization_id);
+    EXPECT_EQ(all()[0].about.destination_id, full);
+    EXPECT_EQ(all()[0].url, "/api/backup-destinations/" + full);
+    EXPECT_THAT(all()[0].title, ::testing::HasSubstr("full"));
+    heartbeat.inventory->disks[0].free_bytes = 1000;
+    spaces();
+    EXPECT_TRUE(all()[0].resolved_at);
+    EXPECT_EQ(all().size(), 1U);
 }
 
 }  // namespace
