@@ -72,13 +72,20 @@ control_plane::Report report_of(const JobRow& job, control_plane::ReportKind kin
 
 }  // namespace
 
+Result<bool> JobRepository::may_replace(const JobRow& known, const JobRow& job) {
+    if (known.origin != kOriginSchedule) return known.fence < job.fence;
+    if (!is_over(known.state)) return false;
+    auto unsent = TRY(database_.query("SELECT COUNT(*), MIN(seq) FROM outbox WHERE job_id = $1", {known.job_id}));
+    TRY(unsent.step());
+    const bool told = unsent.integer(0) == 0;
+    const bool untold = !told && unsent.integer(1) == 1;
+    const bool repeats = job.origin == kOriginSchedule && known.attempt < job.attempt;
+    return repeats ? untold : told && known.fence < job.fence;
+}
+
 Result<> JobRepository::insert(const JobRow& job) {
-    {
-        auto known = TRY(database_.query("SELECT fence, origin FROM jobs WHERE job_id = $1", {job.job_id}));
-        if (TRY(known.step()) && (known.integer(0) >= job.fence || known.text(1) == kOriginSchedule)) {
-            return Error(Errc::conflict,
-                         fmt::format("job {} is known here under fence {}", job.job_id, known.integer(0)));
-        }
+    if (const auto known = TRY(find(job.job_id)); known && !TRY(may_replace(*known, job))) {
+        return Error(Errc::conflict, fmt::format("job {} is known here under fence {}", job.job_id, known->fence));
     }
     TRY(database_.run("DELETE FROM outbox WHERE job_id = $1", {job.job_id}));
     TRY(database_.run("DELETE FROM jobs WHERE job_id = $1", {job.job_id}));

@@ -51,8 +51,9 @@ public:
     explicit JobRepository(sqlite::Database& database) : database_(database) {}
 
     // Stores it as queued, with its first report (accepted, or declared for what begins here). A known job under a
-    // newer fence replaces the old one and what that left unsent; under the same or an older fence: conflict, and so is
-    // an order of what the agent ran by itself.
+    // newer fence replaces the old one and what that left unsent; under the same or an older fence: conflict. So is an
+    // order of what the agent runs by itself, until that is over and told; and a further attempt of its own once the
+    // control plane has heard of the one before.
     Result<> add(const JobRow& job);
     // Remembers a job that cannot run here, with its report. Same rules as add().
     Result<> reject(const JobRow& job, const std::string& reason, const std::string& message);
@@ -73,6 +74,7 @@ public:
     Result<std::int64_t> prune(std::size_t keep);
 
 private:
+    Result<bool> may_replace(const JobRow& known, const JobRow& job);
     Result<> insert(const JobRow& job);
     sqlite::Database& database_;
 };

@@ -54,6 +54,16 @@ Result<std::optional<AloneRun>> due_alone(const ScheduledEnvironment& told, cons
     return none;
 }
 
+bool repeats_alone(const JobRow& failed, const schedule::Slot& slot, const AloneSituation& situation) {
+    if (failed.origin != kOriginSchedule || !is_over(failed.state) || !failed.finish || !failed.ended_at) return false;
+    const bool passes = failed.finish->transient || failed.state == JobState::interrupted;
+    const auto delay = schedule::retry_delay_ms(failed.attempt);
+    if (!passes || !delay || situation.busy || situation.now >= slot.stale_at) return false;
+    const TimeMs ended = failed.ended_at->ms - situation.clock_ahead_ms;
+    return situation.now >= ended + *delay &&
+           situation.now - situation.heard_at >= schedule::alone_after_ms(slot, situation.away_after_ms);
+}
+
 OwnSchedule::OwnSchedule(const Settings& settings, Worker& worker)
     : settings_(settings), worker_(worker), rounds_(settings, "schedules", kEvery, [this](sqlite::Database& database) {
           if (const auto looked = look(database); !looked) {
@@ -100,6 +110,7 @@ Result<> OwnSchedule::look_at(const ScheduledEnvironment& told, const ScheduleCo
                               sqlite::Database& database) {
     AloneSituation situation;
     situation.now = settings_.clock().now_ms() - contact.clock_ahead_ms;
+    situation.clock_ahead_ms = contact.clock_ahead_ms;
     situation.heard_at = contact.heard_at;
     situation.decided_until = contact.decided_until;
     situation.away_after_ms = std::int64_t{settings_.config().control_plane_away_after_s} * 1000;
@@ -110,7 +121,24 @@ Result<> OwnSchedule::look_at(const ScheduledEnvironment& told, const ScheduleCo
         situation.busy = situation.busy || works_on(job, told.environment);
     }
     const auto due = TRY(due_alone(told, situation));
-    return due ? begin(told, *due, database) : Result<>();
+    return due ? begin(told, *due, std::nullopt, database) : repeat(told, situation, database);
+}
+
+Result<> OwnSchedule::repeat(const ScheduledEnvironment& told, const AloneSituation& situation,
+                             sqlite::Database& database) {
+    const Zone zone = TRY(Zone::find(told.time_zone));
+    for (const auto& [scope, due] : situation.begun) {
+        const auto failed =
+            TRY(JobRepository(database).find(schedule::run_id(told.environment.environment_id, scope, due)));
+        const std::string& cron = scope == "db" ? told.db_cron : told.full_cron;
+        if (!failed || cron.empty()) continue;
+        const Cron parsed = TRY(Cron::parse(cron));
+        const auto slot = schedule::newest_slot(parsed, zone, due, situation.now);
+        if (slot && slot->due == due && repeats_alone(*failed, *slot, situation)) {
+            return begin(told, {scope, due}, failed, database);
+        }
+    }
+    return {};
 }
 
 // With the secrets that were told since the start; after a restart those of the configuration.
@@ -134,12 +162,13 @@ std::vector<DestinationOrder> OwnSchedule::reachable(const ScheduledEnvironment&
     return out;
 }
 
-Result<> OwnSchedule::begin(const ScheduledEnvironment& told, const AloneRun& run, sqlite::Database& database) {
+Result<> OwnSchedule::begin(const ScheduledEnvironment& told, const AloneRun& run, const std::optional<JobRow>& before,
+                            sqlite::Database& database) {
     BackupOrder order;
     order.backup_id = schedule::run_id(told.environment.environment_id, run.scope, run.due);
     order.scope = run.scope;
     order.trigger = "scheduled";
-    order.created_at = {settings_.clock().now_ms()};
+    order.created_at = before ? before->created_at : Timestamp{settings_.clock().now_ms()};
     order.due_at = Timestamp{run.due};
     order.environment = told.environment;
     order.destinations = reachable(told);
@@ -156,6 +185,7 @@ Result<> OwnSchedule::begin(const ScheduledEnvironment& told, const AloneRun& ru
     JobRequest request{{}, Order(order)};
     request.row.job_id = request.row.operation_id = order.backup_id;
     request.row.kind = kind_of(request.order);
+    request.row.attempt = before ? before->attempt + 1 : 1;
     request.row.origin = kOriginSchedule;
     request.row.requested_by = "schedule";
     request.row.cluster = told.environment.cluster.value_or("");

@@ -19,8 +19,9 @@ namespace backstay {
 // All that the decision about one schedule needs; times by the control plane's clock.
 struct AloneSituation {
     TimeMs now = 0;
-    TimeMs heard_at = 0;       // when the control plane last spoke
-    TimeMs decided_until = 0;  // moments up to here are decided
+    std::int64_t clock_ahead_ms = 0;  // of the host's before the control plane's
+    TimeMs heard_at = 0;              // when the control plane last spoke
+    TimeMs decided_until = 0;         // moments up to here are decided
     std::int64_t away_after_ms = schedule::kAloneAfterMs;
     std::map<std::string, TimeMs> begun;  // scope → the newest moment that was begun here
     bool busy = false;                    // something works on the database
@@ -34,6 +35,10 @@ struct AloneRun {
 // The one run to begin now, full ones first; nullopt: none. An error: a zone or a cron that is not known here.
 Result<std::optional<AloneRun>> due_alone(const control_plane::ScheduledEnvironment& schedule,
                                           const AloneSituation& situation);
+
+// Whether a run that was begun here, and failed for a cause that may pass, begins again now: while nobody else can
+// order it, as often and after such times as the control plane would.
+bool repeats_alone(const JobRow& failed, const schedule::Slot& slot, const AloneSituation& situation);
 
 class OwnSchedule {
 public:
@@ -50,8 +55,11 @@ public:
 private:
     Result<> look_at(const control_plane::ScheduledEnvironment& schedule, const ScheduleContact& contact,
                      sqlite::Database& database);
+    // `before`: the attempt that failed.
     Result<> begin(const control_plane::ScheduledEnvironment& schedule, const AloneRun& run,
-                   sqlite::Database& database);
+                   const std::optional<JobRow>& before, sqlite::Database& database);
+    Result<> repeat(const control_plane::ScheduledEnvironment& schedule, const AloneSituation& situation,
+                    sqlite::Database& database);
     std::vector<DestinationOrder> reachable(const control_plane::ScheduledEnvironment& schedule) const;
 
     const Settings& settings_;

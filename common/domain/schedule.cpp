@@ -8,7 +8,8 @@
 namespace backstay::schedule {
 namespace {
 
-constexpr TimeMs kHourMs = 3'600'000;
+constexpr TimeMs kMinuteMs = 60'000;
+constexpr TimeMs kHourMs = 60 * kMinuteMs;
 constexpr TimeMs kDayMs = 24 * kHourMs;
 // A long silence must not be walked through minute by minute: looked for in ever longer stretches before now. The last
 // one holds every cycle of a calendar.
@@ -54,6 +55,12 @@ std::optional<Slot> newest_slot(const Cron& cron, const Zone& zone, TimeMs first
 
 std::int64_t alone_after_ms(const Slot& slot, std::int64_t most) {
     return std::min<std::int64_t>(most, (slot.stale_at - slot.due) / 2);
+}
+
+std::optional<std::int64_t> retry_delay_ms(std::int32_t attempt) {
+    constexpr std::array<std::int64_t, 3> kDelays = {1 * kMinuteMs, 5 * kMinuteMs, 15 * kMinuteMs};
+    const std::size_t index = attempt < 1 ? 0 : static_cast<std::size_t>(attempt - 1);
+    return index < kDelays.size() ? std::optional(kDelays[index]) : std::nullopt;
 }
 
 std::string run_id(std::string_view environment_id, std::string_view scope, TimeMs due) {

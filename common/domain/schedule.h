@@ -2,6 +2,7 @@
 // control plane is away.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,10 @@ std::optional<Slot> newest_slot(const Cron& cron, const Zone& zone, TimeMs first
 
 // How long after `slot.due` an agent begins alone, when it heard nothing from the control plane; at most `most`.
 std::int64_t alone_after_ms(const Slot& slot, std::int64_t most = kAloneAfterMs);
+
+// How long after its `attempt`-th attempt failed for a cause that may pass a backup is tried again; absent: not any
+// more.
+std::optional<std::int64_t> retry_delay_ms(std::int32_t attempt);
 
 // The id of the backup of this moment: the same for whoever makes it, so that it is made once. A UUID of version 7
 // whose time is `due`.

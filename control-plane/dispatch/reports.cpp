@@ -12,6 +12,7 @@
 #include "control-plane/dispatch/job_rows.h"
 #include "control-plane/operations/history.h"
 #include "control-plane/operations/lifecycle.h"
+#include "control-plane/store/schedules.h"
 
 namespace backstay::dispatch {
 namespace {
@@ -216,6 +217,9 @@ private:
         attempt.outcome = boost::describe::enum_to_string(last.outcome, "failed");
         attempt.reason = last.reason;
         attempt.transient = last.transient;
+        if (job.environment_id) {
+            attempt.of_schedule = TRY(store::Schedules(db_).is_newest_run(*job.environment_id, job.id));
+        }
         const std::int32_t number = job.attempt;
         const Next next = end_attempt(job, attempt, now_);
         job.message = last.error_message;

@@ -1,14 +1,12 @@
 #include "control-plane/dispatch/rules.h"
 
 #include <algorithm>
-#include <array>
 
 #include "common/domain/reasons.h"
+#include "common/domain/schedule.h"
 
 namespace backstay::dispatch {
 namespace {
-
-constexpr std::array<std::int64_t, 3> kRetryDelays = {1 * kMinute, 5 * kMinute, 15 * kMinute};
 
 bool is_out(const Job& job) { return job.state == JobState::leased || job.state == JobState::accepted; }
 
@@ -93,11 +91,9 @@ bool occupies_environment(std::string_view kind) {
 }
 
 std::optional<std::int64_t> retry_delay_ms(std::string_view kind, std::int32_t attempt) {
-    const std::size_t index = attempt < 1 ? 0 : static_cast<std::size_t>(attempt - 1);
-    if (is_deletion(kind)) return index < kRetryDelays.size() ? kRetryDelays[index] : kHour;
+    if (is_deletion(kind)) return schedule::retry_delay_ms(attempt).value_or(kHour);
     if (belongs_to_holder(kind) || kind == "test_destination") return std::nullopt;
-    if (index >= kRetryDelays.size()) return std::nullopt;
-    return kRetryDelays[index];
+    return schedule::retry_delay_ms(attempt);
 }
 
 bool may_hand_out(const Job& job, TimeMs now, TimeMs agent_heard_at) {
@@ -201,7 +197,7 @@ Next end_attempt(Job& job, const AttemptEnd& end, TimeMs now) {
         return Next::cancelled;
     }
     const bool passes = end.transient || end.outcome == "interrupted";
-    if (end.outcome != "succeeded" && passes && job.fence != 0) {
+    if (end.outcome != "succeeded" && passes && (job.fence != 0 || end.of_schedule)) {
         if (const auto delay = retry_delay_ms(job.kind, job.attempt)) {
             queue_again(job, *delay, now);
             return Next::retry;

@@ -113,6 +113,8 @@ struct AttemptEnd {
     std::string outcome;  // succeeded, failed, cancelled, interrupted
     std::string reason;
     bool transient = false;
+    bool of_schedule =
+        false;  // a scheduled moment's, which nobody waits for on the host: also what the agent began alone
 };
 enum class Next { finished, cancelled, retry };
 // Decides and applies: a retry is queued with its delay, anything else finishes the job.

@@ -89,6 +89,43 @@ TEST_F(DueAlone, AZoneThatIsNotKnownIsAnError) {
     EXPECT_FALSE(due_alone(told_, situation_));
 }
 
+TEST(RepeatsAlone, AsOftenAndAfterSuchTimesAsTheControlPlaneWould) {
+    const TimeMs due = at("2026-03-01T02:00:00Z");
+    const schedule::Slot slot{due, due + kHour, due + 30 * kMinute};
+    JobRow failed;
+    failed.origin = kOriginSchedule;
+    failed.state = JobState::failed;
+    failed.ended_at = Timestamp{due + 12 * kMinute};
+    failed.finish.emplace();
+    failed.finish->transient = true;
+    AloneSituation situation;
+    situation.heard_at = due - kMinute;
+    situation.now = due + 13 * kMinute;
+    EXPECT_TRUE(repeats_alone(failed, slot, situation));
+    situation.now -= 1;
+    EXPECT_FALSE(repeats_alone(failed, slot, situation)) << "a minute first";
+    situation.now = due + 16 * kMinute;
+    failed.attempt = 2;
+    EXPECT_FALSE(repeats_alone(failed, slot, situation)) << "five minutes then";
+    situation.now = due + 17 * kMinute;
+    EXPECT_TRUE(repeats_alone(failed, slot, situation));
+    situation.heard_at = due + 8 * kMinute;
+    EXPECT_FALSE(repeats_alone(failed, slot, situation)) << "the control plane spoke: it decides";
+    situation.heard_at = due - kMinute;
+    situation.busy = true;
+    EXPECT_FALSE(repeats_alone(failed, slot, situation));
+    situation.busy = false;
+    failed.finish->transient = false;
+    EXPECT_FALSE(repeats_alone(failed, slot, situation)) << "it would fail again";
+    failed.state = JobState::interrupted;
+    EXPECT_TRUE(repeats_alone(failed, slot, situation));
+    situation.now = slot.stale_at;
+    EXPECT_FALSE(repeats_alone(failed, slot, situation));
+    situation.now -= 1;
+    failed.attempt = 4;
+    EXPECT_FALSE(repeats_alone(failed, slot, situation));
+}
+
 class OwnScheduleTest : public ::testing::Test {
 protected:
     void SetUp() override {
@@ -110,7 +147,7 @@ protected:
         control_plane::HeartbeatAnswer answer;
         answer.server_time = {clock_.now_ms()};
         answer.decided_until = Timestamp{decided_until};
-        if (with_book) answer.schedules = control_plane::ScheduleBook{"v1", {shop()}};
+        if (with_book) answer.schedules = control_plane::ScheduleBook{"v1", {shop()}, {}};
         own_->hear(*database_, answer);
     }
     void look() {
@@ -207,7 +244,7 @@ TEST_F(OwnScheduleTest, ReckonsByTheControlPlanesClock) {
     control_plane::HeartbeatAnswer answer;
     answer.server_time = {due_ - 5 * kMinute};
     answer.decided_until = answer.server_time;
-    answer.schedules = control_plane::ScheduleBook{"v1", {shop()}};
+    answer.schedules = control_plane::ScheduleBook{"v1", {shop()}, {}};
     own_->hear(*database_, answer);
     clock_.set(due_ + 2 * kHour + 9 * kMinute);
     look();
@@ -230,11 +267,81 @@ TEST_F(OwnScheduleTest, WhatIsPausedMeanwhileIsForgotten) {
     hear(clock_.now_ms());
     control_plane::HeartbeatAnswer answer;
     answer.server_time = {clock_.now_ms()};
-    answer.schedules = control_plane::ScheduleBook{"v2", {}};
+    answer.schedules = control_plane::ScheduleBook{"v2", {}, {}};
     own_->hear(*database_, answer);
     clock_.set(due_ + 10 * kMinute);
     look();
     EXPECT_TRUE(jobs().empty());
+}
+
+TEST_F(OwnScheduleTest, ARunThatFailedForACauseThatMayPassIsMadeAgainUnderTheSameId) {
+    hear(clock_.now_ms());
+    clock_.set(due_ + 10 * kMinute);
+    look();
+    ASSERT_EQ(jobs().size(), 1U);
+    const std::string id = jobs()[0].job_id;
+    const auto fail = [&](bool transient) {
+        control_plane::JobFinish finish;
+        finish.transient = transient;
+        EXPECT_TRUE(JobRepository(*database_).finish(id, finish, clock_.now_ms()));
+    };
+    fail(true);
+    clock_.set(due_ + 10 * kMinute + 30'000);
+    look();
+    EXPECT_EQ(jobs()[0].state, JobState::failed) << "not at once";
+    clock_.set(due_ + 11 * kMinute);
+    look();
+    ASSERT_EQ(jobs().size(), 1U);
+    EXPECT_EQ(jobs()[0].state, JobState::queued);
+    EXPECT_EQ(jobs()[0].attempt, 2);
+    const auto reports = Outbox(*database_).oldest(10).value();
+    ASSERT_EQ(reports.size(), 1U) << "what nobody heard of the first attempt is not told";
+    EXPECT_EQ(reports[0].seq, 1);
+    EXPECT_EQ(reports[0].kind, ReportKind::declared);
+    fail(false);
+    clock_.set(due_ + 25 * kMinute);
+    look();
+    EXPECT_EQ(jobs()[0].state, JobState::failed) << "it would fail again";
+}
+
+TEST_F(OwnScheduleTest, OnceTheControlPlaneHeardOfARunItAloneOrdersItAgain) {
+    hear(clock_.now_ms());
+    clock_.set(due_ + 10 * kMinute);
+    look();
+    JobRow order = jobs()[0];
+    control_plane::JobFinish finish;
+    finish.transient = true;
+    ASSERT_TRUE(JobRepository(*database_).finish(order.job_id, finish, clock_.now_ms()));
+    order.origin = kOriginControlPlane;
+    order.fence = 1;
+    EXPECT_FALSE(JobRepository(*database_).add(order)) << "it does not know yet how this one ended";
+    ASSERT_TRUE(Outbox(*database_).acknowledge(order.job_id, 0, 1));
+    clock_.set(due_ + 12 * kMinute);
+    look();
+    EXPECT_EQ(jobs()[0].state, JobState::failed) << "a part of it is told";
+    ASSERT_TRUE(Outbox(*database_).acknowledge(order.job_id, 0, 99));
+    look();
+    EXPECT_EQ(jobs()[0].state, JobState::failed);
+    EXPECT_TRUE(JobRepository(*database_).add(order));
+    EXPECT_EQ(jobs()[0].fence, 1);
+}
+
+TEST_F(OwnScheduleTest, WishesAboutWalAreKeptUntilTheBookIsAnother) {
+    control_plane::HeartbeatAnswer answer;
+    answer.schedules = control_plane::ScheduleBook{"v1", {}, {{"main", 30, 1}}};
+    own_->hear(*database_, answer);
+    begin();
+    const auto wish = ScheduleRepository(*database_).wal_wish("main").value();
+    ASSERT_TRUE(wish);
+    EXPECT_FALSE(ScheduleRepository(*database_).wal_wish("other").value());
+    WalConfig host;
+    EXPECT_EQ(with_wish(host, wish).retention_days, 30);
+    EXPECT_EQ(with_wish(host, wish).base_every_days, 1);
+    host.retention_days = 60;
+    EXPECT_EQ(with_wish(host, wish).retention_days, 60) << "the host's own window is never shortened";
+    answer.schedules = control_plane::ScheduleBook{"v2", {}, {}};
+    own_->hear(*database_, answer);
+    EXPECT_FALSE(ScheduleRepository(*database_).wal_wish("main").value());
 }
 
 }  // namespace

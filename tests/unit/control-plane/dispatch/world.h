@@ -45,6 +45,7 @@ public:
     }
 
     sqlite::Database& db() { return db_; }
+    std::string path() const { return folder_.path() + "/store.db"; }
 
     // Adds `row`, with all filled in that is this world's; its id.
     std::string add_backup(operations::BackupRow row) {
@@ -196,9 +197,8 @@ public:
 
 private:
     sqlite::Database open() {
-        const std::string path = folder_.path() + "/store.db";
-        EXPECT_TRUE(store::prepare_store(path));
-        return store::open_store(path).value();
+        EXPECT_TRUE(store::prepare_store(path()));
+        return store::open_store(path()).value();
     }
     testing::TempDir folder_;
     sqlite::Database db_;

@@ -225,6 +225,41 @@ TEST_F(Runs, EveryRunThatTheAgentMadeAloneIsKnownAfterwards) {
     for (const auto& found : runs()) EXPECT_EQ(found.outcome, "by_agent");
 }
 
+TEST_F(Runs, WhatTheAgentBeganAloneAndFailedIsOrderedAgainAsTheRulesSay) {
+    const auto fails = [&](TimeMs due, std::int64_t seq) {
+        Report last = world_.report(id_of(due), 0, seq, ReportKind::finished);
+        last.finished.emplace();
+        last.finished->transient = true;
+        last.finished->error_message = "the server was starting";
+        EXPECT_FALSE(world_.send(last).refused);
+    };
+    world_.now = due_ + 12 * kMinute;
+    EXPECT_FALSE(world_.send(declared(due_)).refused);
+    fails(due_, 2);
+    EXPECT_EQ(world_.job(id_of(due_)).state, JobState::queued);
+    beat({told(due_)});
+    EXPECT_TRUE(world_.ask().assignments.empty()) << "after a minute";
+    world_.now += kMinute;
+    beat({told(due_)});
+    const auto again = world_.ask();
+    ASSERT_EQ(again.assignments.size(), 1U);
+    EXPECT_EQ(again.assignments[0].fence, 1);
+    EXPECT_EQ(again.assignments[0].attempt, 2);
+    EXPECT_EQ(again.assignments[0].order.at("destinations").at(0).at("config").at("path").as_string(), "/backups");
+    EXPECT_EQ(backups(), 1U);
+}
+
+TEST_F(Runs, WhatFailedBeforeALaterMomentIsLeftAsItIs) {
+    world_.now = due_ + 2 * kHour;
+    EXPECT_FALSE(world_.send(declared(due_)).refused);
+    EXPECT_FALSE(world_.send(declared(due_ + kHour)).refused);
+    Report last = world_.report(id_of(due_), 0, 2, ReportKind::finished);
+    last.finished.emplace();
+    last.finished->transient = true;
+    EXPECT_FALSE(world_.send(last).refused);
+    EXPECT_EQ(world_.job(id_of(due_)).state, JobState::finished);
+}
+
 TEST_F(Runs, WhatWasOrderedAndNeverTakenIsAdoptedFromTheAgentThatRanIt) {
     run();
     const std::string id = id_of(due_);
