@@ -26,6 +26,7 @@ struct Output {
 
 int show_status(const Output& output);
 int show_jobs(const Output& output, std::size_t limit);
+int show_refused(const Output& output, std::size_t limit);
 int show_job(const Output& output, const std::string& job);
 int show_backups(const Output& output, const std::string& database, std::size_t limit);
 int show_snapshots(const Output& output, const std::string& database, std::size_t limit);

@@ -52,6 +52,11 @@ int show_jobs(const Output& output, std::size_t limit) {
                                     [](const local_api::JobList& list) { return render_jobs(list.jobs); });
 }
 
+int show_refused(const Output& output, std::size_t limit) {
+    return show<local_api::RefusedReportList>(output, fmt::format("/v1/refused-reports?limit={}", limit),
+                                              render_refused);
+}
+
 int show_job(const Output& output, const std::string& job) {
     return show<local_api::JobDetail>(output, "/v1/jobs/" + http::percent_encode(job, false), render_job);
 }

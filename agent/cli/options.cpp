@@ -81,6 +81,10 @@ void add_reading(CLI::App& app, Chosen& chosen) {
     jobs->add_option("--limit", limit, "how many")->check(CLI::Range(1, 1000));
     jobs->callback([&] { chosen.run = [&] { return show_jobs(chosen.output, limit); }; });
 
+    CLI::App* refused = app.add_subcommand("refused", "reports that the control plane did not take, and why");
+    refused->add_option("--limit", limit, "how many")->check(CLI::Range(1, 1000));
+    refused->callback([&] { chosen.run = [&] { return show_refused(chosen.output, limit); }; });
+
     auto& id = kept<std::string>(chosen);
     CLI::App* job = app.add_subcommand("job", "one job: steps, copies, and why it is green or not");
     job->add_option("JOB", id, "its id, or the beginning")->required();

@@ -108,6 +108,15 @@ std::string render_jobs(const std::vector<local_api::JobView>& jobs) {
     return table.empty() ? "no jobs\n" : table.text();
 }
 
+std::string render_refused(const local_api::RefusedReportList& list) {
+    Table table({"JOB", "SEQ", "KIND", "CODE", "WHY"});
+    for (const local_api::RefusedReport& one : list.reports) {
+        table.add({shorten(one.job_id), fmt::format("{}.{}", one.fence, one.seq), printable(one.kind),
+                   printable(one.code), printable(one.message)});
+    }
+    return table.empty() ? "no report was refused\n" : table.text();
+}
+
 std::string render_wal_setup(const local_api::WalSetupAnswer& answer) {
     Table table({"SETTING", "NOW", "WANTED", ""});
     for (const local_api::WalSettingView& one : answer.settings) {
@@ -171,6 +180,9 @@ std::string render_status(const local_api::StatusAnswer& status, TimeMs now) {
         text += fmt::format("control plane: {}, connected\n", control.url);
     } else {
         text += fmt::format("control plane: {}, out of reach: {}\n", control.url, printable(control.last_error));
+    }
+    if (control.refused_reports > 0) {
+        text += fmt::format("reports that were refused: {} (see backstay refused)\n", control.refused_reports);
     }
     if (control.unsent_reports > 0) text += fmt::format("reports waiting to be sent: {}\n", control.unsent_reports);
     text += fmt::format("destinations: {}\n", status.destinations.empty()

@@ -29,6 +29,7 @@ std::string shorten(const std::string& id);
 // `now`: what ages are reckoned from.
 std::string render_status(const local_api::StatusAnswer& status, TimeMs now);
 std::string render_jobs(const std::vector<local_api::JobView>& jobs);
+std::string render_refused(const local_api::RefusedReportList& list);
 // Steps, copies and the verdict with its reasons.
 std::string render_job(const local_api::JobDetail& detail);
 std::string render_backups(const local_api::BackupList& list);

@@ -172,6 +172,23 @@ struct JobList {
 };
 BOOST_DESCRIBE_STRUCT(JobList, (), (jobs))
 
+// A report that the control plane will never take.
+struct RefusedReport {
+    std::string job_id;
+    std::int64_t fence = 0;
+    std::int64_t seq = 0;
+    std::string kind;
+    std::string code;
+    std::string message;
+};
+BOOST_DESCRIBE_STRUCT(RefusedReport, (), (job_id, fence, seq, kind, code, message))
+
+// GET /v1/refused-reports, newest first; at most a thousand are kept
+struct RefusedReportList {
+    std::vector<RefusedReport> reports;
+};
+BOOST_DESCRIBE_STRUCT(RefusedReportList, (), (reports))
+
 // Jobs whose operation is judged by its steps; others (copies, deletions, undos) by their outcome alone.
 inline bool has_evidence(std::string_view kind) {
     return kind == "backup" || kind == "restore" || kind == "verify" || kind == "base_backup" || kind == "snapshot" ||
@@ -294,8 +311,10 @@ struct ControlPlaneView {
     std::optional<Timestamp> last_contact_at;
     std::string last_error;
     std::int64_t unsent_reports = 0;
+    std::int64_t refused_reports = 0;
 };
-BOOST_DESCRIBE_STRUCT(ControlPlaneView, (), (url, enrolled, connected, last_contact_at, last_error, unsent_reports))
+BOOST_DESCRIBE_STRUCT(ControlPlaneView, (),
+                      (url, enrolled, connected, last_contact_at, last_error, unsent_reports, refused_reports))
 
 struct WalDestinationView {
     std::string id;

@@ -129,6 +129,7 @@ Api::Api(ApiParts parts)
       quick_(parts_.loop, parts_.settings.config().state_dir),
       slow_(parts_.loop, parts_.settings.config().state_dir) {
     add_reading();
+    add_refused();
     add_looking();
     add_ordering();
     add_snapshots();
@@ -159,6 +160,7 @@ void Api::add_reading() {
             status.started_at = parts_.started_at;
             status.control_plane = parts_.control_plane();
             status.control_plane.unsent_reports = TRY(Outbox(database).size());
+            status.control_plane.refused_reports = TRY(Outbox(database).refused());
             for (const DestinationOrder& one : parts_.settings.config().destinations)
                 status.destinations.push_back(one.id);
             const auto active = TRY(JobRepository(database).newest(kListMax, true));
@@ -201,6 +203,20 @@ void Api::add_reading() {
     add("GET", "/v1/limits", quick_, [this](sqlite::Database&, const Request&, const PathParams&) -> Result<Response> {
         return answer(200, view_of(parts_.settings.config().limits));
     });
+}
+
+void Api::add_refused() {
+    add("GET", "/v1/refused-reports", quick_,
+        [](sqlite::Database& database, const http::Request& request,
+           const http::PathParams&) -> Result<http::Response> {
+            const std::size_t limit = TRY(limit_of(request));
+            RefusedReportList list;
+            for (auto& one : TRY(Outbox(database).newest_refused(limit))) {
+                list.reports.push_back({std::move(one.job_id), one.fence, one.seq, std::move(one.kind),
+                                        std::move(one.code), std::move(one.message)});
+            }
+            return answer(200, list);
+        });
 }
 
 // What is asked of servers, and may take its time.

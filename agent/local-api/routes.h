@@ -43,6 +43,7 @@ public:
 
 private:
     void add_reading();
+    void add_refused();
     void add_looking();
     void add_ordering();
     void add_snapshots();

@@ -69,6 +69,16 @@ Result<std::int64_t> Outbox::refused() {
     return row.integer(0);
 }
 
+Result<std::vector<Outbox::Refused>> Outbox::newest_refused(std::size_t limit) {
+    auto rows = TRY(database_.query(
+        "SELECT job_id, fence, seq, kind, code, message FROM refused_reports ORDER BY id DESC LIMIT $1", {limit}));
+    std::vector<Refused> out;
+    while (TRY(rows.step())) {
+        out.push_back({rows.text(0), rows.integer(1), rows.integer(2), rows.text(3), rows.text(4), rows.text(5)});
+    }
+    return out;
+}
+
 Result<std::int64_t> Outbox::size() {
     auto row = TRY(database_.query("SELECT count(*) FROM outbox"));
     TRY(row.step());

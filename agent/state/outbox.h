@@ -30,6 +30,16 @@ public:
     Result<std::int64_t> size();
     // How many are set aside.
     Result<std::int64_t> refused();
+    // Those, newest first.
+    struct Refused {
+        std::string job_id;
+        std::int64_t fence = 0;
+        std::int64_t seq = 0;
+        std::string kind;
+        std::string code;
+        std::string message;
+    };
+    Result<std::vector<Refused>> newest_refused(std::size_t limit);
 
 private:
     sqlite::Database& database_;

@@ -1,4 +1,9 @@
 // Backups that go well: green, complete, and restorable with PostgreSQL's tools, zstd and tar alone.
+#include <sys/fsuid.h>
+
+#include <algorithm>
+#include <filesystem>
+
 #include "common/crypto/secretstream.h"
 #include "tests/unit/agent/jobs/backup/backup_scene.h"
 
@@ -174,6 +179,55 @@ TEST_F(BackupTest, ACopyRepairsADestinationThatLacksTheBackupAndADeletionRemoves
     ASSERT_TRUE(run_delete(deletion, host_, steps));
     EXPECT_THAT(files_in("one"), IsEmpty());
     EXPECT_THAT(files_in("two"), IsEmpty());
+}
+
+// Without the rights of root, for this thread alone.
+class AsNobody {
+public:
+    AsNobody() : was_(setfsuid(65534)) {}
+    ~AsNobody() { setfsuid(static_cast<uid_t>(was_)); }
+    AsNobody(const AsNobody&) = delete;
+    AsNobody& operator=(const AsNobody&) = delete;
+
+private:
+    int was_;
+};
+
+TEST_F(BackupTest, ARefusedDeletionKeepsTheStoresReasonAndSaysThatItIsStillToBeDone) {
+    ASSERT_TRUE(back_up());
+    DeleteOrder deletion;
+    deletion.backup_id = order_.backup_id;
+    deletion.folder = "v1/org/project/env/backups/2026/01/02/" + order_.backup_id;
+    deletion.destinations = {local(kFirst, "one"), local(kSecond, "two")};
+    namespace fs = std::filesystem;
+    const fs::path kept = fs::path(stored("one", "manifest.json")).parent_path();
+    for (fs::path above = kept; above != "/tmp" && above != "/"; above = above.parent_path()) {
+        fs::permissions(above,
+                        fs::perms::group_exec | fs::perms::others_exec | fs::perms::group_read | fs::perms::others_read,
+                        fs::perm_options::add);
+    }
+    for (const auto& entry : fs::recursive_directory_iterator(kept.parent_path().parent_path())) {
+        fs::permissions(entry.path(), fs::perms::others_read | fs::perms::others_exec, fs::perm_options::add);
+    }
+    fs::permissions(kept, fs::perms::owner_write, fs::perm_options::remove);
+    const auto before = files_in("one");
+    RememberingJournal journal;
+    Steps steps(journal, *meter_, clock_, {});
+    const auto done = [&] {
+        const AsNobody nobody;
+        return run_delete(deletion, host_, steps);
+    }();
+    fs::permissions(kept, fs::perms::owner_write, fs::perm_options::add);
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().reason(), reason::kDestinationAuthFailed) << done.error().message();
+    EXPECT_EQ(files_in("one"), before);
+    const auto copies = journal.copies();
+    const auto last = std::find_if(copies.rbegin(), copies.rend(),
+                                   [](const CopyRecord& copy) { return copy.destination_id == kFirst; });
+    ASSERT_NE(last, copies.rend());
+    EXPECT_EQ(last->state, CopyState::deleting) << "it is still to be deleted";
+    EXPECT_EQ(last->reason, reason::kDestinationAuthFailed);
+    EXPECT_FALSE(last->message.empty());
 }
 
 TEST_F(BackupTest, ACopyFromADamagedOriginLeavesNothingBehind) {
