@@ -43,14 +43,15 @@ Result<std::vector<Stored>> candidates_of(sqlite::Database& db, std::string_view
 // What a job reads or copies now, what a running restore may read besides the backup that it names, and the way back of
 // restores that can be undone.
 Result<std::set<std::string>> in_use(sqlite::Database& db, std::string_view environment_id, TimeMs now) {
-    auto rows = TRY(
-        db.query("SELECT backup_id FROM jobs WHERE state <> 'finished' AND backup_id IN (SELECT id FROM backups WHERE "
-                 "environment_id = $1) "
-                 "UNION SELECT safety_backup_id FROM restores WHERE target_environment_id = $1 AND safety_backup_id IS "
-                 "NOT NULL AND undone_at IS NULL AND keep_until > $2 "
-                 "UNION SELECT id FROM backups WHERE environment_id = $1 AND EXISTS (SELECT 1 FROM restores WHERE "
-                 "source_environment_id = $1 AND completed_at IS NULL)",
-                 {environment_id, now}));
+    auto rows = TRY(db.query(
+        "SELECT j.backup_id FROM jobs j WHERE j.state <> 'finished' AND EXISTS (SELECT 1 FROM backups b WHERE b.id "
+        "= j.backup_id AND b.environment_id = $1) "
+        "UNION SELECT safety_backup_id FROM restores WHERE target_environment_id = $1 AND safety_backup_id IS "
+        "NOT NULL AND undone_at IS NULL AND keep_until > $2 "
+        "UNION SELECT id FROM backups WHERE environment_id = $1 AND deleted_at IS NULL AND EXISTS (SELECT 1 FROM "
+        "restores WHERE "
+        "source_environment_id = $1 AND completed_at IS NULL)",
+        {environment_id, now}));
     std::set<std::string> ids;
     while (TRY(rows.step())) ids.insert(rows.text(0));
     return ids;
