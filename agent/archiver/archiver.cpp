@@ -144,7 +144,7 @@ Result<> Archiver::note_lacks(Lock& lock, const std::function<bool()>& over) {
     TRY(written.get().context("note which destinations lack it"));
     for (std::size_t i = 0; i < noted.size(); ++i) {
         const auto found = items_.find(noted[i].first);
-        if (found == items_.end() || found->second->head.blake2b != lacks[i].digest) continue;
+        if (found == items_.end() || found->second->head.digest() != lacks[i].digest) continue;
         Item& item = *found->second;
         if (noted[i].second < item.places.size()) item.places[noted[i].second].noted = true;
     }
@@ -313,7 +313,7 @@ WalLack Archiver::lack_of(const Item& item, std::size_t depot) const {
     return WalLack{parts_.depots[depot]->order().id,
                    parts_.system_id,
                    item.name.text,
-                   item.head.blake2b,
+                   item.head.digest(),
                    parts_.clock.now_ms(),
                    place.conflict,
                    place.why};

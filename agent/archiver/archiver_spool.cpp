@@ -15,7 +15,7 @@ constexpr std::int64_t kRetryConflictMs = 600'000;
 
 // False: other content waits there under that name, and the item has failed.
 bool Archiver::spool(Lock& lock, Item& item) {
-    const std::string key = wal::archive_key("", item.name, item.head.blake2b, parts_.depots.front()->encrypted());
+    const std::string key = wal::archive_key("", item.name, item.head.digest(), parts_.depots.front()->encrypted());
     const std::string file = key.substr(key.rfind('/') + 1);
     lock.unlock();
     Result<> put = spool_.put(file, *item.object);
@@ -121,7 +121,7 @@ void Archiver::take_up(Lock& lock, const std::string& file) {
     item->head = std::move(*head);
     item->touched = steady_ms();
     const auto before = items_.find(name->text);
-    if (before != items_.end() && before->second->head.blake2b == item->head.blake2b) {
+    if (before != items_.end() && before->second->head.digest() == item->head.digest()) {
         item->identity = before->second->identity;
     }
     Item* taken = item.get();

@@ -219,7 +219,7 @@ Result<wal::PackedObject> Filler::find(const WalLack& lack, const Depot& lacking
         auto& source = sources[depot];
         if (!source) continue;
         auto object = source->archive->get_packed(name, lack.digest, depot->encrypted());
-        if (object && object->head.blake2b == lack.digest) return object;
+        if (object && TRY(source->archive->is_content(*object, lack.digest, depot->encrypted()))) return object;
         if (object) {
             last = Error(Errc::conflict, fmt::format("destination {} holds other content", depot->order().id));
             continue;

@@ -176,7 +176,7 @@ Result<> Recorder::write_one(WalRepository& repository, const Note& note) {
     WalSegment segment;
     segment.timeline = file.name.timeline;
     segment.number = TRY(wal::segment_number(file.name, file.head.segment_bytes));
-    segment.digest = file.head.blake2b;
+    segment.digest = file.head.digest();
     if (file.head.first_commit) segment.first_commit = file.head.first_commit->ms;
     if (file.head.last_commit) segment.last_commit = file.head.last_commit->ms;
     segment.stored_bytes = file.stored_bytes;

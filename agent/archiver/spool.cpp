@@ -19,10 +19,11 @@ Result<> Spool::put(const std::string& file, const wal::PackedObject& object) {
     const std::string path = folder_ + "/" + file;
     const auto there = head(file);
     if (there) {
-        if (there->blake2b != object.head.blake2b || there->bytes != object.head.bytes) {
+        const StreamKey* key = file.ends_with(".enc") ? key_ : nullptr;
+        if (there->bytes != object.head.bytes || !TRY(wal::is_content(object, there->digest(), key))) {
             return Error(Errc::conflict,
-                         fmt::format("{} waits in the spool with other content (BLAKE2b {}, now {})", object.name.text,
-                                     there->blake2b.substr(0, 16), object.head.blake2b.substr(0, 16)))
+                         fmt::format("{} waits in the spool with other content (digest {}, now {})", object.name.text,
+                                     there->digest().substr(0, 16), object.head.digest().substr(0, 16)))
                 .with_hint("two servers write the same WAL: a clone, a machine put back to an earlier state");
         }
         // Who wrote it may have died before the folder was on disk.

@@ -62,7 +62,7 @@ private:
 
 Result<StoredWal> Archive::put(const PackedObject& object, bool encrypted) {
     StoredWal stored;
-    stored.key = archive_key(folder_, object.name, object.head.blake2b, encrypted);
+    stored.key = archive_key(folder_, object.name, object.head.digest(), encrypted);
     PutOptions options;
     options.expected_bytes = object.bytes.size();
     SpanSource content(object.bytes.bytes());
@@ -84,15 +84,15 @@ Result<StoredWal> Archive::put(const PackedObject& object, bool encrypted) {
         return Error(Errc::conflict,
                      fmt::format("{} is taken by something else: {}", object.name.text, there.error().message()));
     }
-    if (there->blake2b == object.head.blake2b && there->bytes == object.head.bytes) {
+    if (there->bytes == object.head.bytes && TRY(is_content(object, there->digest(), encrypted))) {
         const ObjectInfo info = TRY(storage_.stat(stored.key));
         stored.stored_bytes = info.size_bytes;
         stored.was_there = true;
         return stored;
     }
     return Error(Errc::conflict,
-                 fmt::format("{} was archived before with other content (BLAKE2b {}, now {})", object.name.text,
-                             there->blake2b.substr(0, 16), object.head.blake2b.substr(0, 16)))
+                 fmt::format("{} was archived before with other content (digest {}, now {})", object.name.text,
+                             there->digest().substr(0, 16), object.head.digest().substr(0, 16)))
         .with_hint("two servers write the same WAL: a clone, a machine put back to an earlier state, or a split brain");
 }
 

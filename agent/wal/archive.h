@@ -51,6 +51,11 @@ public:
     Result<ObjectHead> head_of(const ListedWal& listed);
     Result<> remove(const std::vector<std::string>& keys) { return storage_.remove_all(keys); }
 
+    // wal::is_content() of an object of here.
+    Result<bool> is_content(const PackedObject& object, const std::string& digest, bool encrypted) const {
+        return wal::is_content(object, digest, encrypted ? key_ : nullptr);
+    }
+
     const std::string& folder() const { return folder_; }
 
 private:

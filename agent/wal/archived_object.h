@@ -19,23 +19,29 @@
 
 namespace backstay::wal {
 
+// Format 1 digested its content with BLAKE2b. It is read for ever and not written any more.
 struct ObjectHead {
-    std::int32_t format = 1;
+    std::int32_t format = 2;
     std::string name;       // as PostgreSQL names it
     std::string system_id;  // decimal
     std::uint64_t segment_bytes = 0;
     std::uint64_t bytes = 0;  // of the content
-    std::string blake2b;      // of the content, 64 hex digits: equal digest, equal content
+    // Of the content, 64 hex digits: one of them, by the format.
+    std::optional<std::string> blake2b;
+    std::optional<std::string> blake3;
     // Of segments and partial ones.
     std::optional<std::string> start_lsn;
     std::optional<std::int32_t> page_magic;
     std::optional<Timestamp> first_commit;
     std::optional<Timestamp> last_commit;
     std::optional<std::string> commits_end;  // LSN: where the record of the last one in the segment ends
+
+    // Equal digest, equal content. Of different digests nothing follows when the formats differ: is_content().
+    std::string digest() const { return blake3 ? *blake3 : blake2b.value_or(""); }
 };
 BOOST_DESCRIBE_STRUCT(ObjectHead, (),
-                      (format, name, system_id, segment_bytes, bytes, blake2b, start_lsn, page_magic, first_commit,
-                       last_commit, commits_end))
+                      (format, name, system_id, segment_bytes, bytes, blake2b, blake3, start_lsn, page_magic,
+                       first_commit, last_commit, commits_end))
 
 // The most that a description may take; a read of so many bytes of a plain object holds it.
 inline constexpr std::size_t kHeadBytesMax = 4096;
@@ -98,5 +104,8 @@ private:
 
 // The content of an object in memory; `key`: it is encrypted. `to` is not finished.
 Result<ObjectHead> unpack(ByteSpan stored, const StreamKey* key, Sink& to);
+
+// Whether the content of `object` is the one of that digest, in whichever format that was made. `key`: it is encrypted.
+Result<bool> is_content(const PackedObject& object, const std::string& digest, const StreamKey* key);
 
 }  // namespace backstay::wal

@@ -5,12 +5,16 @@
 
 #include <array>
 #include <cstdlib>
+#include <cstring>
+#include <optional>
 #include <span>
+
+#include "common/crypto/blake3.h"
 
 namespace backstay {
 namespace {
 
-constexpr std::size_t kBlake2bBytes = 32;
+constexpr std::size_t kBlakeBytes = 32;  // 2b and 3
 
 std::string to_hex(std::span<const unsigned char> bytes) {
     constexpr std::string_view kDigits = "0123456789abcdef";
@@ -38,18 +42,21 @@ struct FreeContext {
 
 class Digest::Engine {
 public:
-    explicit Engine(DigestKind kind) : blake2b_(kind == DigestKind::blake2b) {
-        if (!blake2b_) {
+    explicit Engine(DigestKind kind) : kind_(kind) {
+        if (kind == DigestKind::sha1 || kind == DigestKind::sha256) {
             // Fetched once: an implicit fetch at each start would cost more than a small file's digest.
             md_.reset(EVP_MD_fetch(nullptr, kind == DigestKind::sha1 ? "SHA1" : "SHA256", nullptr));
             context_.reset(EVP_MD_CTX_new());
             demand(md_ != nullptr && context_ != nullptr);
         }
+        if (kind == DigestKind::blake3) blake3_.emplace();
         restart();
     }
 
     void update(ByteSpan bytes) {
-        if (blake2b_) {
+        if (blake3_) {
+            blake3_->update(bytes);
+        } else if (kind_ == DigestKind::blake2b) {
             const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
             demand(crypto_generichash_update(&state_, data, bytes.size()) == 0);
         } else {
@@ -59,9 +66,12 @@ public:
 
     std::string hex() {
         std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
-        unsigned size = kBlake2bBytes;
-        if (blake2b_) {
-            demand(crypto_generichash_final(&state_, out.data(), kBlake2bBytes) == 0);
+        unsigned size = kBlakeBytes;
+        if (blake3_) {
+            const auto digest = blake3_->finish();
+            std::memcpy(out.data(), digest.data(), digest.size());
+        } else if (kind_ == DigestKind::blake2b) {
+            demand(crypto_generichash_final(&state_, out.data(), kBlakeBytes) == 0);
         } else {
             demand(EVP_DigestFinal_ex(context_.get(), out.data(), &size) == 1);
         }
@@ -71,14 +81,16 @@ public:
 
 private:
     void restart() {
-        if (blake2b_) {
-            demand(sodium_init() >= 0 && crypto_generichash_init(&state_, nullptr, 0, kBlake2bBytes) == 0);
+        if (blake3_) return;
+        if (kind_ == DigestKind::blake2b) {
+            demand(sodium_init() >= 0 && crypto_generichash_init(&state_, nullptr, 0, kBlakeBytes) == 0);
         } else {
             demand(EVP_DigestInit_ex2(context_.get(), md_.get(), nullptr) == 1);
         }
     }
 
-    bool blake2b_;
+    DigestKind kind_;
+    std::optional<Blake3> blake3_;
     std::unique_ptr<EVP_MD, FreeMd> md_;
     std::unique_ptr<EVP_MD_CTX, FreeContext> context_;
     crypto_generichash_state state_{};

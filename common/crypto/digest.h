@@ -1,5 +1,6 @@
 // Digests of byte streams: SHA-256 for stored artifacts (people check them with sha256sum), SHA-1 only to check Odoo's
-// file names, BLAKE2b-256 for content identity of our own. One thread at a time per object.
+// file names, BLAKE3 for content identity of our own where there is much of it (WAL), BLAKE2b-256 elsewhere. One thread
+// at a time per object.
 #pragma once
 
 #include <memory>
@@ -9,7 +10,7 @@
 
 namespace backstay {
 
-enum class DigestKind { sha256, sha1, blake2b };
+enum class DigestKind { sha256, sha1, blake2b, blake3 };
 
 class Digest {
 public:

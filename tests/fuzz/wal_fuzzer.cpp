@@ -31,7 +31,8 @@ void try_object(std::string_view text) {
     UnpackingSink unpacking(plain);
     if (!unpacking.write(as_bytes(text)) || !unpacking.finish()) return;
     demand(head && plain.text().size() == head->bytes);
-    demand(digest_hex(DigestKind::blake2b, as_bytes(plain.text())) == head->blake2b);
+    const DigestKind kind = head->blake3 ? DigestKind::blake3 : DigestKind::blake2b;
+    demand(digest_hex(kind, as_bytes(plain.text())) == head->digest());
 }
 
 void try_name(std::string_view text) {

@@ -14,7 +14,7 @@ NotedFile noted(std::uint64_t number, std::uint64_t segment_bytes = Bench::kSegm
     file.name = *wal::parse_wal_name(Bench::name_of(number));
     file.head.system_id = Bench::kSystem;
     file.head.segment_bytes = segment_bytes;
-    file.head.blake2b = "d";
+    file.head.blake3 = "d";
     return file;
 }
 

@@ -50,6 +50,25 @@ protected:
         const auto head = archive.get(parse_wal_name(name).value(), sink);
         return head ? sink.text() : "error: " + head.error().message();
     }
+    static std::string framed(const std::string& head) {
+        std::string frame("\x50\x2A\x4D\x18", 4);
+        for (std::size_t i = 0; i < 4; ++i) frame += static_cast<char>(head.size() >> (8 * i) & 255U);
+        return frame + head;
+    }
+    // As agents before format 2 did, with the description of `content` above that of `stored`.
+    void store_as_format_1(const std::string& content, std::string stored = {}) {
+        storage_.objects().clear();
+        ASSERT_TRUE(put(stored.empty() ? content : stored));
+        const std::string digest = digest_hex(DigestKind::blake2b, as_bytes(content));
+        const std::string now = only_object();
+        const auto head_bytes = static_cast<unsigned char>(now[4]) + 256U * static_cast<unsigned char>(now[5]);
+        only_object() =
+            framed(R"({"format":1,"name":")" + kName +
+                   R"(","system_id":"7000000000000000001","segment_bytes":1048576,"bytes":1048576,)" +
+                   R"("blake2b":")" + digest + R"(","start_lsn":"0/100000","page_magic":53520,"first_commit":null,)" +
+                   R"("last_commit":null,"commits_end":null})") +
+            now.substr(8 + head_bytes);
+    }
     std::string& only_object() { return storage_.objects().begin()->second.content; }
 
     inline static const std::string kName = "000000010000000000000001";
@@ -68,7 +87,7 @@ TEST_F(WalArchive, GivesBackWhatWasPut) {
     EXPECT_EQ(get(archive_), content);
     const auto head = archive_.head(parse_wal_name(kName).value());
     ASSERT_TRUE(head);
-    EXPECT_EQ(head->blake2b, digest_hex(DigestKind::blake2b, as_bytes(content)));
+    EXPECT_EQ(head->digest(), digest_hex(DigestKind::blake3, as_bytes(content)));
     EXPECT_EQ(head->start_lsn, "0/100000");
     EXPECT_EQ(head->first_commit->ms, kNoon);
     EXPECT_EQ(head->last_commit->ms, kNoon + 199'000);
@@ -106,6 +125,37 @@ TEST_F(WalArchive, TakesTheSameContentAgainHoweverItIsPacked) {
     const auto sealed_again = encrypted_.put(*pack(content, kName, &key_), true);
     ASSERT_TRUE(sealed_again) << sealed_again.error().message();
     EXPECT_TRUE(sealed_again->was_there);
+}
+
+TEST_F(WalArchive, ReadsWhatFormat1Stored) {
+    const std::string content = content_of();
+    store_as_format_1(content);
+    EXPECT_EQ(get(archive_), content);
+    const auto head = archive_.head(parse_wal_name(kName).value());
+    ASSERT_TRUE(head) << head.error().message();
+    EXPECT_EQ(head->digest(), digest_hex(DigestKind::blake2b, as_bytes(content)));
+    store_as_format_1(content, content_of(2));
+    EXPECT_THAT(get(archive_), HasSubstr("its content is not what its description says"));
+    // Neither both digests nor the other format's.
+    for (const std::string_view head_text : {R"({"format":1,"name":"00000002.history","system_id":"1","blake3":")",
+                                             R"({"format":2,"name":"00000002.history","system_id":"1","blake2b":")"}) {
+        only_object() = framed(std::string(head_text) + std::string(64, 'a') + "\"}");
+        EXPECT_THAT(get(archive_), HasSubstr("of no kind that is known here"));
+    }
+}
+
+TEST_F(WalArchive, KnowsTheContentThatFormat1Stored) {
+    store_as_format_1(content_of(1));
+    const std::string before = only_object();
+    const auto same = put(content_of(1));
+    ASSERT_TRUE(same) << same.error().message();
+    EXPECT_TRUE(same->was_there);
+    EXPECT_EQ(put(content_of(2)).error().code(), Errc::conflict);
+    EXPECT_EQ(only_object(), before);
+    const auto sealed = pack(content_of(1), kName, &key_);
+    EXPECT_TRUE(encrypted_.is_content(*sealed, digest_hex(DigestKind::blake2b, as_bytes(content_of(1))), true).value());
+    EXPECT_TRUE(encrypted_.is_content(*sealed, digest_hex(DigestKind::blake3, as_bytes(content_of(1))), true).value());
+    EXPECT_FALSE(encrypted_.is_content(*sealed, digest_hex(DigestKind::blake2b, as_bytes("other")), true).value());
 }
 
 TEST_F(WalArchive, RefusesOtherContentUnderAKnownName) {
@@ -220,7 +270,7 @@ TEST_F(WalArchive, UsesOnePackerForManyFiles) {
         StringSource source(content_of(seed));
         const auto object = packer.pack(source, {parse_wal_name(kName).value(), MadeWal().system_id, 1 << 20, nullptr});
         ASSERT_TRUE(object);
-        EXPECT_EQ(object->head.blake2b, digest_hex(DigestKind::blake2b, as_bytes(content_of(seed))));
+        EXPECT_EQ(object->head.digest(), digest_hex(DigestKind::blake3, as_bytes(content_of(seed))));
         packer.rest();
     }
 }
