@@ -34,27 +34,57 @@ Fetcher::~Fetcher() {
     for (std::thread& thread : threads_) thread.join();
 }
 
-Result<> Fetcher::fetch(const wal::WalName& name, const Fd& into, const std::function<bool()>& gone) {
-    Fd ready;
+Result<Fd> Fetcher::fetch(FetchOrder order) {
+    const std::optional<Home> home = home_of(order.into, false);
+    Scratch ready;
     {
         std::unique_lock lock(mutex_);
-        if (name.kind == wal::NameKind::segment) plan(name);
-        TRY(await(lock, name.text, gone));
-        const auto found = ahead_.find(name.text);
+        take_in(std::move(order.spares), home);
+        if (order.name.kind == wal::NameKind::segment) plan(order.name);
+        TRY(await(lock, order.name.text, order.gone));
+        const auto found = ahead_.find(order.name.text);
         if (found != ahead_.end()) {
-            if (found->second.state == State::there) ready = std::move(found->second.file);
+            if (found->second.state == State::there) ready = std::move(found->second.scratch);
             ahead_.erase(found);
             work_.notify_all();
         }
     }
-    if (ready.get() >= 0) {
-        TRY(hand_over(ready, into));
-    } else {
-        TRY(fetch_now(name, into, stop_.get_token()));
+    if (ready.file.get() < 0) {
+        TRY(fetch_now(order.name, order.into, stop_.get_token()));
+        return Fd();
     }
-    // Not synced here: PostgreSQL syncs each file that it keeps, with its folder, before it counts on it (its
-    // durable_rename()), and asks again for what a crash took before.
-    return {};
+    // Another one's spare is of no use to him: he could neither name it nor own it.
+    if (ready.home && ready.home == home) return std::move(ready.file);
+    TRY(copy(ready.file, order.into));
+    return Fd();
+}
+
+// A spare must be what was asked for, since its owner is handed it back as one of his own.
+std::optional<Fetcher::Home> Fetcher::home_of(const Fd& file, bool spare) {
+    struct stat about {};
+    if (::fstat(file.get(), &about) != 0 || !S_ISREG(about.st_mode)) return std::nullopt;
+    const bool open = (::fcntl(file.get(), F_GETFL) & O_ACCMODE) == O_RDWR;
+    if (spare && (about.st_nlink != 0 || about.st_size != 0 || !open)) return std::nullopt;
+    return Home{about.st_dev, about.st_uid};
+}
+
+void Fetcher::take_in(std::vector<Fd> spares, const std::optional<Home>& home) {
+    if (spares.empty() || !home) return;
+    if (!spares_.empty() && spares_.front().home != home) spares_.clear();
+    for (Fd& spare : spares) {
+        if (spares_.size() < parts_.ahead && home_of(spare, true) == home) {
+            spares_.push_back({std::move(spare), home});
+        }
+    }
+}
+
+Fetcher::Scratch Fetcher::scratch() {
+    if (spares_.empty()) {
+        return {Fd(::open(parts_.scratch_folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)), std::nullopt};
+    }
+    Scratch spare = std::move(spares_.back());
+    spares_.pop_back();
+    return spare;
 }
 
 // One that nobody began is quicker done here.
@@ -111,6 +141,7 @@ void Fetcher::work() {
                 return one.second.state != State::fetching && one.second.touched < old;
             });
             if (ahead_.empty()) {
+                spares_.clear();
                 const std::lock_guard held(idle_mutex_);
                 idle_.clear();
             }
@@ -119,15 +150,20 @@ void Fetcher::work() {
         if (ending_) return;
         next->second.state = State::fetching;
         const wal::WalName name = next->second.name;
+        Scratch into = scratch();
+        const int why = errno;
         lock.unlock();
-        Fd file(::open(parts_.scratch_folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-        const Result<> fetched = file.get() < 0 ? Result<>(Error::from_errno(errno, "scratch file"))
-                                                : fetch_now(name, file, stop_.get_token());
+        const Result<> fetched = into.file.get() < 0 ? Result<>(Error::from_errno(why, "scratch file"))
+                                                     : fetch_now(name, into.file, stop_.get_token());
         lock.lock();
         // What is being fetched is never taken away by others.
         Ahead& entry = ahead_[name.text];
         entry.state = fetched ? State::there : State::failed;
-        if (fetched) entry.file = std::move(file);
+        if (fetched) {
+            entry.scratch = std::move(into);
+        } else if (into.home && (spares_.empty() || spares_.front().home == into.home)) {
+            spares_.push_back(std::move(into));
+        }
         changed_.notify_all();
     }
 }
@@ -194,7 +230,7 @@ Result<> Fetcher::fetch_now(const wal::WalName& name, const Fd& into, const std:
     return Error(Errc::not_found, fmt::format("{} is in no archive", name.text));
 }
 
-Result<> Fetcher::hand_over(const Fd& from, const Fd& into) {
+Result<> Fetcher::copy(const Fd& from, const Fd& into) {
     const FileIdentity about = TRY(identify(from));
     off_t offset = 0;
     while (static_cast<std::uint64_t>(offset) < about.bytes) {

@@ -1,6 +1,7 @@
 // Gives WAL back: to PostgreSQL's restore_command through the socket. Segments that will be asked for next are fetched
-// ahead into files without a name in a scratch folder, checked like the first, and given up when nobody asks for them.
-// Any thread.
+// ahead into files without a name, checked like the first, and given up when nobody asks for them. Where whoever asks
+// gives such files along, of its own and where it wants them, that is where they are written, and handing one over
+// copies nothing; else they are in a scratch folder. Any thread.
 #pragma once
 
 #include <condition_variable>
@@ -29,6 +30,13 @@ struct FetcherParts {
     std::function<Result<bool>(const wal::WalName&)> ought_to_be = {};
 };
 
+struct FetchOrder {
+    wal::WalName name;
+    Fd into;
+    std::vector<Fd> spares;      // empty, without a name
+    std::function<bool()> gone;  // whoever asks is not there any more
+};
+
 class Fetcher {
 public:
     explicit Fetcher(FetcherParts parts);
@@ -38,29 +46,43 @@ public:
 
     // Ends transfers: to be called before the object may go.
     void end() { stop_.request_stop(); }
-    // Writes the file and makes it durable. not_found only when every destination was asked and has none, and one that
-    // holds nothing at all cannot be the one that should have it: of anything else recovery must stop, or it would end
-    // too early.
-    // `gone`: whoever asks is not there any more.
-    Result<> fetch(const wal::WalName& name, const Fd& into, const std::function<bool()>& gone = {});
+    // The file is in `into`, or in a spare of this or an earlier order: then it is answered. It is not synced:
+    // PostgreSQL syncs each file that it keeps, with its folder, before it counts on it (its durable_rename()), and
+    // asks again for what a crash took before. not_found only when every destination was asked and has none, and one
+    // that holds nothing at all cannot be the one that should have it: of anything else recovery must stop, or it would
+    // end too early.
+    Result<Fd> fetch(FetchOrder order);
 
 private:
     enum class State { waiting, fetching, there, failed };
+    // Whose a file is, and on which file system.
+    struct Home {
+        std::uint64_t device = 0;
+        std::uint64_t user = 0;
+        friend bool operator==(const Home&, const Home&) = default;
+    };
+    struct Scratch {
+        Fd file;
+        std::optional<Home> home;  // a spare; nullopt: our own
+    };
     struct Ahead {
         wal::WalName name;
         State state = State::waiting;
-        Fd file;
+        Scratch scratch;
         std::int64_t touched = 0;
     };
 
     void work();
     void plan(const wal::WalName& after);
+    static std::optional<Home> home_of(const Fd& file, bool spare);
+    void take_in(std::vector<Fd> spares, const std::optional<Home>& home);
+    Scratch scratch();
     Result<> await(std::unique_lock<std::mutex>& lock, const std::string& name, const std::function<bool()>& gone);
     enum class Asked { has, has_not, empty };
     Result<Asked> ask(const Depot& depot, const wal::WalName& name, const Fd& into, const std::stop_token& stop);
     Result<Depot::Opened> take(const Depot& depot, const std::stop_token& stop);
     Result<> fetch_now(const wal::WalName& name, const Fd& into, const std::stop_token& stop);
-    Result<> hand_over(const Fd& from, const Fd& into);
+    static Result<> copy(const Fd& from, const Fd& into);
 
     FetcherParts parts_;
     std::stop_source stop_;
@@ -68,6 +90,7 @@ private:
     std::condition_variable work_;
     std::condition_variable changed_;
     std::map<std::string, Ahead> ahead_;
+    std::vector<Scratch> spares_;  // all of one home
     bool ending_ = false;
     std::vector<std::thread> threads_;
     // Connections that wait to be used again.

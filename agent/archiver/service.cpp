@@ -21,6 +21,9 @@ constexpr std::int64_t kAskMs = 5'000;
 
 std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
+// How many pack, and how many unpack.
+std::size_t cores() { return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 2, 4); }
+
 // By what the agent knows of the archive.
 Result<bool> ought_to_be(sqlite::Database& database, const WalCluster& cluster, const wal::WalName& name) {
     WalRepository repository(database);
@@ -89,13 +92,15 @@ void Service::stop() {
     }
 }
 
-hook::Answer Service::serve(SocketCall call) {
-    const Result<> done = call.request.fetch ? fetch(call) : push(call);
-    if (done) return {hook::Outcome::ok, ""};
-    if (call.request.fetch && done.error().code() == Errc::not_found) return {hook::Outcome::none, ""};
+SocketAnswer Service::serve(SocketCall call) {
+    SocketAnswer answer{{hook::Outcome::ok, "", false}, {}};
+    const Result<> done = call.request.fetch ? fetch(call, answer.beside) : push(call);
+    answer.answer.beside = answer.beside.get() >= 0;
+    if (done) return answer;
+    if (call.request.fetch && done.error().code() == Errc::not_found) return {{hook::Outcome::none, "", false}, {}};
     std::string message = done.error().message();
     if (!done.error().hint().empty()) message += " (" + done.error().hint() + ")";
-    return {hook::Outcome::failed, message};
+    return {{hook::Outcome::failed, message, false}, {}};
 }
 
 Result<> Service::push(SocketCall& call) {
@@ -114,10 +119,15 @@ Result<> Service::push(SocketCall& call) {
     return entry->archiver->push(std::move(order));
 }
 
-Result<> Service::fetch(SocketCall& call) {
-    const wal::WalName name = TRY(wal::parse_wal_name(call.request.name));
-    Entry* entry = TRY(find(call, name));
-    return entry->fetcher->fetch(name, call.descriptors.front(), call.gone);
+Result<> Service::fetch(SocketCall& call, Fd& beside) {
+    FetchOrder order;
+    order.name = TRY(wal::parse_wal_name(call.request.name));
+    Entry* entry = TRY(find(call, order.name));
+    order.into = std::move(call.descriptors.front());
+    for (std::size_t i = 1; i < call.descriptors.size(); ++i) order.spares.push_back(std::move(call.descriptors[i]));
+    order.gone = std::move(call.gone);
+    beside = TRY(entry->fetcher->fetch(std::move(order)));
+    return {};
 }
 
 Result<Service::Entry*> Service::find(const SocketCall& call, const wal::WalName& name) {
@@ -236,7 +246,7 @@ Result<std::unique_ptr<Service::Entry>> Service::make(const WalConfig& config, c
                         {},
                         *recorder_,
                         settings_.clock(),
-                        std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 4)};
+                        cores()};
     std::vector<Depot*> depots;
     std::vector<const Depot*> readable;
     for (const DestinationOrder& destination : destinations) {
@@ -255,7 +265,7 @@ Result<std::unique_ptr<Service::Entry>> Service::make(const WalConfig& config, c
         depots.push_back(parts.depots.back().get());
         readable.push_back(parts.depots.back().get());
     }
-    FetcherParts fetching{std::move(readable), cluster.segment_bytes, scratch_folder(config_), 2, 8, {}};
+    FetcherParts fetching{std::move(readable), cluster.segment_bytes, scratch_folder(config_), cores(), 8, {}};
     fetching.ought_to_be = [this, cluster](const wal::WalName& name) -> Result<bool> {
         sqlite::Database database = TRY(open_state(config_.state_dir));
         return ought_to_be(database, cluster, name);

@@ -64,9 +64,9 @@ private:
         std::unique_ptr<Fetcher> fetcher;
         std::unique_ptr<Filler> filler;
     };
-    hook::Answer serve(SocketCall call);
+    SocketAnswer serve(SocketCall call);
     Result<> push(SocketCall& call);
-    Result<> fetch(SocketCall& call);
+    Result<> fetch(SocketCall& call, Fd& beside);
     // The cluster that the call is about.
     Result<Entry*> find(const SocketCall& call, const wal::WalName& name);
     Result<Entry*> recognize(const std::string& system_id, const std::optional<std::uint64_t>& segment_bytes);

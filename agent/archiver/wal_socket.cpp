@@ -48,7 +48,7 @@ bool is_listened_on(const std::string& path) {
 Result<SocketCall> receive(const Fd& connection) {
     char text[hook::kMessageMax];
     iovec piece{text, sizeof(text)};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * (hook::kAheadMax + 1))] = {};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * hook::kDescriptorsMax)] = {};
     msghdr message{};
     message.msg_iov = &piece;
     message.msg_iovlen = 1;
@@ -68,16 +68,35 @@ Result<SocketCall> receive(const Fd& connection) {
     }
     auto request = hook::read_request({text, static_cast<std::size_t>(count)});
     if (!request || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
-        call.descriptors.size() != request->ahead.size() + 1) {
+        call.descriptors.size() != request->descriptors()) {
         return Error(Errc::invalid, "the request is not understood");
     }
     call.request = std::move(*request);
     return call;
 }
 
-void send(const Fd& connection, const hook::Answer& answer) {
-    const std::string text = hook::write_answer(answer);
-    static_cast<void>(::send(connection.get(), text.data(), text.size(), MSG_NOSIGNAL));
+void send(const Fd& connection, const SocketAnswer& answer) {
+    std::string text = hook::write_answer(answer.answer);
+    iovec piece{text.data(), text.size()};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+    msghdr message{};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    if (answer.answer.beside) {
+        message.msg_control = control;
+        message.msg_controllen = sizeof(control);
+        cmsghdr* header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        const int number = answer.beside.get();
+        std::memcpy(CMSG_DATA(header), &number, sizeof(int));
+    }
+    static_cast<void>(::sendmsg(connection.get(), &message, MSG_NOSIGNAL));
+}
+
+void refuse(const Fd& connection, std::string why) {
+    send(connection, {{hook::Outcome::failed, std::move(why), false}, {}});
 }
 
 }  // namespace
@@ -164,7 +183,7 @@ void WalSocket::hear(Fd connection) {
     auto call = receive(connection);
     if (!call) {
         log::warning("WAL request refused", {{"user", peer.uid}, {"error", call.error().message()}});
-        return send(connection, {hook::Outcome::failed, call.error().message()});
+        return refuse(connection, call.error().message());
     }
     if (!call->request.fetch) return answer(connection, std::move(*call));
     {
@@ -175,7 +194,7 @@ void WalSocket::hear(Fd connection) {
             return;
         }
     }
-    send(connection, {hook::Outcome::failed, "too many ask for WAL at once"});
+    refuse(connection, "too many ask for WAL at once");
 }
 
 void WalSocket::answer(const Fd& connection, SocketCall call) {

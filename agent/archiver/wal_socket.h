@@ -24,9 +24,14 @@ struct SocketCall {
     std::function<bool()> gone;  // the other side has closed
 };
 
+struct SocketAnswer {
+    hook::Answer answer;
+    Fd beside;  // goes along when answer.beside
+};
+
 class WalSocket {
 public:
-    using Serve = std::function<hook::Answer(SocketCall)>;
+    using Serve = std::function<SocketAnswer(SocketCall)>;
 
     // A socket that another process listens on is a conflict; a left one is replaced. Mode 0660; `group` "" is the
     // process's, and one that does not exist is `invalid`.

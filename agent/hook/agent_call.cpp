@@ -13,7 +13,8 @@
 namespace backstay::hook {
 namespace {
 
-Answer trouble(const std::string& what) { return {Outcome::failed, what + ": " + std::strerror(errno)}; }
+Answer failed(std::string message) { return {Outcome::failed, std::move(message), false}; }
+Answer trouble(const std::string& what) { return failed(what + ": " + std::strerror(errno)); }
 
 class Descriptor {
 public:
@@ -31,7 +32,7 @@ private:
 
 bool send_with(int socket, const std::string& text, const std::vector<int>& descriptors) {
     iovec piece{const_cast<char*>(text.data()), text.size()};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * (kAheadMax + 1))] = {};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kDescriptorsMax)] = {};
     msghdr message{};
     message.msg_iov = &piece;
     message.msg_iovlen = 1;
@@ -52,6 +53,24 @@ bool send_with(int socket, const std::string& text, const std::vector<int>& desc
     }
 }
 
+// The text, and the one descriptor that may come beside it.
+ssize_t receive(int socket, char* text, std::size_t size, int& beside) {
+    iovec piece{text, size};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+    msghdr message{};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof(control);
+    const ssize_t count = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    const cmsghdr* header = count > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
+    if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+        header->cmsg_len == CMSG_LEN(sizeof(int))) {
+        std::memcpy(&beside, CMSG_DATA(header), sizeof(int));
+    }
+    return count;
+}
+
 std::int64_t now_ms() {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -60,12 +79,12 @@ std::int64_t now_ms() {
 
 }  // namespace
 
-Answer ask(const Call& call, const Request& request, const std::vector<int>& descriptors) {
+Answer ask(const Call& call, const Request& request, const std::vector<int>& descriptors, int* beside) {
     const Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (socket.get() < 0) return trouble("socket");
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (call.socket.size() >= sizeof(address.sun_path)) return {Outcome::failed, "the socket's path is too long"};
+    if (call.socket.size() >= sizeof(address.sun_path)) return failed("the socket's path is too long");
     std::memcpy(address.sun_path, call.socket.c_str(), call.socket.size() + 1);
     if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
         return trouble("no agent answers on " + call.socket);
@@ -74,13 +93,24 @@ Answer ask(const Call& call, const Request& request, const std::vector<int>& des
     const std::int64_t deadline = now_ms() + static_cast<std::int64_t>(call.timeout_s) * 1000;
     while (true) {
         const std::int64_t left = deadline - now_ms();
-        if (left <= 0) return {Outcome::failed, "no answer within " + std::to_string(call.timeout_s) + " s"};
+        if (left <= 0) return failed("no answer within " + std::to_string(call.timeout_s) + " s");
         pollfd waiting{socket.get(), POLLIN, 0};
         if (::poll(&waiting, 1, static_cast<int>(left)) < 0 && errno != EINTR) return trouble("wait for the agent");
         char text[kMessageMax];
-        const ssize_t count = ::recv(socket.get(), text, sizeof(text), 0);
-        if (count > 0) return read_answer({text, static_cast<std::size_t>(count)});
-        if (count == 0) return {Outcome::failed, "the agent went away"};
+        int file = -1;
+        const ssize_t count = receive(socket.get(), text, sizeof(text), file);
+        if (count > 0) {
+            Answer answer = read_answer({text, static_cast<std::size_t>(count)});
+            const bool wanted = answer.outcome == Outcome::ok && answer.beside && beside != nullptr;
+            if (wanted && file < 0) return failed("the agent's file did not come");
+            if (wanted) {
+                *beside = file;
+            } else if (file >= 0) {
+                ::close(file);
+            }
+            return answer;
+        }
+        if (count == 0) return failed("the agent went away");
         if (errno != EAGAIN && errno != EINTR) return trouble("hear the agent");
     }
 }

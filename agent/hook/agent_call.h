@@ -13,8 +13,9 @@ struct Call {
     int timeout_s = 60;
 };
 
-// Sends the request with these descriptors and waits for the answer. Trouble on the way is a failed answer.
-Answer ask(const Call& call, const Request& request, const std::vector<int>& descriptors);
+// Sends the request with these descriptors and waits for the answer. Trouble on the way is a failed answer. `beside`
+// becomes the descriptor that comes along with an answer that says so; the caller closes it.
+Answer ask(const Call& call, const Request& request, const std::vector<int>& descriptors, int* beside = nullptr);
 
 // The system identifier in the data directory that `wal_path` (PostgreSQL's %p) lies in; 0: not found.
 std::uint64_t system_id_at(const std::string& wal_path);

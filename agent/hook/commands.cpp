@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -20,6 +21,9 @@ constexpr int kDone = 0;
 constexpr int kPushFailed = 1;
 constexpr int kNoSuchFile = 1;
 constexpr int kFetchFailed = 200;
+
+// Given along with each fetch. The agent keeps what it needs of them.
+constexpr std::size_t kSpares = 4;
 
 constexpr std::string_view kReady = ".ready";
 constexpr std::size_t kSegmentDigits = 24;
@@ -59,6 +63,33 @@ void close_all(const std::vector<int>& descriptors) {
     for (const int descriptor : descriptors) ::close(descriptor);
 }
 
+// Files without a name, so that none is ever left behind. Not every file system has them: without spares, what was
+// fetched ahead is copied once more.
+void add_spares(const std::string& folder, std::vector<int>& descriptors) {
+    for (std::size_t i = 0; i < kSpares; ++i) {
+        const int spare = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        if (spare < 0) return;
+        descriptors.push_back(spare);
+    }
+}
+
+// Gives a file without a name the name `path`.
+bool link_at(int file, const std::string& path) {
+    const std::string open = "/proc/self/fd/" + std::to_string(file);
+    const auto link = [&] { return ::linkat(AT_FDCWD, open.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0; };
+    if (link()) return true;
+    return errno == EEXIST && ::unlink(path.c_str()) == 0 && link();
+}
+
+bool copy(int from, int to) {
+    off_t offset = 0;
+    while (true) {
+        const ssize_t count = ::sendfile(to, from, &offset, std::size_t{1} << 30);
+        if (count == 0) return true;
+        if (count < 0 && errno != EINTR) return false;
+    }
+}
+
 }  // namespace
 
 int push(const Call& call, const std::string& path) {
@@ -94,11 +125,18 @@ int fetch(const Call& call, const std::string& name, const std::string& path) {
     const std::string unfinished = path + ".backstay";
     const int file = ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file < 0) return complain("wal-fetch", unfinished, std::strerror(errno), kFetchFailed);
-    const Answer answer = ask(call, request, {file});
+    std::vector<int> descriptors = {file};
+    add_spares(folder_of(path), descriptors);
+    request.spares = descriptors.size() - 1;
+    int beside = -1;
+    const Answer answer = ask(call, request, descriptors, &beside);
     int code = kFetchFailed;
+    bool linked = false;
     if (answer.outcome == Outcome::ok) {
         // Whole under its name, or not there; PostgreSQL syncs what it keeps.
-        const bool placed = ::rename(unfinished.c_str(), path.c_str()) == 0;
+        linked = beside >= 0 && link_at(beside, path);
+        const bool placed =
+            linked || ((beside < 0 || copy(beside, file)) && ::rename(unfinished.c_str(), path.c_str()) == 0);
         code = placed ? kDone : complain("wal-fetch", path, std::strerror(errno), kFetchFailed);
     } else if (answer.outcome == Outcome::none) {
         // The ordinary end of recovery: PostgreSQL asks for more than there is.
@@ -106,8 +144,8 @@ int fetch(const Call& call, const std::string& name, const std::string& path) {
     } else {
         complain("wal-fetch", name, answer.message, kFetchFailed);
     }
-    ::close(file);
-    if (code != kDone) ::unlink(unfinished.c_str());
+    if (code != kDone || linked) ::unlink(unfinished.c_str());
+    // At once, by ending: what the agent did not keep of the spares goes with this process.
     return code;
 }
 

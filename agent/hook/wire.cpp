@@ -19,6 +19,7 @@ bool read_word(std::string_view word, std::string_view value, Request& request) 
     if (word == "ready") return read_number(value, request.ready);
     if (word == "free") return read_number(value, request.free_bytes);
     if (word == "total") return read_number(value, request.total_bytes);
+    if (word == "spares") return read_number(value, request.spares) && request.spares <= kSparesMax;
     if (word != "ahead") return true;  // of a later version
     request.ahead.emplace_back(value);
     return request.ahead.size() <= kAheadMax;
@@ -30,7 +31,10 @@ std::string write_request(const Request& request) {
     std::string text;
     add(text, request.fetch ? "fetch" : "push", request.name);
     add(text, "system", std::to_string(request.system_id));
-    if (request.fetch) return text;
+    if (request.fetch) {
+        add(text, "spares", std::to_string(request.spares));
+        return text;
+    }
     add(text, "ready", std::to_string(request.ready));
     add(text, "free", std::to_string(request.free_bytes));
     add(text, "total", std::to_string(request.total_bytes));
@@ -59,12 +63,12 @@ std::optional<Request> read_request(std::string_view text) {
         }
         first = false;
     }
-    if (first) return std::nullopt;
+    if (first || (request.fetch ? !request.ahead.empty() : request.spares > 0)) return std::nullopt;
     return request;
 }
 
 std::string write_answer(const Answer& answer) {
-    if (answer.outcome == Outcome::ok) return "ok\n";
+    if (answer.outcome == Outcome::ok) return answer.beside ? "ok beside\n" : "ok\n";
     if (answer.outcome == Outcome::none) return "none\n";
     std::string text = "failed " + answer.message.substr(0, kMessageMax - 16);
     for (char& c : text) {
@@ -74,12 +78,13 @@ std::string write_answer(const Answer& answer) {
 }
 
 Answer read_answer(std::string_view text) {
-    if (text == "ok\n") return {Outcome::ok, ""};
-    if (text == "none\n") return {Outcome::none, ""};
+    if (text == "ok\n") return {Outcome::ok, "", false};
+    if (text == "ok beside\n") return {Outcome::ok, "", true};
+    if (text == "none\n") return {Outcome::none, "", false};
     constexpr std::string_view kFailed = "failed ";
-    if (!text.starts_with(kFailed)) return {Outcome::failed, "the agent's answer is not understood"};
+    if (!text.starts_with(kFailed)) return {Outcome::failed, "the agent's answer is not understood", false};
     text.remove_prefix(kFailed.size());
-    return {Outcome::failed, std::string(text.substr(0, text.find('\n')))};
+    return {Outcome::failed, std::string(text.substr(0, text.find('\n'))), false};
 }
 
 }  // namespace backstay::hook

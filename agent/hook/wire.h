@@ -5,8 +5,11 @@
 //
 //   push     name · system · size · ready · space · ahead (each of the further descriptors, in their order)
 //            descriptors: the file itself, then up to kAheadMax further segments that wait
-//   fetch    name · system          descriptor: an empty file to be filled
-//   answer   ok | none (fetch: no destination has it) | failed MESSAGE
+//   fetch    name · system · spares
+//            descriptors: an empty file to be filled, then so many spare ones: empty files without a name on the same
+//            file system, for what will be asked for next
+//   answer   ok | ok beside (fetch: a spare of this or an earlier request holds it; its descriptor comes along)
+//            | none (fetch: no destination has it) | failed MESSAGE
 #pragma once
 
 #include <cstdint>
@@ -18,6 +21,8 @@
 namespace backstay::hook {
 
 inline constexpr std::size_t kAheadMax = 16;
+inline constexpr std::size_t kSparesMax = 16;
+inline constexpr std::size_t kDescriptorsMax = 1 + (kAheadMax > kSparesMax ? kAheadMax : kSparesMax);
 inline constexpr std::size_t kMessageMax = 4096;
 inline constexpr std::string_view kDefaultSocket = "/run/backstay/wal.sock";
 
@@ -30,12 +35,16 @@ struct Request {
     std::uint64_t free_bytes = 0;
     std::uint64_t total_bytes = 0;
     std::vector<std::string> ahead;
+    std::uint64_t spares = 0;  // of a fetch
+
+    std::size_t descriptors() const { return 1 + ahead.size() + static_cast<std::size_t>(spares); }
 };
 
 enum class Outcome { ok, none, failed };
 struct Answer {
     Outcome outcome = Outcome::failed;
     std::string message;
+    bool beside = false;
 };
 
 std::string write_request(const Request& request);

@@ -24,9 +24,25 @@ struct Fetching : Bench {
         parts.ought_to_be = [this](const wal::WalName& name) -> Result<bool> { return expected.contains(name.text); };
         fetcher = std::make_unique<Fetcher>(std::move(parts));
     }
-    Result<> fetch(std::uint64_t number, const std::function<bool()>& gone = {}) {
-        const Fd into(::open((folder.path() + "/out").c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-        return fetcher->fetch(*wal::parse_wal_name(name_of(number)), into, gone);
+    std::string out() const { return folder.path() + "/out"; }
+    Result<Fd> fetch(std::uint64_t number, std::vector<Fd> spares = {}) {
+        FetchOrder order;
+        order.name = *wal::parse_wal_name(name_of(number));
+        order.into = Fd(::open(out().c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+        order.spares = std::move(spares);
+        return fetcher->fetch(std::move(order));
+    }
+    // Until what follows the first was fetched ahead.
+    Result<> fetch_first(std::vector<Fd> spares) {
+        TRY(fetch(1, std::move(spares)));
+        const auto read = [this](std::size_t shelf) { return shelves[shelf].reads(); };
+        if (!eventually([&] { return read(0) + read(1) >= 2; })) return Error(Errc::timed_out, "not fetched ahead");
+        return {};
+    }
+    static std::vector<Fd> one(const std::string& path, int flags) {
+        std::vector<Fd> one;
+        one.emplace_back(::open(path.c_str(), flags | O_CLOEXEC, 0600));
+        return one;
     }
     void empty(std::size_t shelf) {
         shelves[shelf].with([](MemoryStorage& storage) { storage.objects().clear(); });
@@ -45,6 +61,52 @@ TEST(Fetcher, GivesBackWhatWasArchived) {
     const auto none = bench.fetch(3);
     ASSERT_FALSE(none);
     EXPECT_EQ(none.error().code(), Errc::not_found);
+}
+
+TEST(Fetcher, HandsOverSparesWithoutCopyingThem) {
+    Fetching bench;
+    bench.open();
+    std::vector<Fd> spares = bench.one(bench.folder.path(), O_TMPFILE | O_RDWR);
+    const auto spare = identify(spares.front());
+    ASSERT_TRUE(bench.fetch_first(std::move(spares)));
+    const auto second = bench.fetch(2);
+    ASSERT_TRUE(second) << second.error().message();
+    ASSERT_GE(second->get(), 0);
+    EXPECT_EQ(identify(*second)->inode, spare->inode);
+    DescriptorSource content(*second);
+    EXPECT_EQ(*read_all(content, 2 << 20), Bench::segment(2));
+    EXPECT_EQ(*read_file(bench.out()), "") << "nothing was copied";
+}
+
+TEST(Fetcher, CopiesWhatLiesInTheSpareOfAnother) {
+    Fetching bench;
+    bench.open();
+    // Of another file system: neither the next one's nor of use to him.
+    FetchOrder other;
+    other.name = *wal::parse_wal_name(Bench::name_of(1));
+    other.into = Fd(::open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    other.spares = bench.one("/dev/shm", O_TMPFILE | O_RDWR);
+    ASSERT_TRUE(bench.fetcher->fetch(std::move(other)));
+    const auto second = bench.fetch(2);
+    ASSERT_TRUE(second) << second.error().message();
+    EXPECT_LT(second->get(), 0);
+    EXPECT_EQ(*read_file(bench.out()), Bench::segment(2));
+}
+
+TEST(Fetcher, TakesNoSparesThatHaveANameOrAContent) {
+    Fetching bench;
+    bench.open();
+    const std::string named = bench.write("named", "");
+    std::vector<Fd> spares = bench.one(named, O_RDWR);
+    spares.push_back(std::move(bench.one(bench.folder.path(), O_TMPFILE | O_RDWR).front()));
+    ASSERT_EQ(::pwrite(spares.back().get(), "x", 1, 0), 1);
+    spares.push_back(std::move(bench.one(bench.folder.path(), O_TMPFILE | O_WRONLY).front()));
+    ASSERT_TRUE(bench.fetch_first(std::move(spares)));
+    const auto second = bench.fetch(2);
+    ASSERT_TRUE(second) << second.error().message();
+    EXPECT_LT(second->get(), 0);
+    EXPECT_EQ(*read_file(bench.out()), Bench::segment(2));
+    EXPECT_EQ(*read_file(named), "");
 }
 
 TEST(Fetcher, DoesNotTakeADiskThatIsNotMountedForTheEnd) {

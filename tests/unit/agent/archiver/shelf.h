@@ -55,6 +55,10 @@ public:
         }
         return false;
     }
+    std::size_t reads() const {
+        const std::lock_guard lock(mutex_);
+        return reads_;
+    }
     std::size_t count() const {
         const std::lock_guard lock(mutex_);
         return storage_.objects().size();
@@ -86,6 +90,7 @@ private:
         }
         Result<> get(std::string_view key, const ByteRange& range, Sink& into) override {
             const std::lock_guard lock(shelf_.mutex_);
+            ++shelf_.reads_;
             if (shelf_.error_) return *shelf_.error_;
             return shelf_.storage_.get(key, range, into);
         }
@@ -118,6 +123,7 @@ private:
     mutable MemoryStorage storage_;
     bool held_ = false;
     std::size_t waiting_ = 0;
+    std::size_t reads_ = 0;
     std::optional<Error> error_;
 };
 

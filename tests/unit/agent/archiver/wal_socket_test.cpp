@@ -62,12 +62,12 @@ TEST(WalSocket, PushesAreServedWhileRecoveriesWait) {
     std::condition_variable changed;
     bool go_on = false;
     std::atomic<int> fetching{0};
-    auto socket = WalSocket::listen(path, "", [&](SocketCall call) -> hook::Answer {
-        if (!call.request.fetch) return {hook::Outcome::ok, ""};
+    auto socket = WalSocket::listen(path, "", [&](SocketCall call) -> SocketAnswer {
+        if (!call.request.fetch) return {};
         ++fetching;
         std::unique_lock lock(mutex);
         changed.wait(lock, [&] { return go_on; });
-        return {hook::Outcome::ok, ""};
+        return {};
     });
     ASSERT_TRUE(socket) << socket.error().message();
     std::vector<std::unique_ptr<Asking>> recoveries;

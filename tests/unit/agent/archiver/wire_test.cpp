@@ -22,12 +22,17 @@ TEST(HookWire, CarriesARequestWhole) {
     EXPECT_EQ(read->system_id, request.system_id);
     EXPECT_EQ(read->ready, 300U);
     EXPECT_EQ(read->ahead, request.ahead);
+    EXPECT_EQ(read->descriptors(), 1 + kAheadMax);
     request.fetch = true;
-    EXPECT_TRUE(read_request(write_request(request))->fetch);
+    request.spares = 4;
+    const auto fetch = read_request(write_request(request));
+    EXPECT_TRUE(fetch->fetch);
+    EXPECT_EQ(fetch->descriptors(), 5U);
 }
 
 TEST(HookWire, RefusesWhatItDoesNotUnderstand) {
-    for (const char* text : {"", "push", "push x", "delete x\n", "\n", "push x\nready many\n", "push x\nready 1x\n"}) {
+    for (const char* text : {"", "push", "push x", "delete x\n", "\n", "push x\nready many\n", "push x\nready 1x\n",
+                             "push x\nspares 1\n", "fetch x\nspares 17\n", "fetch x\nahead y\n"}) {
         EXPECT_FALSE(read_request(text)) << text;
     }
     std::string many = "push x\n";
@@ -37,14 +42,16 @@ TEST(HookWire, RefusesWhatItDoesNotUnderstand) {
 }
 
 TEST(HookWire, KeepsAMessageOnOneLine) {
-    const Answer answer = read_answer(write_answer({Outcome::failed, "first\nsecond"}));
+    const Answer answer = read_answer(write_answer({Outcome::failed, "first\nsecond", false}));
     EXPECT_EQ(answer.outcome, Outcome::failed);
     EXPECT_EQ(answer.message, "first second");
-    EXPECT_EQ(read_answer(write_answer({Outcome::ok, ""})).outcome, Outcome::ok);
-    EXPECT_EQ(read_answer(write_answer({Outcome::none, ""})).outcome, Outcome::none);
+    EXPECT_EQ(read_answer(write_answer({Outcome::ok, "", false})).outcome, Outcome::ok);
+    EXPECT_FALSE(read_answer(write_answer({Outcome::ok, "", false})).beside);
+    EXPECT_TRUE(read_answer(write_answer({Outcome::ok, "", true})).beside);
+    EXPECT_EQ(read_answer(write_answer({Outcome::none, "", false})).outcome, Outcome::none);
     EXPECT_EQ(read_answer("rubbish").outcome, Outcome::failed);
     EXPECT_EQ(read_answer("").outcome, Outcome::failed);
-    EXPECT_LE(write_answer({Outcome::failed, std::string(9000, 'x')}).size(), kMessageMax);
+    EXPECT_LE(write_answer({Outcome::failed, std::string(9000, 'x'), false}).size(), kMessageMax);
 }
 
 }  // namespace
