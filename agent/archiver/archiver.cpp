@@ -13,11 +13,12 @@ namespace {
 constexpr std::size_t kItemsMax = 256;  // under way, and done lately
 constexpr std::size_t kConflictsMax = 1000;
 constexpr auto kTick = std::chrono::milliseconds(250);
-constexpr auto kIdle = std::chrono::seconds(30);
 constexpr auto kSpoolTick = std::chrono::seconds(5);
 // After a failure, for so long nothing more than what is asked for is tried.
 constexpr std::int64_t kTroubleMs = 60'000;
 constexpr std::int64_t kSoonFullS = 600;
+// So long a destination may take what is kept when it does not.
+constexpr std::int64_t kKeepMs = 2'000;
 constexpr TimeMs kLaggingMs = 300'000;
 
 Error stopping() { return Error(Errc::cancelled, "the agent is stopping"); }
@@ -105,6 +106,7 @@ bool Archiver::Item::secured() const {
 
 Result<> Archiver::await(Lock& lock, Item& item, const PushOrder& order) {
     const std::int64_t deadline = steady_ms() + kPatienceMs;
+    std::int64_t keep_at = steady_ms() + kKeepMs;
     const auto over = [&] { return steady_ms() >= deadline || (order.gone && order.gone()); };
     while (!item.secured()) {
         if (item.state == State::failed) return *item.error;
@@ -114,6 +116,9 @@ Result<> Archiver::await(Lock& lock, Item& item, const PushOrder& order) {
         }
         if (item.state == State::safe) {
             TRY(note_lacks(lock, over));
+        } else if (item.state == State::storing && must_keep(item.name) && steady_ms() >= keep_at) {
+            keep(lock, item);
+            keep_at = steady_ms() + 10 * kKeepMs;
         } else {
             changed_.wait_for(lock, kTick);
         }
@@ -209,13 +214,13 @@ bool Archiver::may_pack() const {
 
 void Archiver::pack_all() {
     wal::Packer packer(parts_.config.zstd_level);
-    const bool spools = parts_.config.ack == "spool";
     Lock lock(mutex_);
     const auto ready = [this] { return ending_ || may_pack(); };
     while (true) {
-        if (spools && !ending_) clear_spool(lock);
-        if (spools && !ready()) take_up_spool(lock);
-        if (!work_.wait_for(lock, spools ? std::chrono::seconds(kSpoolTick) : kIdle, ready)) {
+        // Whatever the configuration says by now: what is there was acknowledged.
+        if (!ending_) clear_spool(lock);
+        if (!ready()) take_up_spool(lock);
+        if (!work_.wait_for(lock, kSpoolTick, ready)) {
             packer.rest();
             continue;
         }
@@ -235,7 +240,8 @@ void Archiver::pack(Lock& lock, Item& item, wal::Packer& packer) {
     item.head = item.object->head;
     packed_bytes_ += item.object->bytes.size();
     item.state = State::storing;
-    if (parts_.config.ack == "spool" && !item.from_spool && !spool(lock, item)) return;
+    const bool by_spool = parts_.config.ack == "spool" || must_keep(item.name);
+    if (by_spool && !item.from_spool && !spool(lock, item)) return;
     distribute(lock, item);
 }
 
@@ -397,10 +403,15 @@ void Archiver::note_if_due(Item& item) {
     parts_.recorder.stored({item.name, item.head, item.stored_bytes, item.content});
 }
 
-// Under `drop`: the backlog has the size that was agreed on, and storing it does not keep up.
 // Only segments: without its history a timeline is of no use, and what else there is is small.
-bool Archiver::must_drop(const wal::WalName& name) const {
-    if (name.kind != wal::NameKind::segment || parts_.config.on_overflow != "drop") return false;
+bool Archiver::must_drop(const wal::WalName& name) const { return name.kind == wal::NameKind::segment && overflows(); }
+
+// PostgreSQL asks for nothing else before it is archived, so that segments could not be dropped behind it.
+bool Archiver::must_keep(const wal::WalName& name) const { return name.kind != wal::NameKind::segment && overflows(); }
+
+// Under `drop`: the backlog has the size that was agreed on, and storing it does not keep up.
+bool Archiver::overflows() const {
+    if (parts_.config.on_overflow != "drop") return false;
     if (backlog_.waiting_bytes() <= parts_.config.overflow_bytes) return false;
     const auto full = backlog_.seconds_to_full();
     return failed_lately() || (full && *full < kSoonFullS);

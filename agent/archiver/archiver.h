@@ -3,8 +3,8 @@
 // one that is asked for are stored ahead of time, so that their acknowledgement is there when their turn comes.
 //
 // Safe means: one destination holds it, and it is on disk which others do not (`ack = "remote"`), or this host's spool
-// holds it until both is so (`ack = "spool"`). Destinations that lack a segment are filled later from one that has it.
-// Any thread.
+// holds it until both is so (`ack = "spool"`; under `on_overflow = "drop"` also what is never dropped, once segments
+// are). Destinations that lack a segment are filled later from one that has it. Any thread.
 #pragma once
 
 #include <condition_variable>
@@ -147,6 +147,7 @@ private:
     void pack_all();
     void pack(Lock& lock, Item& item, wal::Packer& packer);
     Result<> load(Item& item, wal::Packer& packer);
+    Result<> put_into_spool(Lock& lock, Item& item);
     bool spool(Lock& lock, Item& item);
     void distribute(Lock& lock, Item& item);
     Depot::Offer offer(Lock& lock, Item& item, std::size_t depot, bool insist);
@@ -161,7 +162,10 @@ private:
     void take_up_spool(Lock& lock);
     void take_up(Lock& lock, const std::string& file);
     bool may_take_up(const std::string& name, const std::string& file) const;
+    bool overflows() const;
     bool must_drop(const wal::WalName& name) const;
+    bool must_keep(const wal::WalName& name) const;
+    void keep(Lock& lock, Item& item);
     Result<> drop(Lock& lock, const wal::WalName& name);
     bool failed_lately() const;
     WalLack lack_of(const Item& item, std::size_t depot) const;

@@ -13,19 +13,23 @@ constexpr std::int64_t kRetryConflictMs = 600'000;
 
 }  // namespace
 
-// False: other content waits there under that name, and the item has failed.
-bool Archiver::spool(Lock& lock, Item& item) {
+Result<> Archiver::put_into_spool(Lock& lock, Item& item) {
     const std::string key = wal::archive_key("", item.name, item.head.digest(), parts_.depots.front()->encrypted());
     const std::string file = key.substr(key.rfind('/') + 1);
     lock.unlock();
     Result<> put = spool_.put(file, *item.object);
     lock.lock();
-    if (put) {
-        item.spooled_as = file;
-        item.state = State::safe;
-        changed_.notify_all();
-        return true;
-    }
+    if (!put) return put;
+    item.spooled_as = file;
+    item.state = State::safe;
+    changed_.notify_all();
+    return {};
+}
+
+// False: other content waits there under that name, and the item has failed.
+bool Archiver::spool(Lock& lock, Item& item) {
+    Result<> put = put_into_spool(lock, item);
+    if (put) return true;
     if (put.error().code() == Errc::conflict) {
         release(item);
         fail(item, std::move(put).error());
@@ -34,6 +38,15 @@ bool Archiver::spool(Lock& lock, Item& item) {
     // As slow as without a spool then, and as safe.
     log::warning("WAL spool", {{"error", put.error().message()}});
     return true;
+}
+
+// What hangs in its destinations: puts it into the spool meanwhile.
+void Archiver::keep(Lock& lock, Item& item) {
+    // As if one more had not answered, so that the object stays.
+    ++item.pending;
+    const Result<> put = put_into_spool(lock, item);
+    if (!put) log::warning("WAL spool", {{"error", put.error().message()}});
+    if (--item.pending == 0) conclude(item);
 }
 
 // Once one destination has it, and what others lack is on disk.

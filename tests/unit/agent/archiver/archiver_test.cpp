@@ -174,8 +174,38 @@ TEST(Archiver, DropsSegmentsOverTheAgreedBacklogAndTellsSo) {
 TEST(Archiver, NeverDropsHistories) {
     Dropping bench;
     ASSERT_TRUE(bench.push(1));
+    const std::string history = "1\t0/2000000\tno recovery target specified\n";
+    const auto kept = bench.push("00000002.history", history);
+    EXPECT_TRUE(kept) << "it holds up what is dropped behind it: " << kept.error().message();
+    ASSERT_TRUE(bench.push(2));
+    EXPECT_EQ(bench.archiver->status().dropped, 2U);
+    // On this host's disk, and stored as soon as there is where.
+    EXPECT_GT(bench.archiver->status().spool_bytes, 0U);
+    bench.shelves[0].break_with(std::nullopt);
+    EXPECT_TRUE(eventually([&] { return bench.shelves[0].has("00000002.history"); }));
+    EXPECT_TRUE(eventually([&] { return bench.archiver->status().spool_bytes == 0; }));
+    EXPECT_FALSE(bench.shelves[0].has(Bench::name_of(2)));
+}
+
+TEST(Archiver, KeepsHistoriesOnThisHostWhileADestinationHangsAndWalIsDropped) {
+    Dropping bench;
+    ASSERT_TRUE(bench.push(1));
+    bench.shelves[0].break_with(std::nullopt);
+    bench.shelves[0].hold(true);
+    const auto kept = bench.push("00000002.history", "1\t0/2000000\tno recovery target specified\n");
+    EXPECT_TRUE(kept) << kept.error().message();
+    EXPECT_GT(bench.archiver->status().spool_bytes, 0U);
+    bench.shelves[0].hold(false);
+    EXPECT_TRUE(eventually([&] { return bench.shelves[0].has("00000002.history"); }));
+    EXPECT_TRUE(eventually([&] { return bench.archiver->status().spool_bytes == 0; }));
+}
+
+TEST(Archiver, AcknowledgesNoHistoryEarlyWhileNothingHasToBeDropped) {
+    Dropping bench;
+    bench.ready = 5;
     EXPECT_FALSE(bench.push("00000002.history", "1\t0/2000000\tno recovery target specified\n"));
-    EXPECT_EQ(bench.archiver->status().dropped, 1U);
+    EXPECT_FALSE(bench.push("00000002.history", "1\t0/2000000\tno recovery target specified\n"));
+    EXPECT_EQ(bench.archiver->status().spool_bytes, 0U);
 }
 
 TEST(Archiver, DropsNothingForWhoIsGone) {
