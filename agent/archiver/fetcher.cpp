@@ -184,8 +184,10 @@ Result<Depot::Opened> Fetcher::take(const Depot& depot, const std::stop_token& s
 Result<Fetcher::Asked> Fetcher::ask(const Depot& depot, const wal::WalName& name, const Fd& into,
                                     const std::stop_token& stop) {
     Depot::Opened opened = TRY(take(depot, stop));
-    // What an earlier destination gave before it failed is overwritten.
-    if (::ftruncate(into.get(), 0) != 0) return Error::from_errno(errno, "empty the file");
+    // What an earlier destination gave before it failed is overwritten. An empty file is left as it is: ext4 writes
+    // files that were truncated to the disk as soon as they are closed (auto_da_alloc), while recovery waits.
+    const FileIdentity about = TRY(identify(into));
+    if (about.bytes > 0 && ::ftruncate(into.get(), 0) != 0) return Error::from_errno(errno, "empty the file");
     DescriptorSink sink(into);
     const auto got = opened.archive->get(name, sink);
     Asked asked = Asked::has;

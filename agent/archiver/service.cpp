@@ -265,7 +265,7 @@ Result<std::unique_ptr<Service::Entry>> Service::make(const WalConfig& config, c
         depots.push_back(parts.depots.back().get());
         readable.push_back(parts.depots.back().get());
     }
-    FetcherParts fetching{std::move(readable), cluster.segment_bytes, scratch_folder(config_), cores(), 8, {}};
+    FetcherParts fetching{std::move(readable), cluster.segment_bytes, scratch_folder(config_), cores(), 4, {}};
     fetching.ought_to_be = [this, cluster](const wal::WalName& name) -> Result<bool> {
         sqlite::Database database = TRY(open_state(config_.state_dir));
         return ought_to_be(database, cluster, name);

@@ -23,7 +23,7 @@ constexpr int kNoSuchFile = 1;
 constexpr int kFetchFailed = 200;
 
 // Given along with each fetch. The agent keeps what it needs of them.
-constexpr std::size_t kSpares = 4;
+constexpr std::size_t kSpares = 2;
 
 constexpr std::string_view kReady = ".ready";
 constexpr std::size_t kSegmentDigits = 24;
