@@ -19,17 +19,10 @@ namespace backstay::dispatch {
 NewJob removal_job(const Stored& stored, std::string_view kind, std::string_view agent_id,
                    std::string_view performed_by);
 
-// When a removal that a store refused is ordered again, after `failed` tries: an hour, doubled each time, at most a
-// day.
-std::int64_t removal_retry_ms(std::int64_t failed);
-
 // Inside the caller's transaction; the caller has checked that it may go. Answers what stays because nobody reaches it:
 // "'disk' (removed)"; empty: nothing. A backup of which nothing lies anywhere is gone at once. conflict with reason
 // no_agent: nobody can do it.
 Result<std::string> remove_backup(sqlite::Database& db, operations::BackupRow& row, std::string_view performed_by,
                                   TimeMs now, Stir& stir);
-
-// Orders again what was refused. Called by the sweep.
-Result<> retry_removals(sqlite::Database& db, TimeMs now, Stir& stir);
 
 }  // namespace backstay::dispatch

@@ -127,8 +127,8 @@ Result<std::string> remove_snapshot(sqlite::Database& db, SnapshotRow& row, cons
     const Care care = found ? std::move(*found) : Care{};
     const std::string left = TRY(left_behind(db, row, care));
     const std::string agent_id = TRY(remover_of(db, row, care));
+    if (row.status != "deleting") row.error_message.reset();
     row.status = "deleting";
-    row.error_message.reset();
     if (!left.empty()) row.error_message = "its files stay in " + left;
     if (agent_id.empty() || !row.started_at) {
         row.status = "deleted";

@@ -6,6 +6,7 @@
 #include "control-plane/alerts/repository.h"
 #include "control-plane/dispatch/care.h"
 #include "control-plane/dispatch/prune.h"
+#include "control-plane/dispatch/retry_removals.h"
 #include "control-plane/live/purge.h"
 #include "tests/unit/control-plane/dispatch/world.h"
 

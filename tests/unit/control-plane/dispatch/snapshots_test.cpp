@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "control-plane/dispatch/order_snapshot.h"
+#include "control-plane/dispatch/retry_removals.h"
 #include "control-plane/store/snapshot_settings.h"
 #include "tests/unit/control-plane/dispatch/world.h"
 
@@ -55,8 +56,8 @@ std::string made(World& world, const std::string& base = "", const std::vector<s
 
 Result<> expire(World& world) { return remove_expired_snapshots(world.db(), world.now, world.stir); }
 
-// Its agent removes whatever it is told to; the ids.
-std::vector<std::string> removed(World& world) {
+// Its agent removes whatever it is told to, or says why not; the ids.
+std::vector<std::string> removed(World& world, const std::string& refusal = "") {
     std::vector<std::string> ids;
     for (const auto& assignment : world.ask(0).assignments) {
         EXPECT_EQ(assignment.kind, "delete_snapshot");
@@ -64,10 +65,28 @@ std::vector<std::string> removed(World& world) {
         world.send(world.report(assignment.job_id, assignment.fence, 1, ReportKind::accepted));
         Report last = world.report(assignment.job_id, assignment.fence, 2, ReportKind::finished);
         last.finished.emplace();
-        last.finished->outcome = JobOutcome::succeeded;
+        last.finished->outcome = refusal.empty() ? JobOutcome::succeeded : JobOutcome::failed;
+        last.finished->error_message = refusal;
         world.send(last);
     }
     return ids;
+}
+
+TEST(SnapshotRemoval, IsOrderedAgainWhenTheHostRefused) {
+    World world;
+    const std::string id = made(world);
+    SnapshotRow row = row_of(world, id);
+    ASSERT_TRUE(remove_snapshot(world.db(), row, "someone", world.now, world.stir));
+    EXPECT_THAT(removed(world, "read-only file system"), ::testing::ElementsAre(id));
+    EXPECT_EQ(row_of(world, id).error_message, "deletion: read-only file system");
+    world.now += removal_retry_ms(1) - 1;
+    ASSERT_TRUE(retry_removals(world.db(), world.now, world.stir));
+    EXPECT_THAT(removed(world), ::testing::IsEmpty());
+    world.now += 1;
+    ASSERT_TRUE(retry_removals(world.db(), world.now, world.stir));
+    EXPECT_EQ(row_of(world, id).error_message, "deletion: read-only file system") << "told while it is tried again";
+    EXPECT_THAT(removed(world), ::testing::ElementsAre(id));
+    EXPECT_EQ(row_of(world, id).status, "deleted");
 }
 
 TEST(SnapshotExpiry, RemovesWhatIsOverAndNothingElse) {
