@@ -1,5 +1,5 @@
 // The windows of WAL that schedules ask for (contract/semantics.md 6.2): what agents are told of them, and whether they
-// are there. Whether WAL is archived at all is the host's own business (docs/decisions/0023).
+// are there. Whether WAL is archived at all is the host's own business (docs/decisions/0025).
 #pragma once
 
 #include <vector>

@@ -145,8 +145,19 @@ def steps_done(root):
     return {name for constant, name in names.items() if f"step::{constant}" in code}
 
 
+def decision_faults(documents):
+    """Two that were written side by side must not share a number."""
+    faults, taken = [], {}
+    for path in sorted(path for path in documents if path.startswith("docs/decisions/")):
+        number = path.split("/")[-1].split("-")[0]
+        if number in taken:
+            faults.append(f"{path}: the number is that of {taken[number]}")
+        taken.setdefault(number, path)
+    return faults
+
+
 def check(root):
-    faults, source = step_faults(root) + evidence_faults(root), sources(root)
+    faults, source = step_faults(root) + evidence_faults(root) + decision_faults(documents(root)), sources(root)
     for path in documents(root):
         text = (root / path).read_text()
         if path == "README.md" and text.count("\n") > README_LINES:
@@ -168,6 +179,7 @@ CASES = [
     ("a word gone", {"README.md": "`./dev fly`\n", "dev": "cmd_build() {\n"}, "./dev fly"),
     ("a route gone", {"docs/a.md": "POST /backups/{id}/cancel\n", "control-plane/a.cpp": '"/backups/{id}"'}, "is served"),
     ("a route", {"docs/a.md": "GET /api/backups/{x}\n", "control-plane/a.cpp": '"/backups/{id}"'}, None),
+    ("a number twice", {"docs/decisions/0001-a.md": "", "docs/decisions/0001-b.md": ""}, "the number is that of"),
     ("a long README", {"README.md": "a\n" * 130}, "more than 120 lines"),
     ("evidence told", {"docs/evidence.md": "Facts: `files`, `way` (`stream`). Proofs: `checksum:<artifact>`, `toc:entries`.\n",
                        "agent/jobs/a.cpp": 'facts = {{"files", "1"},\n {"way", x}};\nproofs = {"toc:entries"};\n'
