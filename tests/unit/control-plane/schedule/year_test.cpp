@@ -1,25 +1,18 @@
-// A year of schedules in several zones with a clock moved by hand, held against a reckoning of its own.
+// A year of due moments in several zones with a clock moved by hand, held against a reckoning of its own.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
 #include <random>
 
 #include "common/domain/schedule.h"
-#include "control-plane/retention/verdicts.h"
-#include "control-plane/schedule/runs.h"
 #include "control-plane/schedule/turns.h"
-#include "tests/unit/control-plane/dispatch/world.h"
 #include "tests/unit/control-plane/schedule/reckoning.h"
 
 namespace backstay::schedule {
 namespace {
 
-using dispatch::World;
-
 constexpr TimeMs kMinute = 60'000;
-constexpr TimeMs kHour = 60 * kMinute;
-constexpr TimeMs kDay = 24 * kHour;
+constexpr TimeMs kDay = 24 * 60 * kMinute;
 
 const std::vector<std::string> kZones = {"Europe/Brussels", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"};
 
@@ -93,122 +86,6 @@ TEST_P(Years, AfterSilencesTheNewestMomentIsCaughtUpWhileItIsYoung) {
             if (look != looks.end() && *look < due[i] + (due[i + 1] - due[i]) / 2) expected.push_back(due[i]);
         }
         EXPECT_EQ(ordered(GetParam(), rhythm.cron, from_, looks), expected) << rhythm.cron;
-    }
-}
-
-// One environment with a full backup a day and the database every six hours, in the real store, with the real scheduler
-// and the real retention.
-class StoredYear {
-public:
-    explicit StoredYear(const std::string& zone, TimeMs from) {
-        world_.now = from;
-        run("PRAGMA synchronous = OFF");
-        auto transaction = sqlite::Transaction::begin(world_.db()).value();
-        store::DestinationRow disk;
-        disk.id = new_uuid();
-        disk.organization_id = world_.organization_id;
-        disk.name = disk.type = "local";
-        EXPECT_TRUE(store::Destinations(world_.db()).create(transaction, disk));
-        EXPECT_TRUE(transaction.commit());
-        schedule_.id = new_uuid();
-        schedule_.environment_id = world_.environment.id;
-        schedule_.organization_id = world_.organization_id;
-        schedule_.time_zone = zone;
-        schedule_.db = {"custom", "30 */6 * * *", {}};
-        schedule_.full = {"custom", "30 0 * * *", {}};
-        schedule_.retention = retention::usual_numbers();
-        const Zone found = Zone::find(zone).value();
-        for (const std::string_view scope : store::kScheduledScopes) {
-            schedule_.of(scope).next = Cron::parse(schedule_.of(scope).cron).value().next(from - 1, found);
-        }
-        EXPECT_TRUE(store::Schedules(world_.db()).put(schedule_));
-        policy_ = retention::policy_of(schedule_, schedule_.retention).value();
-    }
-
-    void live_until(TimeMs to) {
-        for (TimeMs prune = world_.now + kDay; world_.now < to; world_.now += kHour) {
-            EXPECT_TRUE(world_.beat({}));
-            EXPECT_TRUE(run_due(world_.db(), world_.now, world_.stir));
-            // Each is made before the next look.
-            run("UPDATE backups SET status = 'completed' WHERE status = 'pending'");
-            run("UPDATE jobs SET state = 'finished' WHERE state <> 'finished'");
-            if (world_.now < prune) continue;
-            prune += kDay;
-            for (const auto& verdict : judged()) {
-                if (!verdict.keep) run("UPDATE backups SET status = 'deleting' WHERE id = '" + verdict.backup_id + "'");
-            }
-        }
-    }
-    std::vector<retention::BackupVerdict> judged() {
-        return retention::judge_backups(world_.db(), world_.environment.id, policy_, world_.now).value();
-    }
-    std::map<std::pair<std::string, TimeMs>, std::string> runs() {
-        std::map<std::pair<std::string, TimeMs>, std::string> out;
-        const auto all = store::Schedules(world_.db()).runs(world_.environment.id, 1'000'000).value();
-        for (const auto& found : all) {
-            out[{found.scope, found.due_at}] = found.outcome;
-        }
-        return out;
-    }
-    World& world() { return world_; }
-
-private:
-    void run(const std::string& sql) {
-        const auto done = world_.db().run_script(sql);
-        EXPECT_TRUE(done) << done.error().message();
-    }
-    World world_;
-    store::Schedule schedule_;
-    retention::Policy policy_;
-};
-
-// The first of `made` (newest first) in each of the newest `count` buckets.
-void keep_newest(const std::vector<TimeMs>& made, const char* bucket, std::size_t count, std::set<TimeMs>& kept) {
-    std::set<std::string> buckets;
-    for (const TimeMs one : made) {
-        if (buckets.size() == count && !buckets.contains(LocalZone::shown(one, bucket))) return;
-        if (buckets.insert(LocalZone::shown(one, bucket)).second) kept.insert(one);
-    }
-}
-
-TEST_P(Years, TheStoreHoldsEachRunOnceAndRetentionKeepsWhatItsTiersSay) {
-    const LocalZone zone(GetParam());
-    StoredYear year(GetParam(), from_);
-    const TimeMs to = from_ + 366 * kDay + 10 * kMinute;
-    year.live_until(to);
-    const auto full =
-        reckon(from_, year.world().now, [](const std::tm& t) { return t.tm_min == 30 && t.tm_hour == 0; });
-    const auto db =
-        reckon(from_, year.world().now, [](const std::tm& t) { return t.tm_min == 30 && t.tm_hour % 6 == 0; });
-    std::map<std::pair<std::string, TimeMs>, std::string> expected;
-    for (const TimeMs due : full) expected[{"full", due}] = "ordered";
-    for (const TimeMs due : db) expected[{"db", due}] = "ordered";
-    for (const TimeMs due : full) {
-        if (expected.contains({"db", due})) expected[{"db", due}] = "covered";
-    }
-    auto runs = year.runs();
-    std::erase_if(expected, [&](const auto& one) { return one.first.second > year.world().now - kHour; });
-    EXPECT_EQ(runs, expected);
-
-    for (const std::string scope : {"full", "db"}) {
-        std::vector<TimeMs> made;
-        for (const auto& verdict : year.judged()) {
-            if (verdict.scope == scope && verdict.keep) made.push_back(verdict.created_at);
-        }
-        std::vector<TimeMs> all;
-        auto rows = year.world().db().query("SELECT created_at FROM backups WHERE scope = $1 ORDER BY created_at DESC",
-                                            {scope});
-        while (rows->step().value()) all.push_back(rows->integer(0));
-        EXPECT_EQ(all.size(),
-                  static_cast<std::size_t>(std::count_if(expected.begin(), expected.end(), [&](const auto& one) {
-                      return one.first.first == scope && one.second == "ordered";
-                  })));
-        std::set<TimeMs> kept = {all.front()};
-        if (scope == "db") keep_newest(all, "%Y-%m-%d %H", 24, kept);
-        keep_newest(all, "%Y-%m-%d", 7, kept);
-        keep_newest(all, "%G-%V", 4, kept);
-        keep_newest(all, "%Y-%m", 3, kept);
-        EXPECT_EQ(std::set<TimeMs>(made.begin(), made.end()), kept) << scope;
     }
 }
 
