@@ -65,7 +65,7 @@ test_system() {
 }
 
 # Tests that measure memory would measure the sanitizer's.
-WITHOUT_FIGURES='-S3Memory.*'
+WITHOUT_FIGURES='-S3Memory.*:SftpMemory.*'
 
 # test_asan [all]
 test_asan() {
