@@ -87,6 +87,21 @@ Result<TimeMs> parse_moment(const std::string& text);
 // Puts back what a restore of that kind replaced.
 int undo_alone(const Output& output, const AloneOptions& options, const std::string& restore);
 
+// A backup as the ZIP that Odoo's own database manager restores.
+struct ExportOptions {
+    AloneOptions alone;    // `from` empty: the destinations of the configuration, one after the other
+    std::string odoo_zip;  // the new file; "-": standard output
+};
+int export_backup(const Output& output, const ExportOptions& options);
+// Such a ZIP as a backup in a destination.
+struct ImportOptions {
+    AloneOptions alone;  // `from`: the destination; key: artifacts are encrypted
+    std::string zip;
+    std::optional<std::string> owner;
+    std::optional<std::string> label;
+};
+int import_backup(const Output& output, const ImportOptions& options);
+
 // A map of archives: a table, or JSON.
 int print_wal(const Output& output, const local_api::WalAnswer& answer);
 

@@ -264,6 +264,32 @@ void add_undo_and_delete(CLI::App& app, Chosen& chosen) {
     cancelling->callback([&] { chosen.run = [&] { return cancel(chosen.output, job); }; });
 }
 
+void add_odoo_zip(CLI::App& app, Chosen& chosen) {
+    auto& out = kept<ExportOptions>(chosen);
+    CLI::App* exporting = app.add_subcommand("export", "a backup as the ZIP that Odoo's own database manager restores");
+    exporting->add_option("BACKUP", out.alone.backup, "its id, the beginning, or latest")->required();
+    exporting->add_option("--odoo-zip", out.odoo_zip, "the new file, which must not exist; \"-\": standard output")
+        ->required();
+    exporting->add_option("--from", out.alone.from,
+                          "the destination: a folder, a file of JSON, or one of --config; else all of --config");
+    exporting->add_option("--config", out.alone.config, "of the agent, which need not run");
+    exporting->add_option("--key", out.alone.key, "the encryption key's file");
+    exporting->callback([&] { chosen.run = [&] { return export_backup(chosen.output, out); }; });
+
+    auto& in = kept<ImportOptions>(chosen);
+    CLI::App* importing = app.add_subcommand("import", "a ZIP of Odoo's database manager as a backup");
+    importing->add_option("ZIP", in.zip, "its SQL runs in a scratch database: only ZIPs that you trust")->required();
+    importing->add_option("--to", in.alone.from, "the destination: a folder, a file of JSON, or one of --config")
+        ->required();
+    importing->add_option("--database", in.alone.database, "of this name; else as the ZIP says");
+    importing->add_option("--cluster", in.alone.cluster, "for the scratch database");
+    importing->add_option("--owner", in.owner, "the role that Odoo uses; else the cluster's user");
+    importing->add_option("--label", in.label);
+    importing->add_option("--config", in.alone.config, "of the agent, which need not run");
+    importing->add_option("--key", in.alone.key, "encrypt it under the key in this file");
+    importing->callback([&] { chosen.run = [&] { return import_backup(chosen.output, in); }; });
+}
+
 void add_rollback(CLI::App& app, Chosen& chosen) {
     auto& request = kept<local_api::RollbackRequest>(chosen);
     auto& keep_hours = kept<std::optional<std::int64_t>>(chosen);
@@ -399,6 +425,7 @@ int run(int argc, const char* const* argv) {
     add_wal(app, chosen);
     add_verify_and_copy(app, chosen);
     add_undo_and_delete(app, chosen);
+    add_odoo_zip(app, chosen);
     add_snapshots(app, chosen);
     add_limits(app, chosen);
     add_wal_setup(app, chosen);

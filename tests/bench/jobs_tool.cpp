@@ -1,5 +1,6 @@
 // Runs one job of the agent's library in a process of its own, so that a benchmark measures the job and nothing else:
-//   jobs-tool backup  CLUSTER_HOST PORT BIN_DIR DATABASE FILESTORE DESTINATION STATE   prints the backup's folder
+//   jobs-tool backup  CLUSTER_HOST PORT BIN_DIR DATABASE FILESTORE DESTINATION STATE   prints the backup's folder;
+//                                                                       FILESTORE "-": of the database only
 //   jobs-tool restore CLUSTER_HOST PORT BIN_DIR DATABASE FILESTORE DESTINATION STATE   the newest backup there
 //   jobs-tool base    CLUSTER_HOST PORT BIN_DIR -        -         DESTINATION STATE   a base backup; prints its folder
 //   jobs-tool push    -            -    -       PATH     SYSTEM_ID DESTINATION STATE   archives one file of WAL
@@ -95,7 +96,8 @@ Result<std::string> back_up(const Order& wanted, const std::string& database, co
                             const JobHost& host, const Clock& clock, Steps& steps) {
     BackupOrder order;
     order.backup_id = wanted.id;
-    order.scope = "full";
+    const bool files = filestore != "-";
+    order.scope = files ? "full" : "db";
     order.trigger = "manual";
     order.created_at = Timestamp{clock.now_ms()};
     order.environment.organization_id = "local";
@@ -104,7 +106,7 @@ Result<std::string> back_up(const Order& wanted, const std::string& database, co
     order.environment.name = database;
     order.environment.type = "production";
     order.environment.database = database;
-    order.environment.filestore = filestore;
+    if (files) order.environment.filestore = filestore;
     order.destinations = {wanted.destination};
     if (wanted.encrypt) order.encrypt_for = {wanted.destination.id};
     return TRY(run_backup(order, host, steps)).folder;

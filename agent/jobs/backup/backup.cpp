@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "agent/jobs/backup/backup_as.h"
 #include "agent/jobs/backup/leftovers.h"
 #include "agent/jobs/backup/making.h"
 #include "agent/jobs/backup/preflight.h"
@@ -19,12 +20,14 @@ namespace {
 
 class Run {
 public:
-    Run(const BackupOrder& order, const JobHost& host, Steps& steps)
+    Run(const BackupOrder& order, const JobHost& host, Steps& steps, const std::string& known_as = {})
         : order_(order),
           host_(host),
           steps_(steps),
           throttle_(host.rate_bytes_per_sec, steps.stop_token()),
-          prepared_(order, host) {}
+          prepared_(order, host) {
+        prepared_.known_as = known_as;
+    }
 
     Result<BackupOutcome> all() {
         started_at_ = host_.clock.now_ms();
@@ -247,6 +250,11 @@ private:
 
 Result<BackupOutcome> run_backup(const BackupOrder& order, const JobHost& host, Steps& steps) {
     return backup::Run(order, host, steps).all();
+}
+
+Result<BackupOutcome> backup::run_backup_as(const std::string& database, const BackupOrder& order, const JobHost& host,
+                                            Steps& steps) {
+    return Run(order, host, steps, database).all();
 }
 
 }  // namespace backstay

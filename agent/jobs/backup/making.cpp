@@ -122,7 +122,8 @@ Manifest describe(const Prepared& prepared, const Stored& stored, TimeMs started
     if (!prepared.instance) return m;
     m.is_neutralized = prepared.instance->neutralized;
     if (!prepared.instance->uuid.empty()) m.database_uuid = prepared.instance->uuid;
-    m.odoo = odoo::odoo_manifest(*prepared.instance, prepared.database, prepared.facts.server_version_num);
+    const std::string& name = prepared.known_as.empty() ? prepared.database : prepared.known_as;
+    m.odoo = odoo::odoo_manifest(*prepared.instance, name, prepared.facts.server_version_num);
     return m;
 }
 

@@ -28,6 +28,7 @@ struct Prepared {
     std::string folder;  // in every destination
     ClusterConfig cluster;
     std::string database;
+    std::string known_as;  // what the manifest calls it; empty: as it is called
     bool full = false;
     std::optional<StreamKey> key;  // artifacts are encrypted
     std::vector<std::unique_ptr<Place>> places;

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <memory>
 
-#include "agent/artifact/tar_reader.h"
 #include "agent/jobs/restore/folders.h"
 #include "agent/odoo/attachments.h"
 #include "common/crypto/digest.h"
@@ -221,11 +220,15 @@ Result<> begin_filestore(const FilestoreMaking& making) {
 }
 
 Result<FilesMade> make_filestore(Source& archive, const FilestoreMaking& making) {
+    return make_filestore([&](const OnTarMember& take) { return read_tar(archive, take); }, making);
+}
+
+Result<FilesMade> make_filestore(const ReadMembers& read, const FilestoreMaking& making) {
     if (!making.add) TRY(begin_filestore(making));
     const Fd root(open(making.folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (root.get() < 0) return failed(errno, "open folder " + making.folder);
     FilestoreWriter writer(making, root.get());
-    TRY(read_tar(archive, [&](const TarMember& member, Source& content) { return writer.take(member, content); }));
+    TRY(read([&](const TarMember& member, Source& content) { return writer.take(member, content); }));
     return writer.made();
 }
 

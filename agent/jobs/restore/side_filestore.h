@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/artifact/tar_reader.h"
 #include "agent/jobs/restore/target.h"
 #include "common/bytes.h"
 #include "common/pq/connection.h"
@@ -40,6 +41,9 @@ struct FilestoreMaking {
 // Writes every file of the archive, its SHA-1 checked against its name. A name that leads elsewhere, or content that
 // its name denies and the manifest does not, ends it: filestore_inconsistent.
 Result<FilesMade> make_filestore(Source& archive, const FilestoreMaking& making);
+// The same of another kind of archive: `read` gives every member to the function that it gets.
+using ReadMembers = std::function<Result<>(const OnTarMember& take)>;
+Result<FilesMade> make_filestore(const ReadMembers& read, const FilestoreMaking& making);
 
 // The folder, empty.
 Result<> begin_filestore(const FilestoreMaking& making);

@@ -154,6 +154,19 @@ Result<> FileJournal::recorded(const StepRecord& step) {
     return {};
 }
 
+Result<> FileJournal::copied(const CopyRecord& copy) {
+    const std::lock_guard lock(mutex_);
+    const auto known = std::find_if(copies_.begin(), copies_.end(), [&](const CopyRecord& one) {
+        return one.destination_id == copy.destination_id && one.artifact == copy.artifact;
+    });
+    if (known == copies_.end()) {
+        copies_.push_back(copy);
+    } else {
+        *known = copy;
+    }
+    return {};
+}
+
 Result<> FileJournal::noted(const std::string& key, const std::string& value) {
     const std::lock_guard lock(mutex_);
     notes_.erase(key);
@@ -164,6 +177,11 @@ Result<> FileJournal::noted(const std::string& key, const std::string& value) {
 std::vector<StepRecord> FileJournal::steps() const {
     const std::lock_guard lock(mutex_);
     return steps_;
+}
+
+std::vector<CopyRecord> FileJournal::copies() const {
+    const std::lock_guard lock(mutex_);
+    return copies_;
 }
 
 Result<Facts> kept_notes(const JobHost& host, const std::string& restore_id) {

@@ -55,12 +55,13 @@ public:
 
     Result<> planned(const OperationPlan& plan) override;
     Result<> recorded(const StepRecord& step) override;
-    Result<> copied(const CopyRecord&) override { return {}; }
+    Result<> copied(const CopyRecord& copy) override;
     Result<> noted(const std::string& key, const std::string& value) override;
 
     // What it has seen, for the verdict.
     const OperationPlan& plan() const { return plan_; }
     std::vector<StepRecord> steps() const;
+    std::vector<CopyRecord> copies() const;
 
 private:
     FileJournal(FileLock lock, std::string path, OnStep on_step)
@@ -72,6 +73,7 @@ private:
     OnStep on_step_;
     OperationPlan plan_;
     std::vector<StepRecord> steps_;
+    std::vector<CopyRecord> copies_;
     Facts notes_;
 };
 
