@@ -1,5 +1,7 @@
 #include "control-plane/api/operation_answers.h"
 
+#include <algorithm>
+
 #include "common/domain/verdict.h"
 #include "control-plane/retention/verdicts.h"
 #include "control-plane/store/policies.h"
@@ -74,30 +76,51 @@ Result<std::optional<store::Environment>> Names::environment(const std::optional
     return found;
 }
 
-Result<Names::Tiers> Names::judge(const std::string& environment_id) {
-    Tiers out;
+Result<Names::Judged> Names::judge(const std::string& environment_id) {
+    Judged out;
     const auto schedule = TRY(store::Schedules(db_).find(environment_id));
     if (!schedule || !schedule->enabled) return out;
     const auto numbers = TRY(store::numbers_of(db_, *schedule));
-    const auto policy = TRY(retention::policy_of(*schedule, numbers));
-    for (auto& verdict : TRY(retention::judge_backups(db_, environment_id, policy, now_))) {
-        if (!verdict.tiers.empty()) out.emplace(std::move(verdict.backup_id), std::move(verdict.tiers));
+    out.policy = TRY(retention::policy_of(*schedule, numbers));
+    for (auto& verdict : TRY(retention::judge_backups(db_, environment_id, out.policy, now_))) {
+        if (!verdict.tiers.empty()) out.tiers.emplace(std::move(verdict.backup_id), std::move(verdict.tiers));
     }
     return out;
 }
 
+Result<const std::vector<retention::Tier>*> Names::keepers_of(const operations::BackupRow& row) {
+    const std::vector<retention::Tier>* none = nullptr;
+    if (!row.environment_id) return none;
+    auto known = judged_.find(*row.environment_id);
+    if (known == judged_.end()) {
+        Judged judged = TRY(judge(*row.environment_id));
+        known = judged_.emplace(*row.environment_id, std::move(judged)).first;
+    }
+    const auto found = known->second.tiers.find(row.id);
+    return found == known->second.tiers.end() ? none : &found->second;
+}
+
 Result<json::Array> Names::tiers_of(const operations::BackupRow& row) {
     json::Array out;
-    if (!row.environment_id) return out;
-    auto known = tiers_.find(*row.environment_id);
-    if (known == tiers_.end()) {
-        Tiers tiers = TRY(judge(*row.environment_id));
-        known = tiers_.emplace(*row.environment_id, std::move(tiers)).first;
-    }
-    const auto found = known->second.find(row.id);
-    if (found == known->second.end()) return out;
-    for (const retention::Tier tier : found->second) out.push_back(json::Value(retention::name_of(tier)));
+    const auto* keepers = TRY(keepers_of(row));
+    if (keepers == nullptr) return out;
+    for (const retention::Tier tier : *keepers) out.push_back(json::Value(retention::name_of(tier)));
     return out;
+}
+
+Result<std::optional<TimeMs>> Names::age_limit_of(const operations::BackupRow& row) {
+    std::optional<TimeMs> limit;
+    const auto* keepers = TRY(keepers_of(row));
+    if (keepers == nullptr) return limit;
+    constexpr TimeMs kDayMs = 24LL * 3600 * 1000;
+    const retention::Policy& policy = judged_.find(*row.environment_id)->second.policy;
+    const retention::TypeRules& rules = row.scope == "db" ? policy.db : policy.full;
+    for (const retention::Tier tier : *keepers) {
+        const std::int64_t days = rules[static_cast<std::size_t>(tier)].days;
+        if (days == 0) return std::optional<TimeMs>();
+        limit = std::max(limit.value_or(0), row.created_at + days * kDayMs);
+    }
+    return limit;
 }
 
 Result<json::Value> backup_answer(Names& names, const operations::BackupRow& row) {

@@ -25,17 +25,24 @@ public:
     Result<std::optional<store::Environment>> environment(const std::optional<std::string>& id);
     // The tiers that keep this backup now, by the schedule of its environment; none without one.
     Result<json::Array> tiers_of(const operations::BackupRow& row);
+    // When the greatest age of those tiers is reached; none when one of them has none, or nothing keeps it.
+    Result<std::optional<TimeMs>> age_limit_of(const operations::BackupRow& row);
     sqlite::Database& db() { return db_; }
 
 private:
-    using Tiers = std::map<std::string, std::vector<retention::Tier>>;  // by backup
-    Result<Tiers> judge(const std::string& environment_id);
+    struct Judged {
+        std::map<std::string, std::vector<retention::Tier>> tiers;  // by backup
+        retention::Policy policy;
+    };
+    Result<Judged> judge(const std::string& environment_id);
+    // Null: nothing keeps it.
+    Result<const std::vector<retention::Tier>*> keepers_of(const operations::BackupRow& row);
 
     sqlite::Database& db_;
     std::string organization_id_;
     TimeMs now_;
     std::map<std::string, std::optional<store::Environment>> environments_;
-    std::map<std::string, Tiers> tiers_;  // by environment
+    std::map<std::string, Judged> judged_;  // by environment
 };
 
 Result<json::Value> backup_answer(Names& names, const operations::BackupRow& row);

@@ -7,6 +7,7 @@
 #include "control-plane/api/schedules.h"
 #include "control-plane/api/snapshots.h"
 #include "control-plane/dispatch/desk.h"
+#include "control-plane/public-api/public_routes.h"
 #include "control-plane/store/destination_config.h"
 
 namespace backstay::serve {
@@ -56,6 +57,7 @@ void add_all_routes(api::RouteTable& routes, const RouteParts& parts) {
     api::add_retention_routes(routes);
     api::add_operation_routes(routes, live);
     api::add_openapi_route(routes);
+    public_api::add_public_backup_routes(routes);
     admin_api::add_admin_routes(routes,
                                 {parts.box, parts.tokens, parts.address_rule, parts.webhook_rule, parts.mail_works,
                                  [&live](api::Call& call, sqlite::Transaction& tx, const std::string& agent,
