@@ -1,5 +1,6 @@
 // retention-tool COUNT: how long retention takes to judge so many backups of one environment, hourly ones of the
-// database and a full one a day. Prints milliseconds, one line a round.
+// database and a full one a day. Prints how many are kept, and milliseconds, one line a round.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -23,6 +24,10 @@ int main(int argc, char** argv) {
         const auto verdicts = backstay::retention::decide(backups, *policy, kNow);
         const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - began;
         if (verdicts.size() != backups.size()) return 1;
+        if (round == 0) {
+            const auto kept = std::count_if(verdicts.begin(), verdicts.end(), [](const auto& one) { return one.keep; });
+            std::printf("%td\n", kept);
+        }
         std::printf("%.3f\n", took.count());
     }
     return 0;
