@@ -204,7 +204,10 @@ Result<store::OrganizationPolicy> change_policy(sqlite::Database& db, const std:
     TRY(decoded<PolicyRequest>(split.rest));
     store::OrganizationPolicy policy = TRY(store::Policies(db).of(organization));
     const Numbers shown = retention::inherit({}, policy.retention);
-    policy.retention = TRY(take_numbers(policy.retention, shown, split));
+    const Numbers before = policy.retention;
+    policy.retention = TRY(take_numbers(before, shown, split));
+    // Nothing is changed: schedules must not wait another day before they prune.
+    if (json::encode_text(policy.retention) == json::encode_text(before)) return policy;
     policy.updated_at = now;
     policy.updated_by = by;
     TRY(schedule::check_retention(retention::inherit({}, policy.retention)));

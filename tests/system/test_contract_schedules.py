@@ -253,6 +253,20 @@ def test_an_organizations_policy_is_for_those_who_answer_for_all_projects(plane)
     plane.owner.delete("/retention-policy")
 
 
+def test_an_organizations_policy_that_stays_as_it_is_keeps_no_schedule_waiting(plane):
+    plane.owner.delete("/retention-policy")
+    plane.owner.put("/retention-policy", {"retainDaily": 8})
+    changed = plane.owner.get("/retention-policy")["updatedAt"]
+    time.sleep(0.01)  # the stamp counts milliseconds
+    assert plane.owner.put("/retention-policy", {"retainDaily": 8})["updatedAt"] == changed
+    plane.owner.delete("/retention-policy")
+    reset = plane.owner.get("/retention-policy")["updatedAt"]
+    assert reset > changed
+    time.sleep(0.01)
+    assert plane.owner.delete("/retention-policy") is None
+    assert plane.owner.get("/retention-policy")["updatedAt"] == reset
+
+
 def test_the_host_is_told_how_much_wal_schedules_ask_for(plane):
     now = stamp()
     wal = {"cluster": "main", "systemId": "7", "archive": "v1/x/clusters/7", "destinationIds": [],
