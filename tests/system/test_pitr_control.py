@@ -83,3 +83,18 @@ def test_a_moment_beyond_the_archive_is_refused_with_the_nearest(lab, written):
     body = {"pitrTimestamp": "2001-01-01T00:00:00Z", "targetType": "other", "targetEnvironmentId": lab.env["ENV_STAGING_ID"]}
     answer = refused(lambda: lab.api().post(f"/backups/{backup['id']}/restore", body), 422, "pitr_out_of_window", "pitrTimestamp")
     assert coverage(lab)["earliestRecoverable"] in str(answer["detail"])
+
+
+def test_a_schedule_lengthens_the_window_of_the_agents_archive_and_never_shortens_it(lab, written):
+    path = f"/environments/{lab.env['ENV_PRODUCTION_ID']}/backup-schedule"
+    kept_is = lambda days: wait_until(lambda: coverage(lab)["archiving"]["retentionDays"] == days, 90, 0.5)  # noqa: E731
+    wish = {"dbFrequency": "custom", "dbCron": "0 0 1 1 *", "fullFrequency": "none", "walEnabled": True, "walRetentionDays": 30}
+    assert kept_is(7), coverage(lab)["archiving"]
+    lab.api().put(path, wish)
+    assert kept_is(30), coverage(lab)["archiving"]
+    lab.stop_agent()
+    lab.start_agent()
+    assert kept_is(30), "it is forgotten when the agent begins again"
+    lab.api().put(path, {**wish, "walRetentionDays": 2})
+    assert kept_is(7), coverage(lab)["archiving"]
+    lab.api().delete(path)
