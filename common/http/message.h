@@ -32,7 +32,8 @@ struct Request {
     std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
     Headers headers;
     std::string body;
-    std::string peer;  // "127.0.0.1:54321", or "unix:uid=1000" on a Unix socket
+    std::string peer;     // "127.0.0.1:54321", or "unix:uid=1000" on a Unix socket
+    bool secure = false;  // came by TLS
 
     // The first query parameter of that name; nullptr when absent.
     const std::string* query_value(std::string_view name) const;

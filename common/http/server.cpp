@@ -21,6 +21,7 @@ public:
         core_.limits = options.limits;
         core_.handler = std::move(handler);
         core_.error_body = std::move(options.error_body);
+        core_.streamed_body = std::move(options.streamed_body);
         core_.read_buffer.resize(kReadBufferBytes);
         core_.on_gone = [this] { finish_if_empty(); };
         core_.wake = [this] { resume_.emplace(loop_, 0, 0, [this] { resume(); }); };

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -50,6 +51,13 @@ public:
     virtual void end() = 0;
 };
 
+// A piece of a request's body that is read as it comes.
+struct BodyPiece {
+    std::string bytes;
+    bool end = false;     // nothing follows
+    bool broken = false;  // the peer left, stalled, or sent what is no body: nobody can be answered any more
+};
+
 // One request in flight. Answer exactly once: respond(), or open_stream(). Destroyed unanswered, it answers 500.
 class Exchange {
 public:
@@ -61,6 +69,10 @@ public:
     virtual std::unique_ptr<ResponseStream> open_stream(Response head) = 0;
     // Called once if the peer goes away before the answer; a parked long poll uses it to let go.
     virtual void on_abandoned(std::function<void()> callback) = 0;
+    // Of a request whose body is streamed (Server::Options::streamed_body): calls back with the next piece, at most
+    // some 100 KiB, later and once. Until it is called, the peer is held back; one call at a time. An answer before the
+    // end of the body ends the connection. Other requests have only an end.
+    virtual void read_body(std::function<void(BodyPiece)> callback) = 0;
 };
 
 using Handler = std::function<void(std::unique_ptr<Exchange>)>;
@@ -75,6 +87,9 @@ public:
         ServerLimits limits;
         const TlsFiles* tls = nullptr;  // read during listen; null: plain
         ErrorBody error_body;           // empty: plain text
+        // Asked when a head has come: how large a body may be that its handler reads by Exchange::read_body instead of
+        // finding it in Request::body. nullopt, or an empty function: it is gathered as always.
+        std::function<std::optional<std::uint64_t>(const Request&)> streamed_body = {};
     };
 
     static Result<std::unique_ptr<Server>> create(Loop& loop, Options options, Handler handler);

@@ -61,7 +61,8 @@ std::optional<std::uint64_t> named_length(const Response& head) {
 }  // namespace
 
 void Connection::write_head(const Response& response, Framing framing, std::uint64_t length) {
-    if (response.headers.get("Connection") == "close") keep_alive_ = false;
+    // What is left of a body that nobody reads to its end cannot be told from the next request.
+    if (response.headers.get("Connection") == "close" || body_open_) keep_alive_ = false;
     std::string head =
         fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\n", response.status, reason_phrase(response.status), http_date());
     for (const auto& [name, value] : response.headers.all()) {

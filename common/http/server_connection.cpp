@@ -57,7 +57,7 @@ void Connection::on_bytes(std::string_view bytes) {
 void Connection::take_input(std::string_view bytes) {
     if (state_ == State::busy) {
         pending_.append(bytes);
-        return settle();
+        return body_wanted_ ? give_body() : settle();
     }
     std::string joined;
     if (!pending_.empty()) {
@@ -68,19 +68,21 @@ void Connection::take_input(std::string_view bytes) {
     while (state_ == State::reading && !bytes.empty() && unsent() < kMaxUnsentBytes) step(bytes);
     working_ = false;
     if (state_ == State::reading || state_ == State::busy) pending_.append(bytes);
+    if (state_ == State::busy && body_wanted_ && !pending_.empty()) resume_soon();
     settle();
 }
 
 // Reads on in the present request, or begins one; hands it over when it is complete.
 void Connection::step(std::string_view& bytes) {
     if (reader_ == nullptr) {
-        reader_ = std::make_unique<RequestReader>(core_->limits);
+        reader_ = std::make_unique<RequestReader>(core_->limits, core_->streamed_body);
         deadline_ms_ = steady_ms() + static_cast<std::int64_t>(core_->limits.head_ms);
     }
     switch (reader_->feed(bytes)) {
         case RequestReader::Progress::more:
             break;
         case RequestReader::Progress::head:
+            if (reader_->streams_body()) return dispatch();
             deadline_ms_ = steady_ms() + static_cast<std::int64_t>(core_->limits.body_ms);
             if (reader_->expects_continue() && !reader_->http_1_0()) send("HTTP/1.1 100 Continue\r\n\r\n");
             break;
@@ -94,17 +96,64 @@ void Connection::step(std::string_view& bytes) {
 }
 
 void Connection::dispatch() {
-    const std::unique_ptr<RequestReader> reader = std::move(reader_);
-    Request request = reader->take_request();
+    Request request = reader_->take_request();
     request.peer = peer_;
-    keep_alive_ = reader->keep_alive();
-    http_1_0_ = reader->http_1_0();
+    request.secure = secure_;
+    keep_alive_ = reader_->keep_alive();
+    http_1_0_ = reader_->http_1_0();
+    body_open_ = !reader_->complete();
+    body_wanted_ = false;
+    continue_due_ = body_open_ && reader_->expects_continue() && !http_1_0_;
+    if (!body_open_) reader_.reset();
     head_only_ = request.method == "HEAD";
     state_ = State::busy;
     deadline_ms_ = 0;
     auto exchange = std::make_unique<PendingExchange>(*this, std::move(request));
     exchange_ = exchange.get();
     core_->handler(std::move(exchange));
+}
+
+void Connection::want_body() {
+    body_wanted_ = true;
+    if (body_open_) deadline_ms_ = steady_ms() + static_cast<std::int64_t>(core_->limits.body_ms);
+    if (std::exchange(continue_due_, false)) send("HTTP/1.1 100 Continue\r\n\r\n");
+    if (state_ != State::closed && (!body_open_ || !pending_.empty() || ended_)) resume_soon();
+}
+
+// Hands over what has come of the body, if anything has.
+void Connection::give_body() {
+    BodyPiece piece;
+    if (body_open_) {
+        const std::string input = std::exchange(pending_, {});
+        std::string_view rest = input;
+        const auto progress = rest.empty() ? RequestReader::Progress::more : reader_->feed(rest);
+        if (progress == RequestReader::Progress::refused) return refuse_body();
+        pending_ = rest;
+        piece.bytes = reader_->take_body();
+        piece.end = progress == RequestReader::Progress::complete;
+        if (piece.end) {
+            body_open_ = false;
+            reader_.reset();
+        } else if (piece.bytes.empty()) {
+            return settle();
+        }
+    } else {
+        piece.end = true;
+    }
+    body_wanted_ = false;
+    deadline_ms_ = 0;
+    PendingExchange* exchange = exchange_;
+    settle();
+    // Last: it may answer, or destroy itself. Closing has told it already.
+    if (state_ != State::closed && exchange != nullptr) exchange->tell_body(std::move(piece));
+}
+
+void Connection::refuse_body() {
+    PendingExchange* exchange = std::exchange(exchange_, nullptr);
+    body_open_ = body_wanted_ = false;
+    const Refusal refusal = reader_->refusal();
+    refuse(refusal);
+    if (exchange != nullptr) exchange->abandon();
 }
 
 void Connection::refuse(const Refusal& refusal) {
@@ -131,6 +180,8 @@ void Connection::answered() {
     stream_ = nullptr;
     framing_ = Framing::none;
     if (core_ == nullptr) return;
+    body_wanted_ = continue_due_ = false;
+    if (std::exchange(body_open_, false)) reader_.reset();
     if (!keep_alive_ || core_->stopping) {
         finish();
     } else {
@@ -141,6 +192,10 @@ void Connection::answered() {
     settle();
     // Later, not here: whoever answers is in the middle of something, and must not be called for the next request.
     if (state_ != State::reading || pending_.empty()) return;
+    resume_soon();
+}
+
+void Connection::resume_soon() {
     core_->resumable.push_back(this);
     if (core_->resumable.size() == 1) core_->wake();
 }
@@ -162,6 +217,8 @@ void Connection::settle() {
         const bool hung_up =
             state_ == State::busy && (stream_ != nullptr || (exchange_ != nullptr && exchange_->watched()));
         if (nothing_due && unsent() == 0) return close();
+        // The rest of a body that its handler waits for will not come.
+        if (state_ == State::busy && body_open_ && body_wanted_ && pending_.empty()) return close();
         if (hung_up) return close();
     } else if (full) {
         transport_.pause_reading();

@@ -34,6 +34,7 @@ struct ServerCore {
     std::function<void()> on_gone;       // called after each connection that leaves
     std::vector<Connection*> resumable;  // have input for which an answer made room
     std::function<void()> wake;          // called when the first of them enters: read_on() of each is due soon
+    std::function<std::optional<std::uint64_t>(const Request&)> streamed_body;
 };
 
 class Connection final : public Transport::Events {
@@ -53,6 +54,7 @@ public:
     // For the exchange and the stream.
     void answer(Response response);
     void begin_stream(Response head, PendingStream& stream);
+    void want_body();
     bool write_stream(std::string_view bytes);
     void end_stream();
     void abort_stream();
@@ -76,6 +78,9 @@ private:
     void take_input(std::string_view bytes);
     void step(std::string_view& bytes);
     void dispatch();
+    void give_body();
+    void refuse_body();
+    void resume_soon();
     void refuse(const Refusal& refusal);
     void write_head(const Response& response, Framing framing, std::uint64_t length);
     void answered();
@@ -106,8 +111,11 @@ private:
     bool http_1_0_ = false;
     bool head_only_ = false;
     bool secure_;
-    bool working_ = false;  // inside take_input(): output is gathered, no recursion
-    bool ended_ = false;    // the peer sent its FIN
+    bool working_ = false;      // inside take_input(): output is gathered, no recursion
+    bool ended_ = false;        // the peer sent its FIN
+    bool body_open_ = false;    // the handler reads the body; the reader has not come to its end
+    bool body_wanted_ = false;  // it waits for a piece
+    bool continue_due_ = false;
 };
 
 }  // namespace backstay::http

@@ -21,10 +21,23 @@ std::unique_ptr<ResponseStream> PendingExchange::open_stream(Response head) {
     return stream;
 }
 
+void PendingExchange::read_body(std::function<void(BodyPiece)> callback) {
+    if (connection_ == nullptr) return callback({{}, false, true});
+    body_wanted_ = std::move(callback);
+    connection_->want_body();
+}
+
+void PendingExchange::tell_body(BodyPiece piece) {
+    const auto callback = std::exchange(body_wanted_, nullptr);
+    if (callback) callback(std::move(piece));
+}
+
 void PendingExchange::abandon() {
     connection_ = nullptr;
-    const auto callback = std::move(abandoned_);
-    abandoned_ = nullptr;
+    // Both may destroy this.
+    const auto body = std::exchange(body_wanted_, nullptr);
+    const auto callback = std::exchange(abandoned_, nullptr);
+    if (body) body({{}, false, true});
     if (callback) callback();
 }
 

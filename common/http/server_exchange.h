@@ -22,9 +22,12 @@ public:
     void respond(Response response) override;
     std::unique_ptr<ResponseStream> open_stream(Response head) override;
     void on_abandoned(std::function<void()> callback) override { abandoned_ = std::move(callback); }
+    void read_body(std::function<void(BodyPiece)> callback) override;
 
     // Whether somebody asked to hear of the peer's leaving.
     bool watched() const { return abandoned_ != nullptr; }
+    // What read_body() waits for. May destroy this.
+    void tell_body(BodyPiece piece);
     // The connection has gone. May destroy this.
     void abandon();
 
@@ -32,6 +35,7 @@ private:
     Connection* connection_;  // null once answered, or when the peer has gone
     Request request_;
     std::function<void()> abandoned_;
+    std::function<void(BodyPiece)> body_wanted_;
 };
 
 class PendingStream final : public ResponseStream {

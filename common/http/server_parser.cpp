@@ -21,13 +21,17 @@ constexpr std::size_t kShortestChunkEnd = 5;
 // Of all chunks of a body together.
 constexpr std::size_t kMaxExtensionBytes = 16 * 1024;
 
+constexpr Refusal kBodyTooLarge = {413, "body_too_large", "the body is larger than allowed"};
+
 // Beast's parser as a source of events; the request grows as they come.
 class BeastReader final : public beast::http::basic_parser<true> {
 public:
     Request request;
     FieldRules rules;
     std::optional<Refusal> refusal;
-    std::size_t body_limit_bytes = 0;
+    std::uint64_t body_limit_bytes = 0;
+    const RequestReader::StreamedBody* streamed_body = nullptr;
+    bool streams = false;
     bool http_1_0 = false;
 
     bool at_chunk_line() const { return chunked() && chunk_left_ == 0; }
@@ -59,6 +63,7 @@ private:
         if (!refusal && !decode_target(request)) {
             refusal = {400, "bad_request", "a target that is not percent-encoded UTF-8"};
         }
+        if (!refusal) limit_body();
         if (refusal) code = stopped();
     }
     void on_body_init_impl(const boost::optional<std::uint64_t>&, BeastCode&) override {}
@@ -75,16 +80,29 @@ private:
     }
     void on_finish_impl(BeastCode&) override {}
 
+    void limit_body() {
+        if (streamed_body != nullptr && *streamed_body) {
+            if (const auto limit = (*streamed_body)(request)) {
+                streams = true;
+                body_limit_bytes = *limit;
+            }
+        }
+        const auto announced = content_length();
+        if (announced && *announced > body_limit_bytes) refusal = kBodyTooLarge;
+    }
+
     std::size_t take(Text body, BeastCode& code) {
-        if (body.size() > body_limit_bytes - request.body.size()) {
+        if (body.size() > body_limit_bytes - body_bytes_) {
             code = beast::http::make_error_code(beast::http::error::body_limit);
             return 0;
         }
+        body_bytes_ += body.size();
         request.body.append(body.data(), body.size());
         return body.size();
     }
 
     std::uint64_t chunk_left_ = 0;
+    std::uint64_t body_bytes_ = 0;
     std::size_t extension_bytes_ = 0;
     bool in_body_ = false;
 };
@@ -106,7 +124,7 @@ bool sound_chunk_line(std::string_view text) {
 }
 
 Refusal describe(const BeastCode& code) {
-    if (code == beast::http::error::body_limit) return {413, "body_too_large", "the body is larger than allowed"};
+    if (code == beast::http::error::body_limit) return kBodyTooLarge;
     if (code == beast::http::error::header_limit) return {431, "head_too_large", "the head is larger than allowed"};
     return {400, "bad_request", "a malformed request"};
 }
@@ -114,11 +132,12 @@ Refusal describe(const BeastCode& code) {
 }  // namespace
 
 struct RequestReader::Impl {
-    explicit Impl(const ServerLimits& limits) : head_limit(limits.head_bytes) {
+    Impl(const ServerLimits& limits, const StreamedBody& streamed_body) : head_limit(limits.head_bytes) {
         parser.eager(false);  // one element at a time: what is left at a chunk line is looked at before it is given
         parser.header_limit(std::numeric_limits<std::uint32_t>::max());  // ours is stricter and comes first
-        parser.body_limit(limits.body_bytes);
+        parser.body_limit(boost::none);                                  // ours depends on the head
         parser.body_limit_bytes = limits.body_bytes;
+        parser.streamed_body = &streamed_body;
     }
 
     Progress refuse(const Refusal& why) {
@@ -191,7 +210,8 @@ struct RequestReader::Impl {
     Refusal refusal;
 };
 
-RequestReader::RequestReader(const ServerLimits& limits) : impl_(std::make_unique<Impl>(limits)) {}
+RequestReader::RequestReader(const ServerLimits& limits, const StreamedBody& streamed_body)
+    : impl_(std::make_unique<Impl>(limits, streamed_body)) {}
 RequestReader::~RequestReader() = default;
 
 RequestReader::Progress RequestReader::feed(std::string_view& bytes) {
@@ -199,7 +219,10 @@ RequestReader::Progress RequestReader::feed(std::string_view& bytes) {
 }
 
 const Refusal& RequestReader::refusal() const { return impl_->refusal; }
-Request RequestReader::take_request() { return std::move(impl_->parser.request); }
+bool RequestReader::streams_body() const { return impl_->parser.streams; }
+bool RequestReader::complete() const { return impl_->parser.is_done(); }
+std::string RequestReader::take_body() { return std::exchange(impl_->parser.request.body, {}); }
+Request RequestReader::take_request() { return std::exchange(impl_->parser.request, {}); }
 bool RequestReader::keep_alive() const { return impl_->parser.keep_alive(); }
 bool RequestReader::http_1_0() const { return impl_->parser.http_1_0; }
 bool RequestReader::expects_continue() const { return impl_->parser.rules.expects_continue(); }

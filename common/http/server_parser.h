@@ -3,7 +3,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "common/http/message.h"
@@ -16,7 +20,9 @@ class RequestReader {
 public:
     enum class Progress { more, head, complete, refused };
 
-    explicit RequestReader(const ServerLimits& limits);
+    // `streamed_body` as in Server::Options; it outlives this.
+    using StreamedBody = std::function<std::optional<std::uint64_t>(const Request&)>;
+    RequestReader(const ServerLimits& limits, const StreamedBody& streamed_body);
     ~RequestReader();
     RequestReader(const RequestReader&) = delete;
     RequestReader& operator=(const RequestReader&) = delete;
@@ -26,7 +32,11 @@ public:
     Progress feed(std::string_view& bytes);
 
     const Refusal& refusal() const;
+    // After `complete`, or after `head` when the body is streamed: take_body() then answers what each feed() brought.
     Request take_request();
+    bool streams_body() const;
+    std::string take_body();
+    bool complete() const;
     bool keep_alive() const;
     bool http_1_0() const;
     bool expects_continue() const;

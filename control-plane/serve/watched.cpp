@@ -59,6 +59,9 @@ public:
     void on_abandoned(std::function<void()> callback) override {
         pending_->exchange->on_abandoned(std::move(callback));
     }
+    void read_body(std::function<void(http::BodyPiece)> callback) override {
+        pending_->exchange->read_body(std::move(callback));
+    }
 
 private:
     Pipeline& pipeline_;

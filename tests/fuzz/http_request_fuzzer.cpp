@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kHeadLimit = 2048;
 constexpr std::size_t kBodyLimit = 4096;
+const RequestReader::StreamedBody kGathered;
 
 void demand(bool holds) {
     if (!holds) std::abort();
@@ -46,7 +47,7 @@ std::string read(std::string_view bytes, std::size_t piece) {
     limits.head_bytes = kHeadLimit;
     limits.body_bytes = kBodyLimit;
     std::string story;
-    auto reader = std::make_unique<RequestReader>(limits);
+    auto reader = std::make_unique<RequestReader>(limits, kGathered);
     for (std::size_t at = 0; at < bytes.size(); at += piece) {
         std::string_view part = bytes.substr(at, piece);
         while (!part.empty()) {
@@ -59,7 +60,7 @@ std::string read(std::string_view bytes, std::size_t piece) {
                 const Request request = reader->take_request();
                 check(request);
                 story += request.method + " " + request.target + " " + request.body + "\n";
-                reader = std::make_unique<RequestReader>(limits);
+                reader = std::make_unique<RequestReader>(limits, kGathered);
                 continue;
             }
             demand(progress == RequestReader::Progress::head || part.empty());

@@ -13,9 +13,11 @@ namespace backstay::testing {
 class TestServer {
 public:
     // The handler runs on the loop's thread.
-    explicit TestServer(http::Handler handler, http::ServerLimits limits = {}, const http::TlsFiles* tls = nullptr) {
+    explicit TestServer(http::Handler handler, http::ServerLimits limits = {}, const http::TlsFiles* tls = nullptr)
+        : TestServer(std::move(handler), http::Server::Options{limits, tls, nullptr}) {}
+    TestServer(http::Handler handler, http::Server::Options options) {
         thread_.run([&] {
-            auto made = http::Server::create(thread_.loop(), {limits, tls, nullptr}, std::move(handler));
+            auto made = http::Server::create(thread_.loop(), std::move(options), std::move(handler));
             if (!made) std::abort();
             server_ = std::move(made).value();
             port_ = server_->listen_tcp("127.0.0.1", 0).value();
