@@ -92,6 +92,9 @@ CourierHooks Daemon::courier_hooks() {
     };
     hooks.wal = [this](sqlite::Database& database) { return report_wal(database, wal_->status(), settings_.config()); };
     hooks.cancel = [this](const std::string& id) { worker_->cancel(id, StopCause::cancelled); };
+    hooks.storage = [this](control_plane::StorageRequest request, const control_plane::ClientConfig& contact) {
+        storage_.take(std::move(request), contact);
+    };
     hooks.lost = [this](const std::string& id) { worker_->cancel(id, StopCause::lost); };
     hooks.tell_schedules = [this](sqlite::Database& database, control_plane::Heartbeat& heartbeat) {
         schedule_->tell(database, heartbeat);
@@ -141,6 +144,7 @@ Result<> Daemon::run() {
     TRY(worker_->start(database_));
     bases_->start();
     schedule_->start();
+    storage_.start();
     courier_->start();
     const SignalWatch terminate(*loop_, SIGTERM, [this] { begin_stop(); });
     const SignalWatch interrupt(*loop_, SIGINT, [this] { begin_stop(); });
@@ -176,6 +180,7 @@ void Daemon::begin_stop() {
         if (restarter_.joinable()) restarter_.join();
         wal_->stop();
         worker_->stop(kGraceMs);
+        storage_.stop();
         courier_->stop(kFlushMs);
         loop_->post([this] { server_->stop(kServerGraceMs, [this] { loop_->stop(); }); });
     });

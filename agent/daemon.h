@@ -12,6 +12,7 @@
 #include "agent/archiver/service.h"
 #include "agent/courier/courier.h"
 #include "agent/local-api/routes.h"
+#include "agent/storage-desk/storage_desk.h"
 #include "agent/worker/base_schedule.h"
 #include "agent/worker/own_schedule.h"
 #include "agent/worker/settings.h"
@@ -54,6 +55,7 @@ private:
     std::optional<BaseSchedule> bases_;
     std::optional<OwnSchedule> schedule_;
     std::optional<archiver::Service> wal_;
+    StorageDesk storage_{[this] { return settings_.config(); }};
     std::optional<Courier> courier_;  // tells of wal_
     std::optional<local_api::Api> api_;
     std::unique_ptr<http::Server> server_;

@@ -61,6 +61,10 @@ Error refusal(const http::ClientResponse& response) {
     return error;
 }
 
+// {}
+struct NoAnswer {};
+BOOST_DESCRIBE_STRUCT(NoAnswer, (), ())
+
 }  // namespace
 
 struct ControlPlaneClient::Impl {
@@ -84,6 +88,16 @@ struct ControlPlaneClient::Impl {
         if (response.status != 200) return refusal(response).add_context(path);
         return json::decode_text<Answer>(response.body, json::kLenient)
             .context(fmt::format("understand the answer to {}", path));
+    }
+
+    // Content of any size: only a stall ends it.
+    Result<> exchange_content(const std::string& request_id, http::ClientRequest request) {
+        request.url = fmt::format("{}/agent/v1/storage/{}", config.url, request_id);
+        request.headers.add("Authorization", "Bearer " + config.credential);
+        request.stop = config.stop;
+        const http::ClientResponse response = TRY(http.perform(request).context("storage content"));
+        if (response.status != 200) return refusal(response).add_context("storage content");
+        return {};
     }
 
     ClientConfig config;
@@ -110,6 +124,26 @@ Result<AssignmentsAnswer> ControlPlaneClient::next_assignments(const Assignments
 
 Result<ReportAnswer> ControlPlaneClient::report(const ReportBatch& batch) {
     return impl_->post<ReportAnswer>("reports", batch, true, kCallMs);
+}
+
+Result<> ControlPlaneClient::answer_storage(const std::string& request_id, const StorageAnswer& answer) {
+    TRY(impl_->post<NoAnswer>("storage/" + request_id, answer, true, kCallMs));
+    return {};
+}
+
+Result<> ControlPlaneClient::send_content(const std::string& request_id, Source& content, std::uint64_t bytes) {
+    http::ClientRequest request;
+    request.method = "POST";
+    request.headers.add("Content-Type", "application/octet-stream");
+    request.body_source = &content;
+    request.body_source_bytes = bytes;
+    return impl_->exchange_content(request_id, std::move(request));
+}
+
+Result<> ControlPlaneClient::get_content(const std::string& request_id, Sink& into) {
+    http::ClientRequest request;
+    request.body_sink = &into;
+    return impl_->exchange_content(request_id, std::move(request));
 }
 
 }  // namespace backstay::control_plane

@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <string>
 
+#include "common/bytes.h"
 #include "common/result.h"
 #include "control-plane-client/protocol.h"
 
@@ -33,6 +34,12 @@ public:
     // Blocks up to request.wait_ms and a little.
     Result<AssignmentsAnswer> next_assignments(const AssignmentsRequest& request);
     Result<ReportAnswer> report(const ReportBatch& batch);
+    // What came of a storage request. invalid with fact "http_status" 404: nobody waits for it any more.
+    Result<> answer_storage(const std::string& request_id, const StorageAnswer& answer);
+    // The content that `read` asks for, exactly `bytes` of it.
+    Result<> send_content(const std::string& request_id, Source& content, std::uint64_t bytes);
+    // The content that `write` brings. An error: it is not whole.
+    Result<> get_content(const std::string& request_id, Sink& into);
 
 private:
     struct Impl;

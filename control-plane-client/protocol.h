@@ -224,15 +224,67 @@ BOOST_DESCRIBE_STRUCT(Assignment, (), (job_id, fence, attempt, kind, lease_ms, o
 struct AssignmentsRequest {
     std::string instance_id;
     std::int64_t wait_ms = 25'000;
-    std::int32_t free_slots = 1;  // at most so many are handed out; quick jobs (delete, undo, test) come always
+    std::int32_t free_slots = 1;       // at most so many are handed out; quick jobs (delete, undo, test) come always
+    std::int32_t storage_version = 0;  // of the storage requests that it answers; 0: none
 };
-BOOST_DESCRIBE_STRUCT(AssignmentsRequest, (), (instance_id, wait_ms, free_slots))
+BOOST_DESCRIBE_STRUCT(AssignmentsRequest, (), (instance_id, wait_ms, free_slots, storage_version))
+
+inline constexpr std::int32_t kStorageVersion = 1;
+
+// Somebody wants to look into a destination on the agent's host. Handed out once, within the long poll, to agents that
+// say a storageVersion; answered within a minute. Actions: stat and remove (key), list (prefix … maxEntries), free;
+// read (key, first, count), whose content is the body of the answer; write (key, expectedBytes), whose content is got
+// by GET /agent/v1/storage/{requestId}.
+struct StorageRequest {
+    std::string request_id;
+    std::string action;
+    DestinationOrder destination;
+    std::string key;
+    std::uint64_t first = 0;
+    std::uint64_t count = 0;  // 0: to the end
+    std::string prefix;
+    bool one_level = false;
+    std::string continue_after;
+    std::uint64_t max_entries = 1000;
+    std::uint64_t expected_bytes = 0;
+};
+BOOST_DESCRIBE_STRUCT(StorageRequest, (),
+                      (request_id, action, destination, key, first, count, prefix, one_level, continue_after,
+                       max_entries, expected_bytes))
+
+struct StorageObject {
+    std::string key;
+    std::uint64_t size_bytes = 0;
+    Timestamp modified_at;
+    std::string etag;
+};
+BOOST_DESCRIBE_STRUCT(StorageObject, (), (key, size_bytes, modified_at, etag))
+
+struct StorageFailure {
+    std::string code;  // invalid, not_found, conflict, denied, unavailable, timed_out, corrupted, exhausted, io
+    std::string reason;
+    std::string message;
+};
+BOOST_DESCRIBE_STRUCT(StorageFailure, (), (code, reason, message))
+
+// POST /agent/v1/storage/{requestId}: JSON, or for `read` the content itself (application/octet-stream with its
+// length). 404: nobody waits for it any more.
+struct StorageAnswer {
+    std::optional<StorageFailure> failure;
+    std::optional<StorageObject> object;  // stat, write
+    std::vector<StorageObject> objects;   // list
+    std::vector<std::string> folders;
+    std::string next;
+    std::optional<std::uint64_t> free_bytes;
+};
+BOOST_DESCRIBE_STRUCT(StorageAnswer, (), (failure, object, objects, folders, next, free_bytes))
 
 struct AssignmentsAnswer {
     std::vector<Assignment> assignments;
     std::vector<std::string> cancel;  // as in the heartbeat, sooner
+    std::vector<StorageRequest> storage;
 };
-BOOST_DESCRIBE_STRUCT(AssignmentsAnswer, (), (assignments, cancel))
+BOOST_DESCRIBE_STRUCT(AssignmentsAnswer, (), (assignments, cancel, storage))
 
 enum class ReportKind {
     declared,  // a job that the agent started by itself: kind and order without secrets

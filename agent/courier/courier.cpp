@@ -261,7 +261,8 @@ void Courier::poll() {
         if (found) {
             const std::int64_t asked_at = steady_ms();
             const auto answer = dial(line, *found, stop_.get_token())
-                                    .next_assignments({instance_id_, kLongPollMs, hooks_.free_slots()});
+                                    .next_assignments({instance_id_, kLongPollMs, hooks_.free_slots(),
+                                                       hooks_.storage ? control_plane::kStorageVersion : 0});
             if (answer) {
                 retry.succeeded();
                 // Two hosts with one identity, or something in between, would otherwise make us race.
@@ -270,6 +271,11 @@ void Courier::poll() {
                 for (const auto& assignment : answer->assignments) hooks_.assigned(*database, assignment);
                 // The answer repeats until the acceptance was reported.
                 if (!answer->assignments.empty()) nudge();
+                for (const control_plane::StorageRequest& request : answer->storage) {
+                    const Identity& identity = found->identity;
+                    hooks_.storage(request, {identity.url, found->ca_file, identity.credential, {}});
+                    pause = 0;
+                }
                 if (!answer->assignments.empty() || !answer->cancel.empty()) pause = 200;
             } else {
                 pause = retry.failed(answer.error());

@@ -29,6 +29,8 @@ struct CourierHooks {
     std::function<std::int32_t()> free_slots;
     // A new assignment; what is known already is ignored.
     std::function<void(sqlite::Database&, const control_plane::Assignment&)> assigned;
+    // Somebody wants to look into a destination of this host; answered by itself, over a conversation of its own.
+    std::function<void(control_plane::StorageRequest, const control_plane::ClientConfig&)> storage;
     std::function<void(const std::string& job_id)> cancel;
     std::function<void(const std::string& job_id)> lost;  // no longer ours: stop it, report nothing
     std::function<void(const Identity&)> enrolled;

@@ -21,7 +21,9 @@ using Done = store::DatabaseThreads::Done;
 
 constexpr std::uint64_t kTickMs = 1'000;
 
-bool is_empty(const AssignmentsAnswer& answer) { return answer.assignments.empty() && answer.cancel.empty(); }
+bool is_empty(const AssignmentsAnswer& answer) {
+    return answer.assignments.empty() && answer.cancel.empty() && answer.storage.empty();
+}
 
 Result<AssignmentsAnswer> ask(sqlite::Database& db, const std::string& agent_id, const AssignmentsRequest& request,
                               const dispatch::OpenDestination& open, TimeMs now, dispatch::Stir& stir) {
@@ -62,6 +64,7 @@ AssignmentPolls::~AssignmentPolls() = default;
 void AssignmentPolls::open(api::Call call, std::unique_ptr<http::Exchange> exchange) {
     auto request = json::decode_text<AssignmentsRequest>(call.request.body, json::kLenient);
     if (!request) return exchange->respond(api::error_answer(400, "validation_error", request.error().message()));
+    if (desk_ != nullptr) desk_->note_poll(call.principal.id, request->storage_version);
     make_room(call.principal.id, request->instance_id);
     const std::uint64_t key = ++last_key_;
     auto poll = std::make_unique<Poll>();
@@ -124,6 +127,8 @@ void AssignmentPolls::looked(std::uint64_t key, Look look) {
     if (found == polls_.end()) return;  // gone meanwhile: what was handed out is offered again
     Poll& poll = *found->second;
     poll.looking = false;
+    if (look.answer && desk_ != nullptr && poll.request.storage_version >= 1)
+        look.answer->storage = desk_->take(poll.agent_id);
     const bool answers = !look.answer || !is_empty(*look.answer) || steady_ms() >= poll.until_ms;
     if (answers) {
         const std::unique_ptr<Poll> taken = std::move(found->second);

@@ -15,6 +15,7 @@
 #include "control-plane/api/call.h"
 #include "control-plane/dispatch/orders.h"
 #include "control-plane/dispatch/stir.h"
+#include "control-plane/relay/storage_desk.h"
 #include "control-plane/store/database_threads.h"
 
 namespace backstay::agent_api {
@@ -31,6 +32,8 @@ public:
                     Stirred stirred);
     ~AssignmentPolls();
 
+    // Storage requests are handed out within polls from now on; it outlives this.
+    void serve_storage(relay::StorageDesk& desk) { desk_ = &desk; }
     void open(api::Call call, std::unique_ptr<http::Exchange> exchange);
     // There may be something for these agents.
     void wake(const std::set<std::string>& agents);
@@ -57,6 +60,7 @@ private:
     const Stirred stirred_;
     std::uint64_t last_key_ = 0;
     std::map<std::uint64_t, std::unique_ptr<Poll>> polls_;
+    relay::StorageDesk* desk_ = nullptr;
     bool finding_ = false;
     Timer tick_timer_;
 };

@@ -13,5 +13,7 @@ namespace backstay::agent_api {
 // `stirred` runs on the loop thread after a commit; `open` opens the destinations of schedules.
 void add_agent_routes(api::RouteTable& routes, AssignmentPolls& polls, dispatch::OpenDestination open,
                       std::function<void(const dispatch::Stir&)> stirred);
+// Answers to storage requests; both outlive the routes.
+void add_storage_routes(api::RouteTable& routes, Loop& loop, relay::StorageDesk& desk);
 
 }  // namespace backstay::agent_api

@@ -160,12 +160,28 @@ TEST(Protocol, WritesAndReadsHeartbeatsAsTheGoldenFilesSay) {
 }
 
 TEST(Protocol, WritesAndReadsAssignmentsAsTheGoldenFilesSay) {
-    holds("assignments_request", AssignmentsRequest{"33333333-3333-4333-8333-333333333333", 25'000, 1});
+    holds("assignments_request", AssignmentsRequest{"33333333-3333-4333-8333-333333333333", 25'000, 1, 1});
     AssignmentsAnswer answer;
     answer.assignments = {
         {"11111111-1111-4111-8111-111111111111", 3, 1, "verify", 120'000, json::Object{{"drill", true}}}};
     answer.cancel = {"44444444-4444-4444-8444-444444444444"};
+    StorageRequest request;
+    request.request_id = "55555555-5555-4555-8555-555555555555";
+    request.action = "list";
+    request.destination = {"66666666-6666-4666-8666-666666666666", "here", "local",
+                           json::Object{{"path", "/srv/backups"}}};
+    request.prefix = "v1/";
+    request.one_level = true;
+    answer.storage = {request};
     holds("assignments_answer", answer);
+    StorageAnswer listed;
+    listed.objects = {{"v1/a", 12, {kNoon}, "tag"}};
+    listed.folders = {"v1/b/"};
+    listed.next = "v1/b/";
+    holds("storage_answer", listed);
+    StorageAnswer failed;
+    failed.failure = {"not_found", "remote_missing", "read 'v1/a': no such file"};
+    holds("storage_failure", failed);
 }
 
 TEST(Protocol, WritesAndReadsReportsAsTheGoldenFilesSay) {

@@ -1,0 +1,80 @@
+// Requests to look into a destination on an agent's host: a worker asks and waits, the agent's long poll takes the
+// request, its answer comes by an HTTP request of its own (control-plane-client/README.md). Thread-safe; whoever asks
+// blocks, whoever hands out or answers does not.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/bytes.h"
+#include "common/event/byte_pipe.h"
+#include "control-plane-client/protocol.h"
+
+namespace backstay::relay {
+
+class StorageDesk {
+public:
+    struct Patience {
+        std::int64_t taken_ms = 6'000;  // until the agent's poll takes it
+        std::int64_t answer_ms = 60'000;
+    };
+    // `wake`: something waits for this agent; called from any thread.
+    explicit StorageDesk(std::function<void(const std::string& agent)> wake);
+    StorageDesk(std::function<void(const std::string& agent)> wake, Patience patience);
+
+    // 503 agent_offline, agent_outdated; else the agent's own failure.
+    Result<control_plane::StorageAnswer> ask(const std::string& agent, control_plane::StorageRequest request,
+                                             const std::stop_token& stop);
+    // Action read: the content goes into `into`.
+    Result<> fetch(const std::string& agent, control_plane::StorageRequest request, Sink& into,
+                   const std::stop_token& stop);
+    // Action write: the content comes from `from`.
+    Result<control_plane::StorageAnswer> bring(const std::string& agent, control_plane::StorageRequest request,
+                                               Source& from, const std::stop_token& stop);
+
+    // For the polls: what an agent says of itself, and what waits for it (handed out once).
+    void note_poll(const std::string& agent, std::int32_t storage_version);
+    bool has_waiting(const std::string& agent) const;
+    std::vector<control_plane::StorageRequest> take(const std::string& agent);
+
+    // For the agent's answers. False, or null: nobody waits for it, or it is another agent's.
+    bool answer(const std::string& agent, const std::string& request_id, control_plane::StorageAnswer answer);
+    SharedPipe content(const std::string& agent, const std::string& request_id, std::string_view action);
+
+    // The daemon ends: nobody waits any longer.
+    void stop();
+
+private:
+    // Shared: who waits for it may give up while its answer is being taken in.
+    struct Ticket {
+        std::string agent;
+        control_plane::StorageRequest request;
+        bool taken = false;
+        std::optional<control_plane::StorageAnswer> answer;
+        SharedPipe pipe;
+    };
+    using Answered = Result<control_plane::StorageAnswer>;
+
+    std::shared_ptr<Ticket> place(const std::string& agent, control_plane::StorageRequest request);
+    void forget(const Ticket& ticket);
+    Result<> wait_taken(const std::shared_ptr<Ticket>& ticket, const std::stop_token& stop);
+    Answered wait_answer(const std::shared_ptr<Ticket>& ticket, const std::stop_token& stop);
+
+    const std::function<void(const std::string&)> wake_;
+    const Patience patience_;
+    mutable std::mutex mutex_;
+    std::condition_variable_any moved_;
+    std::map<std::string, std::shared_ptr<Ticket>> tickets_;  // by request id
+    std::map<std::string, std::int32_t> versions_;            // by agent, as its last poll said
+    bool stopping_ = false;
+};
+
+}  // namespace backstay::relay
