@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "common/crypto/base64url.h"
+#include "common/crypto/hmac.h"
 #include "common/files/files.h"
 
 namespace backstay {
@@ -102,6 +103,11 @@ Result<std::string> SecretBox::open(std::string_view sealed, std::string_view co
                          EVP_DecryptFinal_ex(cipher.get(), octets(rest), &size) == 1;
     if (!genuine) return wrong();
     return secret;
+}
+
+std::string SecretBox::derive(std::string_view purpose) const {
+    const std::string_view key(reinterpret_cast<const char*>(key_.data()), key_.size());
+    return hmac_sha256(key, "backstay derived key: " + std::string(purpose));
 }
 
 }  // namespace backstay

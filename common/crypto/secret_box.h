@@ -23,6 +23,8 @@ public:
     std::string seal(std::string_view secret, std::string_view context) const;
     // Sealed under another key, for another context, or changed: corrupted.
     Result<std::string> open(std::string_view sealed, std::string_view context) const;
+    // Another key, 32 bytes, for `purpose` alone: it tells nothing of this one.
+    std::string derive(std::string_view purpose) const;
 
 private:
     explicit SecretBox(std::string_view key);

@@ -128,6 +128,8 @@ Error conflict(std::string_view code, std::string message, const json::Faults& f
     return conflict(code, std::move(message)).with_fact(kDetailFact, detail_text(faults));
 }
 
+bool is_problem(const Error& error) { return error.facts().contains(kStatusFact); }
+
 http::Response error_answer(const Error& error) {
     const auto& facts = error.facts();
     const auto detail = facts.find(kDetailFact);

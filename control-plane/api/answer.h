@@ -29,6 +29,9 @@ Error conflict(std::string_view code, std::string message);
 // The same with `detail`: what stands in the way.
 Error conflict(std::string_view code, std::string message, const json::Faults& faults);
 
+// Whether problem(), or one of its like, made it.
+bool is_problem(const Error& error);
+
 // The error body. Errors that no problem() made get the status of their kind, and those of the server itself (io,
 // corrupted) say nothing of their cause: it stands in the log under the request id.
 http::Response error_answer(const Error& error);

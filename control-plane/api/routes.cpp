@@ -49,6 +49,8 @@ Route& RouteTable::make(const RouteSpec& spec) {
     route->access = spec.access;
     route->slow = spec.slow;
     route->query_token = spec.query_token;
+    route->storage = spec.storage;
+    route->streamed_body = spec.streamed_body;
     routes_.push_back(std::move(route));
     return *routes_.back();
 }

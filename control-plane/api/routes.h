@@ -42,6 +42,9 @@ struct RouteSpec {
     Access access = Access::member;
     bool slow = false;         // waits for other hosts: runs on a slow thread, opens its own transactions
     bool query_token = false;  // a browser's event stream may send ?access_token=
+    bool storage = false;      // slow because of a destination: runs on a storage thread
+    // Of loop handlers that read the body by Exchange::read_body: the most that it may have; 0: Request::body has it.
+    std::uint64_t streamed_body = 0;
 };
 
 using ReadHandler = std::function<Result<http::Response>(Call&, sqlite::Database&)>;
@@ -58,6 +61,8 @@ struct Route {
     Access access = Access::member;
     bool slow = false;
     bool query_token = false;
+    bool storage = false;
+    std::uint64_t streamed_body = 0;
     // Exactly one is set.
     ReadHandler read;
     WriteHandler write;

@@ -4,6 +4,7 @@
 #include "common/crypto/secret_box.h"
 #include "control-plane/admin-api/admin_routes.h"
 #include "control-plane/api/routes.h"
+#include "control-plane/browse/browser.h"
 #include "control-plane/dispatch/orders.h"
 #include "control-plane/live/live.h"
 #include "control-plane/serve/health_routes.h"
@@ -18,6 +19,9 @@ struct RouteParts {
     http::AddressRule webhook_rule;
     bool mail_works = false;
     live::Live& live;
+    browse::Browser& browser;
+    relay::StorageDesk& desk;
+    Loop& loop;
     Health& health;
 };
 

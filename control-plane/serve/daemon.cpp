@@ -83,6 +83,9 @@ private:
     std::unique_ptr<Loop> loop_;
     std::unique_ptr<store::DatabaseThreads> threads_;
     std::unique_ptr<Pipeline> pipeline_;
+    // After the pipeline: what waits for an answer goes before it.
+    std::unique_ptr<relay::StorageDesk> desk_;
+    std::unique_ptr<browse::Browser> browser_;
     std::unique_ptr<Health> health_;
     std::unique_ptr<live::Live> live_;
     std::unique_ptr<notify::Deliverer> deliverer_;
@@ -110,12 +113,16 @@ Result<> Daemon::start(const std::string& store_file) {
     threads_ = TRY(store::DatabaseThreads::start(
         store_file, [loop = loop_.get()](std::function<void()> task) { loop->post(std::move(task)); }));
     live_ = std::make_unique<live::Live>(*loop_, *threads_, clock_, destination_opener(box_), settings_.retention);
+    desk_ = std::make_unique<relay::StorageDesk>(
+        [this](const std::string& agent) { loop_->post([this, agent] { live_->polls().wake({agent}); }); });
+    browser_ = std::make_unique<browse::Browser>(*loop_, *threads_, clock_, box_, address_rule(settings_), *desk_,
+                                                 settings_.state_dir);
     auto access = TRY(metrics_access(settings_.metrics));
     health_ = std::make_unique<Health>(*threads_, metrics_, clock_, std::move(access));
     std::optional<TokenMaker> tokens;
     if (auto maker = TokenMaker::open(settings_)) tokens = std::move(*maker);
     add_all_routes(routes_, {box_, std::move(tokens), address_rule(settings_), webhook_rule(settings_),
-                             !settings_.mail.host.empty(), *live_, *health_});
+                             !settings_.mail.host.empty(), *live_, *browser_, *desk_, *loop_, *health_});
     TRY(start_deliveries(store_file));
     pipeline_ = std::make_unique<Pipeline>(Pipeline::Parts{routes_, *threads_, {gate_, box_}, clock_, metrics_},
                                            settings_.limits);
@@ -131,6 +138,7 @@ Result<> Daemon::start(const std::string& store_file) {
     options.limits.connections = settings_.limits.connections;
     options.tls = tls_.certificate_file.empty() ? nullptr : &tls_;
     options.error_body = Pipeline::server_error;
+    options.streamed_body = [this](const http::Request& request) { return pipeline_->streamed_body(request); };
     server_ = TRY(http::Server::create(
         *loop_, options, [this](std::unique_ptr<http::Exchange> exchange) { pipeline_->handle(std::move(exchange)); }));
     terminate_ = std::make_unique<SignalWatch>(*loop_, SIGTERM, [this] { stop(); });
@@ -185,6 +193,7 @@ void Daemon::stop() {
     ::sd_notify(0, "STOPPING=1");
     health_->begin_stopping();
     pipeline_->begin_stopping();
+    browser_->scans.stop();
     live_->stop();
     server_->stop(kStopGraceMs, [this] { loop_->stop(); });
 }
@@ -201,6 +210,9 @@ void Daemon::reload() {
 
 Daemon::~Daemon() {
     // Database threads end first: what they run looks at other parts, and what they post is dropped now.
+    // Connections first: threads that carry content wait for them.
+    server_.reset();
+    if (browser_) browser_->stop();
     if (threads_) threads_->stop();
 }
 

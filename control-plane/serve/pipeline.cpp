@@ -68,6 +68,7 @@ void add_retry_after(http::Response& response, const Error& error, const auth::R
 
 store::DatabaseThreads::Lane lane_of(const api::Route& route) {
     if (route.write) return store::DatabaseThreads::Lane::write;
+    if (route.storage) return store::DatabaseThreads::Lane::storage;
     if (route.slow) return store::DatabaseThreads::Lane::slow;
     return store::DatabaseThreads::Lane::read;
 }
@@ -89,6 +90,13 @@ http::Response Pipeline::server_error(int status, std::string_view code, std::st
     http::Response response = api::error_answer(status, code, message);
     response.headers.set("X-Request-Id", new_uuid());
     return response;
+}
+
+std::optional<std::uint64_t> Pipeline::streamed_body(const http::Request& request) const {
+    if (request.method != "POST") return std::nullopt;
+    const api::Route* route = parts_.routes.find(request.method, request.path).route;
+    if (route == nullptr || route->streamed_body == 0) return std::nullopt;
+    return route->streamed_body;
 }
 
 void Pipeline::handle(std::unique_ptr<http::Exchange> exchange) {
@@ -245,9 +253,8 @@ void Pipeline::refuse(std::unique_ptr<Pending> pending, const Error& error) {
     if (response.status == 405) response.headers.set("Allow", pending->allow);
     if (response.status == 429 || response.status == 503) add_retry_after(response, error, pending->rate);
     if (response.status >= 500) {
-        log::error("request failed", {{"request", pending->request_id},
-                                      {"path", pending->exchange->request().path},
-                                      {"error", error.message()}});
+        log::error("request failed",
+                   {{"request", pending->request_id}, {"path", shown_path(*pending)}, {"error", error.message()}});
     }
     answer(std::move(pending), std::move(response));
 }
@@ -269,7 +276,12 @@ void Pipeline::stamp(http::Response& response, const Pending& pending) const {
     response.headers.set("X-RateLimit-Window", "60");
 }
 
-// The path without its query: an access_token stands there.
+// Without its query: an access_token stands there. The token of a link is a secret too.
+std::string_view Pipeline::shown_path(const Pending& pending) {
+    const bool secret = pending.route != nullptr && pending.route->pattern.ends_with("/{token}");
+    return secret ? std::string_view(pending.route->pattern) : std::string_view(pending.exchange->request().path);
+}
+
 void Pipeline::record(const Pending& pending, int status) {
     const http::Request& request = pending.exchange->request();
     const std::int64_t took_ms = steady_ms() - pending.began_ms;
@@ -278,7 +290,7 @@ void Pipeline::record(const Pending& pending, int status) {
     const bool quiet = pending.route != nullptr && pending.route->access == api::Access::open;
     log::line(quiet ? log::Level::debug : log::Level::info, "request",
               {{"method", request.method},
-               {"path", request.path},
+               {"path", shown_path(pending)},
                {"status", status},
                {"ms", took_ms},
                {"request", pending.request_id},

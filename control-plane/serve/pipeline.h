@@ -48,6 +48,8 @@ public:
     Pipeline(const Parts& parts, const ApiLimits& limits);
 
     void handle(std::unique_ptr<http::Exchange> exchange);
+    // For Server::Options.
+    std::optional<std::uint64_t> streamed_body(const http::Request& request) const;
 
     // From now on no event stream or long poll begins: they would keep the daemon from stopping.
     void begin_stopping() { stopping_ = true; }
@@ -79,6 +81,7 @@ private:
     void remember_caller(Pending& pending, const Outcome& outcome);
     void stamp(http::Response& response, const Pending& pending) const;
     void record(const Pending& pending, int status);
+    static std::string_view shown_path(const Pending& pending);
     // The exchange of a loop handler: what it answers is stamped, logged and counted like any other answer.
     std::unique_ptr<http::Exchange> watch(std::unique_ptr<Pending> pending);
     auth::RateLimiter& limiter_for(const Pending& pending);

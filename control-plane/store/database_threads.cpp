@@ -1,5 +1,6 @@
 #include "control-plane/store/database_threads.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -83,6 +84,13 @@ Result<std::unique_ptr<DatabaseThreads>> DatabaseThreads::start(const std::strin
     TRY(self->read_->add_threads(store_path, 2));
     TRY(self->write_->add_threads(store_path, 1));
     TRY(self->slow_->add_threads(store_path, 2));
+    const std::size_t waiting = std::min<std::size_t>(queue_limit, 100);
+    self->storage_ = std::make_unique<Pool>(post, waiting);
+    self->transfer_ = std::make_unique<Pool>(post, waiting);
+    self->scan_ = std::make_unique<Pool>(post, queue_limit);
+    TRY(self->storage_->add_threads(store_path, 4));
+    TRY(self->transfer_->add_threads(store_path, 16));
+    TRY(self->scan_->add_threads(store_path, 2));
     return self;
 }
 
@@ -94,12 +102,18 @@ const DatabaseThreads::Pool& DatabaseThreads::pool(Lane lane) const {
             return *write_;
         case Lane::slow:
             return *slow_;
+        case Lane::storage:
+            return *storage_;
+        case Lane::transfer:
+            return *transfer_;
+        case Lane::scan:
+            return *scan_;
     }
     return *read_;
 }
 
 void DatabaseThreads::stop() {
-    for (const auto* pool : {&slow_, &write_, &read_}) {
+    for (const auto* pool : {&scan_, &transfer_, &storage_, &slow_, &write_, &read_}) {
         if (*pool) (*pool)->stop();
     }
 }

@@ -26,6 +26,11 @@ public:
         read,   // two threads; must not write
         write,  // one thread: writers queue here instead of waiting for SQLite's lock
         slow,   // two threads; may wait for other hosts, writes in short transactions
+        // As slow, for calls to destinations that somebody waits for, for transfers of content, and for scans: each
+        // with threads of its own, so that none waits for the others.
+        storage,   // four threads
+        transfer,  // sixteen
+        scan,      // two
     };
 
     static Result<std::unique_ptr<DatabaseThreads>> start(const std::string& store_path, Post post,
@@ -50,6 +55,9 @@ private:
     std::unique_ptr<Pool> read_;
     std::unique_ptr<Pool> write_;
     std::unique_ptr<Pool> slow_;
+    std::unique_ptr<Pool> storage_;
+    std::unique_ptr<Pool> transfer_;
+    std::unique_ptr<Pool> scan_;
 };
 
 }  // namespace backstay::store

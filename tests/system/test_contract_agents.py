@@ -66,7 +66,7 @@ def test_a_long_poll_answers_as_soon_as_there_is_work(plane):
 def test_an_idle_poll_ends_in_time_with_nothing(plane):
     began = time.monotonic()
     answer = plane.agent.poll(1_500)
-    assert answer == {"assignments": [], "cancel": []} and 1 <= time.monotonic() - began < 6
+    assert answer == {"assignments": [], "cancel": [], "storage": []} and 1 <= time.monotonic() - began < 6
 
 
 def test_an_offer_that_was_lost_on_the_way_is_made_again(plane):
@@ -180,7 +180,7 @@ def test_a_new_poll_takes_the_place_of_the_old_one_and_its_hang_up_means_nothing
     new, _ = parked(plane, agent)
     old.settimeout(10)
     with old.makefile("rb") as answer:  # head and body may arrive one after the other
-        assert any(line.startswith(b'{"assignments":[],"cancel":[]}') for line in lines_of(answer)), "answered at once"
+        assert any(line.startswith(b'{"assignments":[],"cancel":[],"storage":[]}') for line in lines_of(answer)), "answered at once"
     assert processes.wait_until(lambda: waiting(plane) == before + 1, 10), "one poll of one process"
     old.close()
     for _ in range(5):  # time for the hang-up to be noticed

@@ -1,0 +1,42 @@
+// The storage browser (contract/semantics.md 9): what lies in a destination, joined with what the control plane knows.
+#pragma once
+
+#include "common/clock.h"
+#include "control-plane/api/routes.h"
+#include "control-plane/browse/reach.h"
+#include "control-plane/browse/scans.h"
+#include "control-plane/browse/stream_tokens.h"
+#include "control-plane/browse/transfers.h"
+#include "control-plane/browse/uploads.h"
+
+namespace backstay::browse {
+
+// What its routes stand on; built once by the daemon, on the loop thread.
+struct Browser {
+    Browser(Loop& loop, store::DatabaseThreads& threads, const Clock& now, const SecretBox& box, http::AddressRule rule,
+            relay::StorageDesk& desk, const std::string& state_dir)
+        : clock(now),
+          tokens(box),
+          reach(box, rule, desk),
+          transfers(loop, threads, reach),
+          uploads(loop, threads, reach),
+          scans(threads, now, reach, state_dir + "/scans") {}
+
+    // Whoever waits for a destination or an agent gives up; before the threads are stopped.
+    void stop() {
+        scans.stop();
+        reach.stop();
+    }
+
+    const Clock& clock;
+    const StreamTokens tokens;
+    Reach reach;
+    Transfers transfers;
+    Uploads uploads;
+    Scans scans;
+};
+
+// It outlives the routes.
+void add_browse_routes(api::RouteTable& routes, Browser& browser);
+
+}  // namespace backstay::browse

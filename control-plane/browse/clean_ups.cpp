@@ -1,0 +1,157 @@
+#include "control-plane/browse/clean_ups.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/log.h"
+#include "common/sqlite/transaction.h"
+#include "control-plane/alerts/repository.h"
+#include "control-plane/browse/removal.h"
+#include "control-plane/operations/history.h"
+#include "control-plane/operations/rows.h"
+#include "control-plane/store/rows.h"
+
+namespace backstay::browse {
+namespace {
+
+constexpr std::int64_t kCopiesAtOnce = 1000;
+
+struct CopyAt {
+    std::string record_id;
+    std::string artifact;
+    std::string key;
+    bool is_snapshot = false;
+    std::string environment_id;
+};
+
+// Stored copies in the destination of records that exist and rest, after (record, artifact).
+Result<std::vector<CopyAt>> copies_after(sqlite::Database& db, const ScanRow& scan, const CopyAt& after,
+                                         TimeMs started_at) {
+    return store::all_rows(
+        db.query(
+            "SELECT c.backup_id, c.artifact, c.object_key, s.id IS NOT NULL, coalesce(b.environment_id, "
+            "s.environment_id, '') FROM copies c LEFT JOIN backups b ON b.id = c.backup_id LEFT JOIN snapshots s "
+            "ON s.id = c.backup_id WHERE c.destination_id = $1 AND c.state IN ('uploaded', 'verified') AND "
+            "c.updated_at < $2 AND c.object_key <> '' AND coalesce(b.organization_id, s.organization_id) = $3 AND "
+            "coalesce(b.deleted_at, s.deleted_at) IS NULL AND coalesce(b.status, s.status) IN ('completed', "
+            "'partial', 'failed', 'cancelled') AND (c.backup_id, c.artifact) > ($4, $5) ORDER BY c.backup_id, "
+            "c.artifact LIMIT $6",
+            {scan.destination_id, started_at, scan.organization_id, after.record_id, after.artifact, kCopiesAtOnce}),
+        [](const sqlite::Statement& row) {
+            return CopyAt{row.text(0), row.text(1), row.text(2), row.boolean(3), row.text(4)};
+        });
+}
+
+alerts::Finding finding_of(const ScanRow& scan, std::string_view type, alerts::Severity severity, std::string title,
+                           std::string message) {
+    alerts::Finding finding;
+    finding.type = type;
+    finding.severity = severity;
+    finding.subject = scan.destination_id;
+    finding.title = std::move(title);
+    finding.message = std::move(message);
+    finding.about.destination_id = scan.destination_id;
+    return finding;
+}
+
+Result<> raise(sqlite::Database& db, const ScanRow& scan, const alerts::Finding& finding, TimeMs now) {
+    auto transaction = TRY(sqlite::Transaction::begin(db));
+    TRY(alerts::Alerts(db).raise(scan.organization_id, finding, now));
+    return transaction.commit();
+}
+
+bool is_there(const CopyRecord& copy) { return copy.state == CopyState::uploaded || copy.state == CopyState::verified; }
+
+// A snapshot lies on its host; only a backup can have lost its last copy.
+Result<bool> drop_one(sqlite::Database& db, const ScanRow& scan, const StaleRecord& record, TimeMs now) {
+    auto transaction = TRY(sqlite::Transaction::begin(db));
+    TRY(mark_missing(db, record.id, scan.destination_id, record.missing, now));
+    bool gone = false;
+    if (auto backup = TRY(operations::find_backup_row(db, record.id)); backup && !record.is_snapshot) {
+        const auto copies = TRY(operations::copies_of(db, record.id));
+        gone = std::none_of(copies.begin(), copies.end(), is_there);
+        if (gone) {
+            backup->status = "deleted";
+            backup->deleted_at = now;
+            TRY(operations::update_backup(db, *backup));
+        }
+    }
+    TRY(transaction.commit());
+    return gone;
+}
+
+}  // namespace
+
+Result<StaleFound> find_stale(sqlite::Database& db, const ScanRow& scan, ScratchList& list, TimeMs started_at) {
+    StaleFound found;
+    CopyAt last;
+    while (true) {
+        const auto copies = TRY(copies_after(db, scan, last, started_at));
+        for (const CopyAt& copy : copies) {
+            if (copy.record_id != last.record_id) ++found.looked_at;
+            last = copy;
+            if (TRY(list.has(copy.key))) continue;
+            if (found.records.empty() || found.records.back().id != copy.record_id)
+                found.records.push_back({copy.record_id, copy.is_snapshot, copy.environment_id, {}});
+            found.records.back().missing.push_back(copy.artifact);
+        }
+        if (std::cmp_less(copies.size(), kCopiesAtOnce)) return found;
+    }
+}
+
+Result<> drop_stale(sqlite::Database& db, const ScanRow& scan, const std::vector<StaleRecord>& stale, TimeMs now) {
+    if (stale.empty()) return {};
+    std::int64_t gone = 0;
+    for (const StaleRecord& record : stale) {
+        if (TRY(drop_one(db, scan, record, now))) ++gone;
+    }
+    return raise(db, scan,
+                 finding_of(scan, alerts::type::kStaleRecordsRemoved, alerts::Severity::info, "Stale records removed",
+                            fmt::format("{} backups and snapshots had lost files here and do not count on this "
+                                        "destination any more; {} backups had no other copy and are gone",
+                                        stale.size(), gone)),
+                 now);
+}
+
+Result<> raise_suspicion(sqlite::Database& db, const ScanRow& scan, const StaleFound& found, TimeMs now) {
+    return raise(
+        db, scan,
+        finding_of(scan, alerts::type::kScanSuspicious, alerts::Severity::critical, "A scan misses too many files",
+                   fmt::format("files of {} of {} backups and snapshots are not in the destination; is it the "
+                               "right bucket, is the folder mounted? Nothing was removed",
+                               found.records.size(), found.looked_at)),
+        now);
+}
+
+Result<> remove_orphans(sqlite::Database& db, const ScanRow& scan, Storage& storage, ScratchList& list, Tally& tally,
+                        TimeMs now, const std::atomic<bool>& stopping) {
+    const auto orphans = TRY(list.orphans_before(orphan_cutoff(scan.retention_days, now), kMostRemoved));
+    std::int64_t removed = 0;
+    std::int64_t kept = 0;
+    std::uint64_t bytes = 0;
+    for (const ObjectInfo& orphan : orphans) {
+        if (stopping) return Error(Errc::cancelled, "the control plane is stopping");
+        // A record may have come meanwhile, or another object under the same key.
+        const Joined joined = TRY(Records(db, scan.organization_id).join(orphan.key));
+        const auto present = storage.stat(orphan.key);
+        const bool same = present && present->etag == orphan.etag && present->size_bytes == orphan.size_bytes;
+        if (!joined.orphan() || !same || !storage.remove(orphan.key)) {
+            ++kept;
+            continue;
+        }
+        ++removed;
+        bytes += orphan.size_bytes;
+        tally.subtract_orphan(orphan.size_bytes);
+    }
+    log::info("orphans removed", {{"scan", scan.id}, {"removed", removed}, {"kept", kept}});
+    if (removed + kept == 0) return {};
+    return raise(db, scan,
+                 finding_of(scan, alerts::type::kOrphansRemoved, alerts::Severity::info, "Orphaned files removed",
+                            fmt::format("{} files of {} bytes were removed; {} were kept because they changed or the "
+                                        "store did not let them go",
+                                        removed, bytes, kept)),
+                 now);
+}
+
+}  // namespace backstay::browse

@@ -1,0 +1,34 @@
+// What follows a complete scan: orphans that are old go, records of which the files are gone lose that copy. Both look
+// again before they act.
+#pragma once
+
+#include <atomic>
+#include <vector>
+
+#include "control-plane/browse/scan_rows.h"
+#include "control-plane/browse/scratch_list.h"
+#include "control-plane/browse/tally.h"
+
+namespace backstay::browse {
+
+inline constexpr std::int64_t kMostRemoved = 10'000;  // of one run
+
+struct StaleFound {
+    std::vector<StaleRecord> records;
+    std::int64_t looked_at = 0;  // records that have something in the destination
+};
+// Records whose stored copies are not in the list. What was stored after `started_at`, and what is worked on, is left
+// out.
+Result<StaleFound> find_stale(sqlite::Database& db, const ScanRow& scan, ScratchList& list, TimeMs started_at);
+
+// The copies count as missing; a backup of which no copy is left anywhere goes. Raises stale_records_removed. In a
+// transaction for each record.
+Result<> drop_stale(sqlite::Database& db, const ScanRow& scan, const std::vector<StaleRecord>& stale, TimeMs now);
+// Nothing was dropped: a critical alert instead.
+Result<> raise_suspicion(sqlite::Database& db, const ScanRow& scan, const StaleFound& found, TimeMs now);
+
+// By exact key and etag. Raises orphans_removed.
+Result<> remove_orphans(sqlite::Database& db, const ScanRow& scan, Storage& storage, ScratchList& list, Tally& tally,
+                        TimeMs now, const std::atomic<bool>& stopping);
+
+}  // namespace backstay::browse

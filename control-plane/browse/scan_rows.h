@@ -1,0 +1,42 @@
+// Scans as rows: one at a time for each destination. Runs inside the caller's transaction.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/clock.h"
+#include "common/json/json.h"
+#include "common/result.h"
+#include "common/sqlite/database.h"
+#include "control-plane/store/destinations.h"
+
+namespace backstay::browse {
+
+enum class ScanKind { look, orphans, records };
+// scan, cleanup_orphans, scan_cleanup
+std::string_view word_of(ScanKind kind);
+
+struct ScanRow {
+    std::string id;
+    std::string organization_id;
+    std::string destination_id;
+    ScanKind kind = ScanKind::look;
+    std::int64_t retention_days = 0;
+    std::string requested_by;
+    TimeMs created_at = 0;
+};
+
+// Answers its id. 409 scan_in_progress.
+Result<std::string> queue_scan(sqlite::Database& db, const store::DestinationRow& row, ScanKind kind,
+                               std::int64_t retention_days, std::string_view by, TimeMs now);
+// The oldest that waits, which counts as running from then on.
+Result<std::optional<ScanRow>> claim_scan(sqlite::Database& db, TimeMs now);
+Result<> finish_scan(sqlite::Database& db, const ScanRow& scan, std::string_view status, std::string_view error,
+                     const json::Value& analytics, TimeMs now);
+// Those that a former process was running ended with it.
+Result<> end_interrupted(sqlite::Database& db, TimeMs now);
+// The analytics of the latest scan that has some, or null.
+Result<json::Value> latest_analytics(sqlite::Database& db, std::string_view destination);
+
+}  // namespace backstay::browse

@@ -1,0 +1,12 @@
+// What a project has stored, summed over the last scans of the destinations that it uses.
+#pragma once
+
+#include "common/json/json.h"
+#include "common/sqlite/database.h"
+#include "control-plane/store/projects.h"
+
+namespace backstay::browse {
+
+Result<json::Value> project_summary(sqlite::Database& db, const store::Project& project);
+
+}  // namespace backstay::browse
