@@ -131,12 +131,14 @@ Result<> ControlPlaneClient::answer_storage(const std::string& request_id, const
     return {};
 }
 
-Result<> ControlPlaneClient::send_content(const std::string& request_id, Source& content, std::uint64_t bytes) {
+Result<> ControlPlaneClient::send_content(const std::string& request_id, Source& content,
+                                          std::optional<std::uint64_t> bytes) {
     http::ClientRequest request;
     request.method = "POST";
     request.headers.add("Content-Type", "application/octet-stream");
     request.body_source = &content;
-    request.body_source_bytes = bytes;
+    request.body_source_bytes = bytes.value_or(0);
+    request.body_source_unsized = !bytes;
     return impl_->exchange_content(request_id, std::move(request));
 }
 

@@ -36,8 +36,8 @@ public:
     Result<ReportAnswer> report(const ReportBatch& batch);
     // What came of a storage request. invalid with fact "http_status" 404: nobody waits for it any more.
     Result<> answer_storage(const std::string& request_id, const StorageAnswer& answer);
-    // The content that `read` asks for, exactly `bytes` of it.
-    Result<> send_content(const std::string& request_id, Source& content, std::uint64_t bytes);
+    // The content that `read` asks for, exactly `bytes` of it; of a ZIP, whose length nobody knows yet, nullopt.
+    Result<> send_content(const std::string& request_id, Source& content, std::optional<std::uint64_t> bytes);
     // The content that `write` brings. An error: it is not whole.
     Result<> get_content(const std::string& request_id, Sink& into);
 

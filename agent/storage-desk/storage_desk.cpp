@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/storage-desk/odoo_zip.h"
 #include "common/event/byte_pipe.h"
 #include "common/log.h"
 #include "storage/destination_json.h"
@@ -16,6 +17,7 @@ using control_plane::StorageObject;
 using control_plane::StorageRequest;
 
 constexpr std::size_t kMostWaiting = 100;
+constexpr std::string_view kOdooZip = "odoo_zip";
 constexpr int kQuestionThreads = 2;
 constexpr int kTransferThreads = 8;
 
@@ -116,6 +118,10 @@ void handle(const StorageRequest& request, const AgentConfig& config, control_pl
     contact.stop = stop;
     ControlPlaneClient client(std::move(contact));
     auto answered = [&]() -> Result<std::optional<StorageAnswer>> {
+        if (request.action == kOdooZip) {
+            TRY(send_odoo_zip(request, config, client, stop));
+            return std::optional<StorageAnswer>();
+        }
         const auto storage = TRY(open(request, config, stop));
         if (request.action == "read") {
             TRY(read(request, *storage, client));
@@ -150,7 +156,8 @@ void StorageDesk::stop() {
 void StorageDesk::take(StorageRequest request, control_plane::ClientConfig contact) {
     {
         const std::lock_guard lock(mutex_);
-        Queue& queue = request.action == "read" || request.action == "write" ? transfers_ : questions_;
+        Queue& queue = request.action == "read" || request.action == "write" || request.action == kOdooZip ? transfers_
+                                                                                                           : questions_;
         if (queue.waiting.size() >= kMostWaiting) return;
         queue.waiting.push_back({std::move(request), std::move(contact)});
     }

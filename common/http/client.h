@@ -43,9 +43,10 @@ struct ClientRequest {
     std::string body;
     // Sends these bytes instead of `body`, without a copy; the caller keeps them until the call returns.
     ByteSpan body_bytes;
-    // Streams the body instead of `body`; its exact size must be known.
+    // Streams the body instead of `body`, exactly so many bytes; without a size, in chunks until its end.
     Source* body_source = nullptr;
     std::uint64_t body_source_bytes = 0;
+    bool body_source_unsized = false;
     // Takes the body of a 2xx answer piece by piece instead of ClientResponse::body; other answers still come in
     // `body`.
     Sink* body_sink = nullptr;

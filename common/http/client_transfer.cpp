@@ -110,7 +110,8 @@ void Transfer::prepare_body(CURL* easy) {
     if (sends) {
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, nullptr);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(size));
+        const bool unsized = request_.body_source != nullptr && request_.body_source_unsized;
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, unsized ? curl_off_t{-1} : static_cast<curl_off_t>(size));
         curl_easy_setopt(easy, CURLOPT_READFUNCTION, &Transfer::on_read);
         curl_easy_setopt(easy, CURLOPT_READDATA, this);
         curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, &Transfer::on_seek);
@@ -132,6 +133,10 @@ Result<> Transfer::prepare_headers(CURL* easy) {
         const std::string line = value.empty() ? name + ";" : fmt::format("{}: {}", name, value);
         if (!append(headers_, line)) return Error(Errc::exhausted, "out of memory");
     }
+    if (request_.body_source != nullptr && request_.body_source_unsized &&
+        !append(headers_, "Transfer-Encoding: chunked")) {
+        return Error(Errc::exhausted, "out of memory");
+    }
     // curl would add these on its own.
     for (const char* name : {"Content-Type", "Accept", "Expect"}) {
         if (!request_.headers.has(name) && !append(headers_, fmt::format("{}:", name))) {
@@ -149,6 +154,12 @@ std::size_t Transfer::give_body(MutableByteSpan buffer) {
         if (count > 0) std::memcpy(buffer.data(), rest.data(), count);
         sent_ += count;
         return count;
+    }
+    if (request_.body_source_unsized) {
+        Result<std::size_t> count = request_.body_source->read(buffer);
+        if (count) return *count;
+        failure_ = std::move(count).error();
+        return CURL_READFUNC_ABORT;
     }
     const std::uint64_t missing = request_.body_source_bytes - sent_;
     if (missing == 0) return 0;

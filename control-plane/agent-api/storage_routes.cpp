@@ -39,6 +39,7 @@ void gather(relay::StorageDesk& desk, std::string agent, std::string id, std::sh
 void take_content(Loop& loop, relay::StorageDesk& desk, const api::Call& call,
                   std::unique_ptr<http::Exchange> exchange) {
     auto pipe = desk.content(call.principal.id, call.param("requestId"), "read");
+    if (pipe == nullptr) pipe = desk.content(call.principal.id, call.param("requestId"), "odoo_zip");
     if (pipe == nullptr) return exchange->respond(nobody_waits());
     relay::receive_body(
         loop, std::move(exchange), std::move(pipe), [](std::unique_ptr<http::Exchange> peer, bool complete) {

@@ -8,6 +8,24 @@ namespace backstay::browse {
 
 using Done = store::DatabaseThreads::Done;
 
+namespace {
+
+// Tells of its first byte.
+class LateSink final : public Sink {
+public:
+    LateSink(BytePipe& pipe, std::function<void()> on_first) : pipe_(pipe), on_first_(std::move(on_first)) {}
+    Result<> write(ByteSpan bytes) override {
+        if (on_first_) std::exchange(on_first_, {})();
+        return pipe_.write(bytes);
+    }
+
+private:
+    BytePipe& pipe_;
+    std::function<void()> on_first_;
+};
+
+}  // namespace
+
 void Transfers::send(std::unique_ptr<http::Exchange> exchange, Order order) {
     const std::uint64_t number = ++last_number_;
     http::Request request = exchange->request();
@@ -20,6 +38,32 @@ void Transfers::send(std::unique_ptr<http::Exchange> exchange, Order order) {
             return [this, number, response = api::error_answer(ran.error())] { answer(number, response); };
         });
     if (!taken) answer(number, api::error_answer(503, "overloaded", "too many transfers are on their way; try again"));
+}
+
+void Transfers::make(std::unique_ptr<http::Exchange> exchange, http::Response head, Make make) {
+    const std::uint64_t number = ++last_number_;
+    waiting_.emplace(number, std::move(exchange));
+    const bool taken =
+        threads_.submit(store::DatabaseThreads::Lane::transfer,
+                        [this, number, head = std::move(head), make = std::move(make)](sqlite::Database& db) -> Done {
+                            run_make(number, head, make, db);
+                            return {};
+                        });
+    if (!taken) answer(number, api::error_answer(503, "overloaded", "too many transfers are on their way; try again"));
+}
+
+void Transfers::run_make(std::uint64_t number, const http::Response& head, const Make& make, sqlite::Database& db) {
+    const auto pipe = std::make_shared<BytePipe>();
+    bool begun = false;
+    LateSink sink(*pipe, [&] {
+        begun = true;
+        loop_.post([this, number, pipe, head] { begin(number, head, pipe); });
+    });
+    auto made = make(db, sink);
+    if (made && begun) return pipe->finish();
+    if (begun) return pipe->fail(made.error());
+    const Error error = made ? Error(Errc::corrupted, "there is no content") : made.error();
+    loop_.post([this, number, response = api::error_answer(error)] { answer(number, response); });
 }
 
 // On a transfer thread. An error is one that can still be answered.

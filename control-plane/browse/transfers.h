@@ -35,7 +35,14 @@ public:
     // Answers a GET or HEAD with the object's content; Range and conditions are the request's.
     void send(std::unique_ptr<http::Exchange> exchange, Order order);
 
+    // Answers with what `make` writes, under `head`, in chunks. What fails before the first byte is answered as a
+    // refusal; later the connection breaks off, so that nobody takes what came for the whole. `make` runs on a transfer
+    // thread.
+    using Make = std::function<Result<>(sqlite::Database& db, Sink& sink)>;
+    void make(std::unique_ptr<http::Exchange> exchange, http::Response head, Make make);
+
 private:
+    void run_make(std::uint64_t number, const http::Response& head, const Make& make, sqlite::Database& db);
     void answer(std::uint64_t number, http::Response response);
     void begin(std::uint64_t number, http::Response head, SharedPipe pipe);
     Result<> run(std::uint64_t number, const Order& order, const http::Request& request, sqlite::Database& db);

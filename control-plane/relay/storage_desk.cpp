@@ -14,6 +14,7 @@ using control_plane::StorageFailure;
 using control_plane::StorageRequest;
 
 constexpr std::size_t kMostTickets = 200;
+constexpr BytePipe::Limits kPatient = {512 * 1024, 30 * 60 * 1000};
 
 Error offline() {
     return api::problem(503, "agent_offline",
@@ -51,7 +52,8 @@ std::shared_ptr<StorageDesk::Ticket> StorageDesk::place(const std::string& agent
     ticket->agent = agent;
     ticket->request = std::move(request);
     ticket->request.request_id = new_uuid();
-    ticket->pipe = std::make_shared<BytePipe>();
+    // Before a ZIP begins, a dump may have to be fetched whole.
+    ticket->pipe = std::make_shared<BytePipe>(ticket->request.action == "odoo_zip" ? kPatient : BytePipe::Limits());
     {
         const std::lock_guard lock(mutex_);
         if (stopping_ || tickets_.size() >= kMostTickets) return nullptr;

@@ -61,6 +61,7 @@ void add_all_routes(api::RouteTable& routes, const RouteParts& parts) {
     api::add_operation_routes(routes, live);
     api::add_openapi_route(routes);
     public_api::add_public_backup_routes(routes);
+    public_api::add_download_routes(routes, {parts.box, parts.browser, parts.desk, parts.threads});
     admin_api::add_admin_routes(routes,
                                 {parts.box, parts.tokens, parts.address_rule, parts.webhook_rule, parts.mail_works,
                                  [&live](api::Call& call, sqlite::Transaction& tx, const std::string& agent,

@@ -122,7 +122,7 @@ Result<> Daemon::start(const std::string& store_file) {
     std::optional<TokenMaker> tokens;
     if (auto maker = TokenMaker::open(settings_)) tokens = std::move(*maker);
     add_all_routes(routes_, {box_, std::move(tokens), address_rule(settings_), webhook_rule(settings_),
-                             !settings_.mail.host.empty(), *live_, *browser_, *desk_, *loop_, *health_});
+                             !settings_.mail.host.empty(), *live_, *browser_, *desk_, *threads_, *loop_, *health_});
     TRY(start_deliveries(store_file));
     pipeline_ = std::make_unique<Pipeline>(Pipeline::Parts{routes_, *threads_, {gate_, box_}, clock_, metrics_},
                                            settings_.limits);

@@ -36,7 +36,7 @@ ALLOWED = {
     "agent/archiver": [*COMMON, "storage", *AGENT_PARTS, "agent/hook", "agent/state", "agent/jobs", "agent/worker",
                        "control-plane-client"],
     "agent/wal": [*COMMON, "storage", "agent/artifact"],
-    "agent/storage-desk": [*COMMON, "storage", "agent/config", "control-plane-client"],
+    "agent/storage-desk": [*COMMON, "storage", *AGENT_PARTS, "agent/jobs", "control-plane-client"],
     "agent/state": [*COMMON, "agent/evidence", "control-plane-client"],
     # Jobs know no daemon, no database of ours and no control plane: restore works with all three gone.
     "agent/jobs": [*COMMON, "storage", *AGENT_PARTS],
