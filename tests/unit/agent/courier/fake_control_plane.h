@@ -87,7 +87,8 @@ private:
             heartbeats_.push_back(*json::decode_text<control_plane::Heartbeat>(body, json::kLenient));
             return json::encode_text(answer_);
         }
-        if (path == "/agent/v1/assignments") return json::encode_text(control_plane::AssignmentsAnswer{offers_, {}, {}});
+        if (path == "/agent/v1/assignments")
+            return json::encode_text(control_plane::AssignmentsAnswer{offers_, {}, {}});
         const auto batch = *json::decode_text<control_plane::ReportBatch>(body, json::kLenient);
         for (const auto& report : batch.reports) {
             if (report.job_id == strange_) {
