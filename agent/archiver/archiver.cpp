@@ -104,6 +104,13 @@ bool Archiver::Item::secured() const {
            });
 }
 
+// Without an answer that waits it is still its packer's, perhaps on the way into the spool. Other content under its
+// name is to be heard of, not kept.
+bool Archiver::Item::hangs() const {
+    const bool conflict = error && error->code() == Errc::conflict;
+    return state == State::storing && pending > 0 && !conflict;
+}
+
 Result<> Archiver::await(Lock& lock, Item& item, const PushOrder& order) {
     const std::int64_t deadline = steady_ms() + kPatienceMs;
     std::int64_t keep_at = steady_ms() + kKeepMs;
@@ -116,7 +123,7 @@ Result<> Archiver::await(Lock& lock, Item& item, const PushOrder& order) {
         }
         if (item.state == State::safe) {
             TRY(note_lacks(lock, over));
-        } else if (item.state == State::storing && must_keep(item.name) && steady_ms() >= keep_at) {
+        } else if (item.hangs() && must_keep(item.name) && steady_ms() >= keep_at) {
             keep(lock, item);
             keep_at = steady_ms() + 10 * kKeepMs;
         } else {
@@ -208,7 +215,10 @@ void Archiver::forget_old() {
 
 // Not while all that is packed waits for destinations.
 bool Archiver::may_pack() const {
-    return !queue_.empty() && packed_bytes_ < kPackedBytesMax &&
+    if (queue_.empty()) return false;
+    // Goes into the spool, whatever becomes of the destinations; and it is small.
+    if (!queue_.front()->from_spool && must_keep(queue_.front()->name)) return true;
+    return packed_bytes_ < kPackedBytesMax &&
            std::any_of(parts_.depots.begin(), parts_.depots.end(), [](const auto& depot) { return depot->has_room(); });
 }
 

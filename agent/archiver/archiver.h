@@ -130,6 +130,7 @@ private:
         bool idle() const { return (state == State::safe || state == State::failed) && pending == 0 && watched == 0; }
         // PostgreSQL may forget it.
         bool secured() const;
+        bool hangs() const;  // packed, and its destinations do not answer
     };
     // A file of the spool that goes when it is on disk which destinations lack it.
     struct Leaving {

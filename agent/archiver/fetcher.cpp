@@ -35,7 +35,9 @@ Fetcher::~Fetcher() {
 }
 
 Result<Fd> Fetcher::fetch(FetchOrder order) {
-    const std::optional<Home> home = home_of(order.into, false);
+    std::optional<Home> home = home_of(order.into, false);
+    // The file of another user says nothing about who asks.
+    if (home && home->user != order.user) home.reset();
     Scratch ready;
     {
         std::unique_lock lock(mutex_);
@@ -49,12 +51,12 @@ Result<Fd> Fetcher::fetch(FetchOrder order) {
             work_.notify_all();
         }
     }
-    if (ready.file.get() < 0) {
+    if (ready.home && ready.home == home) return std::move(ready.file);
+    // Who sent a spare may still write to it: for anybody else its content proves nothing any more.
+    if (ready.file.get() < 0 || ready.home) {
         TRY(fetch_now(order.name, order.into, stop_.get_token()));
         return Fd();
     }
-    // Another one's spare is of no use to him: he could neither name it nor own it.
-    if (ready.home && ready.home == home) return std::move(ready.file);
     TRY(copy(ready.file, order.into));
     return Fd();
 }

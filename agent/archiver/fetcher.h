@@ -32,6 +32,7 @@ struct FetcherParts {
 
 struct FetchOrder {
     wal::WalName name;
+    std::uint64_t user = 0;  // who asks, by the kernel's word
     Fd into;
     std::vector<Fd> spares;      // empty, without a name
     std::function<bool()> gone;  // whoever asks is not there any more

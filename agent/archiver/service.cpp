@@ -123,6 +123,7 @@ Result<> Service::fetch(SocketCall& call, Fd& beside) {
     FetchOrder order;
     order.name = TRY(wal::parse_wal_name(call.request.name));
     Entry* entry = TRY(find(call, order.name));
+    order.user = call.user;
     order.into = std::move(call.descriptors.front());
     for (std::size_t i = 1; i < call.descriptors.size(); ++i) order.spares.push_back(std::move(call.descriptors[i]));
     order.gone = std::move(call.gone);

@@ -174,8 +174,9 @@ void WalSocket::fetch_all() {
 }
 
 void WalSocket::hear(Fd connection) {
-    // Mode and group decide who may connect; the kernel's word on who it was goes into the log of what is refused.
+    // Mode and group decide who may connect; the kernel's word on who it was, whose spares are whose.
     ucred peer{};
+    peer.uid = static_cast<uid_t>(-1);
     socklen_t size = sizeof(peer);
     ::getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size);
     pollfd waiting[2] = {{connection.get(), POLLIN, 0}, {wake_read_.get(), 0, 0}};
@@ -185,6 +186,7 @@ void WalSocket::hear(Fd connection) {
         log::warning("WAL request refused", {{"user", peer.uid}, {"error", call.error().message()}});
         return refuse(connection, call.error().message());
     }
+    call->user = peer.uid;
     if (!call->request.fetch) return answer(connection, std::move(*call));
     {
         const std::lock_guard lock(mutex_);

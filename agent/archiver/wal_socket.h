@@ -20,6 +20,7 @@ namespace backstay::archiver {
 
 struct SocketCall {
     hook::Request request;
+    std::uint64_t user = 0;  // whose process it is, by the kernel's word
     std::vector<Fd> descriptors;
     std::function<bool()> gone;  // the other side has closed
 };

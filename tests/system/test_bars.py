@@ -34,7 +34,7 @@ def on_terminal(agent, columns, *words):  # noqa: F811
 
 def check(given, columns):
     drawn = [piece.split("\r\n")[0] for piece in given.split(REDRAW)[1:]]
-    assert len(drawn) >= 2, given
+    assert drawn, given  # a quick job may be over before the second look
     assert all(len(line) <= columns for line in drawn), [line for line in drawn if len(line) > columns]
     assert all(re.match(r"[█░]{%d} +[0-9.]+ %%" % min(28, columns // 2), line) for line in drawn), drawn
     percents = [float(found) for found in re.findall(r"([0-9.]+) %", " ".join(drawn))]

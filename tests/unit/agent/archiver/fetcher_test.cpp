@@ -28,6 +28,7 @@ struct Fetching : Bench {
     Result<Fd> fetch(std::uint64_t number, std::vector<Fd> spares = {}) {
         FetchOrder order;
         order.name = *wal::parse_wal_name(name_of(number));
+        order.user = ::geteuid();
         order.into = Fd(::open(out().c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
         order.spares = std::move(spares);
         return fetcher->fetch(std::move(order));
@@ -78,19 +79,40 @@ TEST(Fetcher, HandsOverSparesWithoutCopyingThem) {
     EXPECT_EQ(*read_file(bench.out()), "") << "nothing was copied";
 }
 
-TEST(Fetcher, CopiesWhatLiesInTheSpareOfAnother) {
+TEST(Fetcher, TrustsNothingInTheSpareOfAnother) {
     Fetching bench;
     bench.open();
-    // Of another file system: neither the next one's nor of use to him.
+    // Of another file system; he can still write to it.
     FetchOrder other;
     other.name = *wal::parse_wal_name(Bench::name_of(1));
+    other.user = ::geteuid();
     other.into = Fd(::open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
     other.spares = bench.one("/dev/shm", O_TMPFILE | O_RDWR);
+    const Fd same(::dup(other.spares.front().get()));
     ASSERT_TRUE(bench.fetcher->fetch(std::move(other)));
+    struct stat about {};
+    const auto whole = static_cast<off_t>(Bench::segment(2).size());
+    const auto is_there = [&] { return ::fstat(same.get(), &about) == 0 && about.st_size == whole; };
+    ASSERT_TRUE(eventually(is_there)) << "fetched ahead";
+    ASSERT_EQ(::pwrite(same.get(), "false", 5, 100), 5);
     const auto second = bench.fetch(2);
     ASSERT_TRUE(second) << second.error().message();
     EXPECT_LT(second->get(), 0);
     EXPECT_EQ(*read_file(bench.out()), Bench::segment(2));
+}
+
+TEST(Fetcher, TakesNoSparesBesideTheFileOfAnotherUser) {
+    Fetching bench;
+    bench.open();
+    FetchOrder order;
+    order.name = *wal::parse_wal_name(Bench::name_of(1));
+    order.user = ::geteuid() + 1;
+    order.into = Fd(::open(bench.out().c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    order.spares = bench.one(bench.folder.path(), O_TMPFILE | O_RDWR);
+    ASSERT_TRUE(bench.fetcher->fetch(std::move(order)));
+    const auto second = bench.fetch(2);
+    ASSERT_TRUE(second) << second.error().message();
+    EXPECT_LT(second->get(), 0) << "not handed what may be another's";
 }
 
 TEST(Fetcher, TakesNoSparesThatHaveANameOrAContent) {
