@@ -10,6 +10,8 @@
 #include "control-plane/browse/removal.h"
 #include "control-plane/operations/history.h"
 #include "control-plane/operations/rows.h"
+#include "control-plane/registry/destinations.h"
+#include "control-plane/store/destinations.h"
 #include "control-plane/store/rows.h"
 
 namespace backstay::browse {
@@ -25,9 +27,17 @@ struct CopyAt {
     std::string environment_id;
 };
 
+// The folder of a host is only that host's: what others stored under the same path is not in the list. Empty: any.
+Result<std::string> host_of(sqlite::Database& db, const ScanRow& scan) {
+    const auto row = TRY(store::Destinations(db).find(scan.organization_id, scan.destination_id));
+    if (!row || row->type != "local") return std::string();
+    const auto agent = TRY(registry::looking_agent(db, *row));
+    return agent.value_or("");
+}
+
 // Stored copies in the destination of records that exist and rest, after (record, artifact).
-Result<std::vector<CopyAt>> copies_after(sqlite::Database& db, const ScanRow& scan, const CopyAt& after,
-                                         TimeMs started_at) {
+Result<std::vector<CopyAt>> copies_after(sqlite::Database& db, const ScanRow& scan, const std::string& host,
+                                         const CopyAt& after, TimeMs started_at) {
     return store::all_rows(
         db.query(
             "SELECT c.backup_id, c.artifact, c.object_key, s.id IS NOT NULL, coalesce(b.environment_id, "
@@ -35,9 +45,10 @@ Result<std::vector<CopyAt>> copies_after(sqlite::Database& db, const ScanRow& sc
             "ON s.id = c.backup_id WHERE c.destination_id = $1 AND c.state IN ('uploaded', 'verified') AND "
             "c.updated_at < $2 AND c.object_key <> '' AND coalesce(b.organization_id, s.organization_id) = $3 AND "
             "coalesce(b.deleted_at, s.deleted_at) IS NULL AND coalesce(b.status, s.status) IN ('completed', "
-            "'partial', 'failed', 'cancelled') AND (c.backup_id, c.artifact) > ($4, $5) ORDER BY c.backup_id, "
-            "c.artifact LIMIT $6",
-            {scan.destination_id, started_at, scan.organization_id, after.record_id, after.artifact, kCopiesAtOnce}),
+            "'partial', 'failed', 'cancelled') AND (c.backup_id, c.artifact) > ($4, $5) AND ($6 = '' OR "
+            "coalesce(b.agent_id, s.agent_id) = $6) ORDER BY c.backup_id, c.artifact LIMIT $7",
+            {scan.destination_id, started_at, scan.organization_id, after.record_id, after.artifact, host,
+             kCopiesAtOnce}),
         [](const sqlite::Statement& row) {
             return CopyAt{row.text(0), row.text(1), row.text(2), row.boolean(3), row.text(4)};
         });
@@ -84,10 +95,11 @@ Result<bool> drop_one(sqlite::Database& db, const ScanRow& scan, const StaleReco
 }  // namespace
 
 Result<StaleFound> find_stale(sqlite::Database& db, const ScanRow& scan, ScratchList& list, TimeMs started_at) {
+    const std::string host = TRY(host_of(db, scan));
     StaleFound found;
     CopyAt last;
     while (true) {
-        const auto copies = TRY(copies_after(db, scan, last, started_at));
+        const auto copies = TRY(copies_after(db, scan, host, last, started_at));
         for (const CopyAt& copy : copies) {
             if (copy.record_id != last.record_id) ++found.looked_at;
             last = copy;

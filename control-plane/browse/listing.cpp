@@ -40,11 +40,12 @@ json::Object entry_of(std::string_view path, bool is_dir, const ObjectInfo* obje
     return entry;
 }
 
-// A key limited to one project sees its tree, and the folders above it.
+// Nobody sees what another organization keeps in the same place; a key limited to one project sees its tree, and the
+// folders above it.
 bool may_see(const api::Call& call, const Joined& joined, bool is_dir, std::string_view path) {
+    if (!joined.ours) return false;
     if (!call.principal.project_id) return true;
     const Attribution& of = joined.of;
-    if (!joined.ours) return false;
     if (!of.project_id.empty()) return of.project_id == *call.principal.project_id;
     return is_dir && (path == "v1/" || path == "v1/" + call.organization_id + "/");
 }

@@ -1,6 +1,7 @@
 #include "common/log.h"
 #include "control-plane/api/answer.h"
 #include "control-plane/api/scope.h"
+#include "control-plane/browse/attribution.h"
 #include "control-plane/browse/browser.h"
 #include "control-plane/browse/listing.h"
 #include "control-plane/browse/paths.h"
@@ -68,6 +69,10 @@ http::Response link_answer(const std::string& url) {
 // A link where the store can presign, or the caller asks for JSON; nothing when the content itself is to be sent.
 Result<std::optional<http::Response>> link_for(const Call& call, sqlite::Database& db, const Browser& browser,
                                                const store::DestinationRow& row, const std::string& path) {
+    const std::string of = attribute(path).organization_id;
+    if (!of.empty() && of != call.organization_id) {
+        return api::problem(404, "file_not_found", "the destination has no such file");
+    }
     const auto storage = TRY(browser.reach.open(db, row));
     if (const auto object = storage->stat(path); !object) return storage_problem(object.error(), row.id);
     auto presigned = storage->presign_get(path, static_cast<std::uint32_t>(kStreamSeconds), file_name(path));

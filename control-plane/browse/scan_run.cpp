@@ -72,7 +72,9 @@ Result<> run_scan(sqlite::Database& db, const ScanRow& scan, Storage& storage, c
         outcome.stale_records = static_cast<std::int64_t>(stale.records.size());
         outcome.stale = {stale.records.begin(), stale.records.begin() + static_cast<std::ptrdiff_t>(std::min(
                                                                             stale.records.size(), kShownStale))};
-        if (scan.kind == ScanKind::records && is_suspicious(outcome.stale_records, stale.looked_at)) {
+        // Nothing at all: a folder that is not mounted, another bucket.
+        const bool nothing = tally.files() == 0 && stale.looked_at > 0;
+        if (scan.kind == ScanKind::records && (nothing || is_suspicious(outcome.stale_records, stale.looked_at))) {
             TRY(raise_suspicion(db, scan, stale, clock.now_ms()));
             outcome.error = "too many records would have gone; nothing was removed";
         } else if (scan.kind == ScanKind::records) {

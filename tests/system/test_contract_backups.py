@@ -300,7 +300,8 @@ def test_every_documented_operation_is_served_and_every_route_is_documented(plan
         documented.add(re.sub(r"\{[^}]+\}", "{}", template))
         for method in item:
             answer = requests.request(method, plane.url + "/api" + path, timeout=10)
-            expected = 200 if template == "/openapi.json" else 401
+            # A link is its own key: one that nobody made leads nowhere.
+            expected = {"/openapi.json": 200, "/storage/stream/{token}": 404}.get(template, 401)
             assert answer.status_code == expected, f"{method} {template}: {answer.status_code} {answer.text}"
     sources = pathlib.Path(contract.ROOT, "control-plane").glob("*-api/*.cpp")
     sources = [*sources, *pathlib.Path(contract.ROOT, "control-plane", "api").glob("*.cpp")]

@@ -157,6 +157,24 @@ TEST_F(ScanTest, DropsNothingWhenTooMuchIsMissing) {
     EXPECT_FALSE(raised(alerts::type::kStaleRecordsRemoved));
 }
 
+TEST_F(ScanTest, DropsNothingWhenThereIsNothing) {
+    backup({row_.id});
+    const json::Object found = run(ScanKind::records);
+    EXPECT_FALSE(found.at("error").is_null());
+    EXPECT_TRUE(exists(0)) << "the folder is not mounted";
+    EXPECT_TRUE(raised(alerts::type::kScanSuspicious));
+}
+
+TEST_F(ScanTest, LooksInTheFolderOfAHostForWhatThatHostStoredOnly) {
+    stored_backup();
+    backup({row_.id});
+    ASSERT_TRUE(world_.db().run("UPDATE backups SET agent_id = 'another' WHERE id = $1", {ids_[1]}));
+    ASSERT_TRUE(world_.db().run("UPDATE destinations SET type = 'local', agent_id = $2 WHERE id = $1",
+                                {row_.id, world_.environment.agent_id}));
+    EXPECT_EQ(run(ScanKind::records).at("staleRecords").to_number<int>(), 0);
+    EXPECT_TRUE(exists(1));
+}
+
 TEST_F(ScanTest, ActsOnlyAfterACompleteListing) {
     class Breaking final : public Storage {
     public:
