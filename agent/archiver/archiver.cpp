@@ -42,6 +42,8 @@ void Archiver::end() {
 Archiver::~Archiver() {
     end();
     for (std::thread& packer : packers_) packer.join();
+    // All before any goes: the answer of one may ask another for its name.
+    for (const auto& depot : parts_.depots) depot->end();
     parts_.depots.clear();
 }
 

@@ -17,14 +17,18 @@ Depot::Depot(DepotParts parts) : parts_(std::move(parts)) {
     for (std::size_t i = 0; i < parts_.threads; ++i) threads_.emplace_back([this] { work(); });
 }
 
-Depot::~Depot() {
+Depot::~Depot() { end(); }
+
+void Depot::end() {
     {
         const std::lock_guard lock(mutex_);
         ending_ = true;
     }
     stop_.request_stop();
     work_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
+    for (std::thread& thread : threads_) {
+        if (thread.joinable()) thread.join();
+    }
 }
 
 bool Depot::is_full() const { return tasks_.size() >= kTasksMax || waiting_bytes_ >= parts_.waiting_bytes_max; }

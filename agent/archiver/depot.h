@@ -46,10 +46,12 @@ public:
     using Done = std::function<void(Result<wal::StoredWal>)>;
 
     explicit Depot(DepotParts parts);
-    // Ends transfers; what waits is answered `cancelled`.
     ~Depot();
     Depot(const Depot&) = delete;
     Depot& operator=(const Depot&) = delete;
+
+    // Ends transfers; what waits is answered `cancelled`, and nothing afterwards. Not on a thread of the depot.
+    void end();
 
     const DestinationOrder& order() const { return parts_.order; }
     bool encrypted() const { return parts_.encrypted; }

@@ -69,6 +69,8 @@ void add_storage_routes(api::RouteTable& routes, Loop& loop, relay::StorageDesk&
     routes.add_loop(post, [&loop, &desk](const api::Call& call, std::unique_ptr<http::Exchange> exchange) {
         if (call.request.headers.get("Content-Type") != "application/json")
             return take_content(loop, desk, call, std::move(exchange));
+        // Megabytes are gathered only of an answer that somebody waits for.
+        if (!desk.expects(call.principal.id, call.param("requestId"))) return exchange->respond(nobody_waits());
         auto all = std::make_shared<Gathering>();
         all->exchange = std::move(exchange);
         gather(desk, call.principal.id, call.param("requestId"), std::move(all));

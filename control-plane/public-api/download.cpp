@@ -114,7 +114,9 @@ void send_urls(const DownloadParts& parts, const Call& call, std::unique_ptr<htt
     const bool taken = parts.threads.submit(Lane::read, [call, peer, parts](sqlite::Database& db) {
         auto answered = urls(call, db, parts.browser);
         return [peer, response = answered ? std::move(*answered) : api::error_answer(answered.error())]() mutable {
-            (*peer)->respond(std::move(response));
+            // Its last owner must be the loop, not the thread that still holds `peer`.
+            const auto mine = std::move(*peer);
+            mine->respond(std::move(response));
         };
     });
     if (!taken) (*peer)->respond(api::error_answer(503, "overloaded", "too much is waiting; try again"));

@@ -141,6 +141,12 @@ void StorageDesk::note_poll(const std::string& agent, std::int32_t storage_versi
     moved_.notify_all();
 }
 
+bool StorageDesk::expects(const std::string& agent, const std::string& request_id) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = tickets_.find(request_id);
+    return found != tickets_.end() && found->second->agent == agent && found->second->taken && !found->second->answer;
+}
+
 bool StorageDesk::has_waiting(const std::string& agent) const {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, ticket] : tickets_) {

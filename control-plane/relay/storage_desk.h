@@ -46,6 +46,7 @@ public:
     std::vector<control_plane::StorageRequest> take(const std::string& agent);
 
     // For the agent's answers. False, or null: nobody waits for it, or it is another agent's.
+    bool expects(const std::string& agent, const std::string& request_id) const;
     bool answer(const std::string& agent, const std::string& request_id, control_plane::StorageAnswer answer);
     SharedPipe content(const std::string& agent, const std::string& request_id, std::string_view action);
 

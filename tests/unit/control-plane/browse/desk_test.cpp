@@ -36,10 +36,13 @@ TEST(StorageDesk, HandsOutOnceAndBringsTheAnswerBack) {
         const StorageRequest got = taken(desk, "a1");
         EXPECT_TRUE(desk.take("a1").empty());
         EXPECT_FALSE(desk.answer("a2", got.request_id, {})) << "another agent's";
+        EXPECT_FALSE(desk.expects("a2", got.request_id));
+        EXPECT_TRUE(desk.expects("a1", got.request_id));
         StorageAnswer answer;
         answer.free_bytes = 7;
         EXPECT_TRUE(desk.answer("a1", got.request_id, answer));
         EXPECT_FALSE(desk.answer("a1", got.request_id, answer)) << "twice";
+        EXPECT_FALSE(desk.expects("a1", got.request_id));
     });
     const auto answer = desk.ask("a1", request("free"), {});
     agent.join();
