@@ -39,16 +39,15 @@ Result<std::string> host_of(sqlite::Database& db, const ScanRow& scan) {
 Result<std::vector<CopyAt>> copies_after(sqlite::Database& db, const ScanRow& scan, const std::string& host,
                                          const CopyAt& after, TimeMs started_at) {
     return store::all_rows(
-        db.query(
-            "SELECT c.backup_id, c.artifact, c.object_key, s.id IS NOT NULL, coalesce(b.environment_id, "
-            "s.environment_id, '') FROM copies c LEFT JOIN backups b ON b.id = c.backup_id LEFT JOIN snapshots s "
-            "ON s.id = c.backup_id WHERE c.destination_id = $1 AND c.state IN ('uploaded', 'verified') AND "
-            "c.updated_at < $2 AND c.object_key <> '' AND coalesce(b.organization_id, s.organization_id) = $3 AND "
-            "coalesce(b.deleted_at, s.deleted_at) IS NULL AND coalesce(b.status, s.status) IN ('completed', "
-            "'partial', 'failed', 'cancelled') AND (c.backup_id, c.artifact) > ($4, $5) AND ($6 = '' OR "
-            "coalesce(b.agent_id, s.agent_id) = $6) ORDER BY c.backup_id, c.artifact LIMIT $7",
-            {scan.destination_id, started_at, scan.organization_id, after.record_id, after.artifact, host,
-             kCopiesAtOnce}),
+        db.query("SELECT c.backup_id, c.artifact, c.object_key, s.id IS NOT NULL, coalesce(b.environment_id, "
+                 "s.environment_id, '') FROM copies c LEFT JOIN backups b ON b.id = c.backup_id LEFT JOIN snapshots s "
+                 "ON s.id = c.backup_id WHERE c.destination_id = $1 AND c.state IN ('uploaded', 'verified') AND "
+                 "c.updated_at < $2 AND c.object_key <> '' AND coalesce(b.organization_id, s.organization_id) = $3 AND "
+                 "coalesce(b.deleted_at, s.deleted_at) IS NULL AND coalesce(b.status, s.status) IN ('completed', "
+                 "'partial', 'failed', 'cancelled') AND (c.backup_id, c.artifact) > ($4, $5) AND ($6 = '' OR "
+                 "coalesce(b.agent_id, s.agent_id) = $6) ORDER BY c.backup_id, c.artifact LIMIT $7",
+                 {scan.destination_id, started_at, scan.organization_id, after.record_id, after.artifact, host,
+                  kCopiesAtOnce}),
         [](const sqlite::Statement& row) {
             return CopyAt{row.text(0), row.text(1), row.text(2), row.boolean(3), row.text(4)};
         });
