@@ -178,7 +178,8 @@ Result<> forget(const Facts& notes, const std::vector<DestinationOrder>& whole, 
 
 Result<Swept> sweep(const Facts& notes, const JobHost& host, const NoteWriter& writer) {
     Swept swept;
-    for (const auto& [key, text] : notes) {
+    // A copy: the writer may write into the very notes.
+    for (const auto& [key, text] : Facts(notes)) {
         if (is_note(key)) TRY(sweep_one(key, text, host, writer, swept));
     }
     return swept;
