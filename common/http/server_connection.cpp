@@ -268,7 +268,10 @@ void Connection::on_sent() {
 }
 
 void Connection::check_deadlines(std::int64_t now_ms) {
-    if (const std::uint64_t taken = transport_.taken(); unsent() == 0 || taken != taken_seen_) {
+    // Only who has something to take costs a call to the system.
+    if (unsent() == 0) {
+        taken_at_ms_ = now_ms;
+    } else if (const std::uint64_t taken = transport_.taken(); taken != taken_seen_) {
         taken_seen_ = taken;
         taken_at_ms_ = now_ms;
     } else if (now_ms - taken_at_ms_ >= static_cast<std::int64_t>(core_->limits.write_stall_ms)) {
