@@ -16,6 +16,11 @@ struct Attribution {
     std::string record_id;  // the backup's, base backup's or snapshot's; empty for other areas
     // manifest, db, filestore, config, wal, base, other
     std::string_view kind = "other";
+
+    // Not in the tree of another organization.
+    bool is_of(std::string_view organization) const {
+        return organization_id.empty() || organization_id == organization;
+    }
 };
 
 // `key` may be a folder ("v1/…/", ending in '/'): what it tells so far.

@@ -16,7 +16,7 @@ bool runs(const std::string& status) { return status == "pending" || status == "
 Result<Joined> Records::join(std::string_view key) {
     Joined out;
     out.of = attribute(key);
-    out.ours = out.of.organization_id.empty() || out.of.organization_id == organization_;
+    out.ours = out.of.is_of(organization_);
     if (!out.of.environment_id.empty()) out.environment_id = out.of.environment_id;
     if (!out.ours) return out;
     out.linked = out.of.area == Area::wal;  // only its agent knows which WAL is needed

@@ -69,8 +69,7 @@ http::Response link_answer(const std::string& url) {
 // A link where the store can presign, or the caller asks for JSON; nothing when the content itself is to be sent.
 Result<std::optional<http::Response>> link_for(const Call& call, sqlite::Database& db, const Browser& browser,
                                                const store::DestinationRow& row, const std::string& path) {
-    const std::string of = attribute(path).organization_id;
-    if (!of.empty() && of != call.organization_id) {
+    if (!attribute(path).is_of(call.organization_id)) {
         return api::problem(404, "file_not_found", "the destination has no such file");
     }
     const auto storage = TRY(browser.reach.open(db, row));
