@@ -100,7 +100,7 @@ private:
     }
 
     void forward(int client, std::string head, const std::string& body, const Fault& fault) {
-        const int upstream = connect_upstream();
+        const int upstream = connect_to(upstream_port_);
         if (upstream < 0) return;
         head.insert(head.size() - 2, "Connection: close\r\n");
         RawServer::send_text(upstream, head);
@@ -131,17 +131,6 @@ private:
             default:
                 return RawServer::send_text(client, answer);
         }
-    }
-
-    int connect_upstream() const {
-        const int upstream = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(upstream_port_);
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (::connect(upstream, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) return upstream;
-        ::close(upstream);
-        return -1;
     }
 
     static bool read_head(int client, std::string& head, std::string& body) {

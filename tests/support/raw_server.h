@@ -20,6 +20,18 @@
 
 namespace backstay::testing {
 
+// A connection to a server on this host; -1: none. The caller closes it.
+inline int connect_to(std::uint16_t port) {
+    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) return socket;
+    ::close(socket);
+    return -1;
+}
+
 class RawServer {
 public:
     using Handler = std::function<void(int socket)>;

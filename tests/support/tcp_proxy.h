@@ -59,7 +59,7 @@ private:
             const std::lock_guard lock(mutex_);
             harm = choose_(connections_++);
         }
-        const int upstream = connect_upstream();
+        const int upstream = connect_to(upstream_port_);
         if (upstream < 0) return;
         Way up{client, upstream, harm.from_client, 0, total_from_client_};
         Way down{upstream, client, harm.from_server, 0, total_from_server_};
@@ -89,17 +89,6 @@ private:
         way.total += static_cast<std::uint64_t>(count);
         if (slow) std::this_thread::sleep_for(std::chrono::microseconds(200));
         return slow || harm.kind == TcpHarm::Kind::none || way.passed < way.limit;
-    }
-
-    int connect_upstream() const {
-        const int upstream = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(upstream_port_);
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (::connect(upstream, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) return upstream;
-        ::close(upstream);
-        return -1;
     }
 
     std::uint16_t upstream_port_;
