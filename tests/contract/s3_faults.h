@@ -10,6 +10,7 @@
 #include "common/domain/reasons.h"
 #include "storage/destination.h"
 #include "storage/s3/listing.h"
+#include "tests/contract/quick.h"
 #include "tests/support/fault_proxy.h"
 #include "tests/support/s3_server.h"
 #include "tests/support/streams.h"
@@ -23,15 +24,6 @@ class S3Faults : public ::testing::Test {
 protected:
     S3Faults() : config_(S3Server::get().new_bucket()), direct_(open(config_)) {}
 
-    static StorageContext quick() {
-        StorageContext context;
-        context.patience.stall_ms = 700;
-        context.patience.attempts = 3;
-        context.patience.piece_attempts = 4;
-        context.patience.first_wait_ms = 2;
-        context.patience.longest_wait_ms = 10;
-        return context;
-    }
     static std::unique_ptr<Storage> open(const S3Config& config, const StorageContext& context = quick()) {
         Destination destination;
         destination.name = "test";

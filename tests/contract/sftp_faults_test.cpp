@@ -8,6 +8,7 @@
 
 #include "common/domain/reasons.h"
 #include "storage/destination.h"
+#include "tests/contract/quick.h"
 #include "tests/support/sftp_server.h"
 #include "tests/support/streams.h"
 #include "tests/support/tcp_proxy.h"
@@ -31,15 +32,6 @@ class SftpFaults : public ::testing::Test {
 protected:
     SftpFaults() : config_(SftpServer::get().new_folder()), direct_(SftpServer::open(config_)) {}
 
-    static StorageContext quick() {
-        StorageContext context;
-        context.patience.stall_ms = 700;
-        context.patience.attempts = 3;
-        context.patience.piece_attempts = 4;
-        context.patience.first_wait_ms = 2;
-        context.patience.longest_wait_ms = 10;
-        return context;
-    }
     // The folder through a proxy that harms the connections that `choose` names.
     Storage& harmed(TcpProxy::Chooser choose, const StorageContext& context = quick()) {
         proxy_ = std::make_unique<TcpProxy>(config_.port, std::move(choose));
