@@ -21,21 +21,11 @@ class Removal : public ::testing::Test {
 protected:
     // A destination that the store knows, or knew.
     std::string destination(const std::string& name, bool is_removed = false) {
-        store::DestinationRow row;
-        row.id = new_uuid();
-        row.organization_id = world_.organization_id;
-        row.name = name;
-        row.type = "s3";
-        row.created_at = row.updated_at = world_.now;
-        auto transaction = sqlite::Transaction::begin(world_.db());
-        EXPECT_TRUE(transaction);
-        store::Destinations destinations(world_.db());
-        EXPECT_TRUE(destinations.create(*transaction, row));
+        std::string id = world_.add_destination(name);
         if (is_removed) {
-            EXPECT_TRUE(destinations.remove(row.organization_id, row.id, world_.now));
+            EXPECT_TRUE(store::Destinations(world_.db()).remove(world_.organization_id, id, world_.now));
         }
-        EXPECT_TRUE(transaction->commit());
-        return row.id;
+        return id;
     }
     std::string made(const std::vector<std::string>& destinations, const std::string& failing = "") {
         const std::string id = world_.order_backup(destinations);

@@ -180,21 +180,12 @@ class SnapshotCopies : public ::testing::Test {
 protected:
     // Settings name it, so that snapshots are copied there from now on.
     std::string destination(const std::string& name) {
-        store::DestinationRow row;
-        row.id = new_uuid();
-        row.organization_id = world_.organization_id;
-        row.name = name;
-        row.type = "s3";
-        row.created_at = row.updated_at = world_.now;
-        auto transaction = sqlite::Transaction::begin(world_.db());
-        EXPECT_TRUE(transaction);
-        EXPECT_TRUE(store::Destinations(world_.db()).create(*transaction, row));
+        std::string id = world_.add_destination(name);
         auto settings = store::SnapshotSettingsOf(world_.db()).ensure(world_.environment, world_.now);
         EXPECT_TRUE(settings);
-        settings->destination_ids = {row.id};
+        settings->destination_ids = {id};
         EXPECT_TRUE(store::SnapshotSettingsOf(world_.db()).update(*settings));
-        EXPECT_TRUE(transaction->commit());
-        return row.id;
+        return id;
     }
     // Ordered away: the destinations that its agent is told of.
     std::set<std::string> removed_from(const std::string& id) {

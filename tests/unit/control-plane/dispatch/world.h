@@ -58,6 +58,21 @@ public:
         return row.id;
     }
 
+    // A destination that the store knows; its id.
+    std::string add_destination(const std::string& name) {
+        store::DestinationRow row;
+        row.id = new_uuid();
+        row.organization_id = organization_id;
+        row.name = name;
+        row.type = "s3";
+        row.created_at = row.updated_at = now;
+        auto transaction = sqlite::Transaction::begin(db_);
+        EXPECT_TRUE(transaction);
+        EXPECT_TRUE(store::Destinations(db_).create(*transaction, row));
+        EXPECT_TRUE(transaction->commit());
+        return row.id;
+    }
+
     // A queued full backup to `destinations`; its id.
     std::string order_backup(const std::vector<std::string>& destinations = {"d1"}) {
         const std::string id = new_ordered_uuid();
