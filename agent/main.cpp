@@ -68,6 +68,11 @@ int run(const Arguments& arguments) {
     auto config = backstay::load_agent_config(arguments.config);
     if (!config) {
         fmt::print(stderr, "backstay-agent: {}\n", config.error().message());
+        if (config.error().code() == backstay::Errc::not_found) {
+            fmt::print(
+                stderr,
+                "  hint: it is not set up yet: /usr/share/doc/backstay-agent/examples/agent.toml has every key\n");
+        }
         return kUsage;
     }
     if (arguments.check) {

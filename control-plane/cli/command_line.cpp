@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "control-plane/cli/commands.h"
+#include "control-plane/cli/owner.h"
 #include "control-plane/serve/daemon.h"
 
 namespace backstay::cli {
@@ -247,7 +248,8 @@ int run(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
-    const auto done = line.action();
+    Result<> done = become_owner(line.common.state_dir);
+    if (done) done = line.action();
     if (done) return 0;
     std::fprintf(stderr, "backstay-control: %s\n", done.error().message().c_str());
     if (!done.error().hint().empty()) std::fprintf(stderr, "  hint: %s\n", done.error().hint().c_str());

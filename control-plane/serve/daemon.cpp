@@ -219,7 +219,12 @@ Daemon::~Daemon() {
 }  // namespace
 
 Result<> serve(const ServeOptions& options) {
-    Settings settings = TRY(load_settings(options.state_dir));
+    auto loaded = load_settings(options.state_dir);
+    // Not set up yet is a fault of the configuration: systemd does not try that again (its exit code says so).
+    if (!loaded && loaded.error().code() == Errc::not_found) {
+        return Error(Errc::invalid, loaded.error().message()).with_hint(loaded.error().hint());
+    }
+    Settings settings = TRY(std::move(loaded));
     log::set_level(settings.log_level);
     const std::string where = options.listen.empty() ? settings.listen : options.listen;
     const auto daemon = TRY(Daemon::build(std::move(settings), options.store_url));
