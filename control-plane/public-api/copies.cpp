@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/domain/steps.h"
+#include "control-plane/registry/destinations.h"
 
 namespace backstay::public_api {
 namespace {
@@ -30,6 +31,14 @@ int rank_of(const store::DestinationRow& row) {
     return row.type == "sftp" ? 1 : 0;
 }
 
+// A folder lies on one host: what another host stored under the same path is not there.
+Result<bool> in_reach(sqlite::Database& db, const store::DestinationRow& row, const Item& item,
+                      const std::optional<std::string>& reader) {
+    if (row.type != "local") return true;
+    const auto agent = reader ? reader : TRY(registry::looking_agent(db, row));
+    return agent == (item.backup ? item.backup->agent_id : item.snapshot->agent_id);
+}
+
 }  // namespace
 
 std::string Copy::folder() const {
@@ -37,7 +46,8 @@ std::string Copy::folder() const {
     return key.substr(0, key.rfind('/'));
 }
 
-Result<Copy> best_copy(const api::Call& call, sqlite::Database& db, const Item& item) {
+Result<Copy> best_copy(const api::Call& call, sqlite::Database& db, const Item& item,
+                       const std::optional<std::string>& reader) {
     const std::vector<std::string> needed = TRY(needed_of(item));
     std::map<std::string, std::map<std::string, std::string>> held;  // by destination
     for (const CopyRecord& copy : TRY(operations::copies_of(db, item.shown.id))) {
@@ -45,16 +55,22 @@ Result<Copy> best_copy(const api::Call& call, sqlite::Database& db, const Item& 
         if (there) held[copy.destination_id].emplace(copy.artifact, copy.key);
     }
     std::optional<Copy> best;
+    bool elsewhere = false;
     for (auto& [id, keys] : held) {
         const auto has = [&keys = keys](const std::string& artifact) { return keys.contains(artifact); };
         if (!std::all_of(needed.begin(), needed.end(), has)) continue;
         auto row = TRY(store::Destinations(db).find(call.organization_id, id));
         if (!row || (best && best->rank <= rank_of(*row))) continue;
+        if (!TRY(in_reach(db, *row, item, reader))) {
+            elsewhere = true;
+            continue;
+        }
         const int rank = rank_of(*row);
         best = Copy{std::move(*row), keys, rank};
     }
     if (best) return std::move(*best);
-    return not_downloadable("no destination holds all of it");
+    return not_downloadable(elsewhere ? "all of it lies only in a folder of a host that is not looked into"
+                                      : "no destination holds all of it");
 }
 
 }  // namespace backstay::public_api

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "control-plane/public-api/items.h"
@@ -18,8 +19,10 @@ struct Copy {
     std::string folder() const;
 };
 
-// The one that is reached best. 400 backup_not_completed; 409 not_downloadable when none holds all of it, or it is of
-// no use alone.
-Result<Copy> best_copy(const api::Call& call, sqlite::Database& db, const Item& item);
+// The one that is reached best. `reader`: the agent that will read it; absent: this side, through the agent that looks
+// at a local destination. 400 backup_not_completed; 409 not_downloadable when none in reach holds all of it, or it is
+// of no use alone.
+Result<Copy> best_copy(const api::Call& call, sqlite::Database& db, const Item& item,
+                       const std::optional<std::string>& reader);
 
 }  // namespace backstay::public_api

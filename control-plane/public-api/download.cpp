@@ -62,7 +62,7 @@ private:
 Result<http::Response> urls(const Call& call, sqlite::Database& db, const browse::Browser& browser) {
     const Item item = TRY(find_item(call, db, call.param("backupId")));
     const std::int64_t seconds = TRY(number_of(call, "expires_in", kUsualSeconds, {kLeastSeconds, kMostSeconds}));
-    const Copy copy = TRY(best_copy(call, db, item));
+    const Copy copy = TRY(best_copy(call, db, item, {}));
     Links links(call, browser, copy, seconds);
     if (auto ready = links.prepare(db); !ready) return browse::storage_problem(ready.error(), copy.destination.id);
     json::Object out;
@@ -86,14 +86,14 @@ Error zip_problem(const Error& error, const std::string& destination) {
 
 Result<> make_zip(const Call& call, sqlite::Database& db, const DownloadParts& parts, Sink& sink) {
     const Item item = TRY(find_item(call, db, call.param("backupId")));
-    const Copy copy = TRY(best_copy(call, db, item));
     const dispatch::Stored stored = item.backup ? dispatch::Stored(*item.backup) : dispatch::Stored(*item.snapshot);
+    const std::string agent = TRY(dispatch::caring_agent(db, stored));
+    const Copy copy = TRY(best_copy(call, db, item, agent));
     control_plane::StorageRequest request;
     request.action = kOdooZip;
     request.destination = TRY(store::open_config(parts.box, copy.destination));
     request.prefix = copy.folder();
     request.key = item.shown.id;
-    const std::string agent = TRY(dispatch::caring_agent(db, stored));
     auto fetched = parts.desk.fetch(agent, std::move(request), sink, {});
     if (fetched) return {};
     return zip_problem(fetched.error(), copy.destination.id);
