@@ -16,6 +16,7 @@ struct Browser {
     Browser(Loop& loop, store::DatabaseThreads& threads, const Clock& now, const SecretBox& box, http::AddressRule rule,
             relay::StorageDesk& desk, const std::string& state_dir)
         : clock(now),
+          secrets(box),
           tokens(box),
           reach(box, rule, desk),
           transfers(loop, threads, reach),
@@ -29,6 +30,7 @@ struct Browser {
     }
 
     const Clock& clock;
+    const SecretBox& secrets;
     const StreamTokens tokens;
     Reach reach;
     Transfers transfers;

@@ -93,6 +93,8 @@ Result<bool> drop_one(sqlite::Database& db, const ScanRow& scan, const StaleReco
 
 }  // namespace
 
+TimeMs unheard_before(const ScanRow& scan, TimeMs now) { return scan.force ? now : now - kUnheardGraceMs; }
+
 Result<StaleFound> find_stale(sqlite::Database& db, const ScanRow& scan, ScratchList& list, TimeMs started_at) {
     const std::string host = TRY(host_of(db, scan));
     StaleFound found;
@@ -104,11 +106,33 @@ Result<StaleFound> find_stale(sqlite::Database& db, const ScanRow& scan, Scratch
             last = copy;
             if (TRY(list.has(copy.key))) continue;
             if (found.records.empty() || found.records.back().id != copy.record_id)
-                found.records.push_back({copy.record_id, copy.is_snapshot, copy.environment_id, {}});
+                found.records.push_back({copy.record_id, copy.is_snapshot, copy.environment_id, {}, {}});
             found.records.back().missing.push_back(copy.artifact);
+            found.records.back().keys.push_back(copy.key);
         }
         if (std::cmp_less(copies.size(), kCopiesAtOnce)) return found;
     }
+}
+
+Result<std::vector<StaleRecord>> confirm_stale(Storage& storage, const std::vector<StaleRecord>& listed,
+                                               const std::atomic<bool>& stopping) {
+    std::vector<StaleRecord> gone;
+    std::int64_t looked = 0;
+    for (const StaleRecord& record : listed) {
+        if (looked + std::ssize(record.keys) > kMostLookedAgain) break;
+        StaleRecord sure{record.id, record.is_snapshot, record.environment_id, {}, {}};
+        for (std::size_t i = 0; i < record.keys.size(); ++i) {
+            if (stopping) return Error(Errc::cancelled, "the control plane is stopping");
+            ++looked;
+            const auto object = storage.stat(record.keys[i]);
+            if (!object && object.error().code() != Errc::not_found) return object.error();
+            if (object) continue;
+            sure.missing.push_back(record.missing[i]);
+            sure.keys.push_back(record.keys[i]);
+        }
+        if (!sure.missing.empty()) gone.push_back(std::move(sure));
+    }
+    return gone;
 }
 
 Result<> drop_stale(sqlite::Database& db, const ScanRow& scan, const std::vector<StaleRecord>& stale, TimeMs now) {
@@ -137,6 +161,7 @@ Result<> raise_suspicion(sqlite::Database& db, const ScanRow& scan, const StaleF
 
 Result<> remove_orphans(sqlite::Database& db, const ScanRow& scan, Storage& storage, ScratchList& list, Tally& tally,
                         TimeMs now, const std::atomic<bool>& stopping) {
+    const TimeMs unheard = unheard_before(scan, now);
     const auto orphans = TRY(list.orphans_before(orphan_cutoff(scan.retention_days, now), kMostRemoved));
     std::int64_t removed = 0;
     std::int64_t kept = 0;
@@ -144,7 +169,7 @@ Result<> remove_orphans(sqlite::Database& db, const ScanRow& scan, Storage& stor
     for (const ObjectInfo& orphan : orphans) {
         if (stopping) return Error(Errc::cancelled, "the control plane is stopping");
         // A record may have come meanwhile, or another object under the same key.
-        const Joined joined = TRY(Records(db, scan.organization_id).join(orphan.key));
+        const Joined joined = TRY(Records(db, scan.organization_id, unheard).join(orphan));
         const auto present = storage.stat(orphan.key);
         const bool same = present && present->etag == orphan.etag && present->size_bytes == orphan.size_bytes;
         if (!joined.orphan() || !same || !storage.remove(orphan.key)) {

@@ -11,7 +11,11 @@
 
 namespace backstay::browse {
 
-inline constexpr std::int64_t kMostRemoved = 10'000;  // of one run
+inline constexpr std::int64_t kMostRemoved = 10'000;      // of one run
+inline constexpr std::int64_t kMostLookedAgain = 10'000;  // files; what is beyond waits for the next run
+
+// Of a record that is not known here, what was last changed before counts as an orphan.
+TimeMs unheard_before(const ScanRow& scan, TimeMs now);
 
 struct StaleFound {
     std::vector<StaleRecord> records;
@@ -20,6 +24,11 @@ struct StaleFound {
 // Records whose stored copies are not in the list. What was stored after `started_at`, and what is worked on, is left
 // out.
 Result<StaleFound> find_stale(sqlite::Database& db, const ScanRow& scan, ScratchList& list, TimeMs started_at);
+
+// Those of which files are still not there when they are asked for by name: a listing may be late, or have left out
+// what it should not. An error is one of the destination: nothing is sure then.
+Result<std::vector<StaleRecord>> confirm_stale(Storage& storage, const std::vector<StaleRecord>& listed,
+                                               const std::atomic<bool>& stopping);
 
 // The copies count as missing; a backup of which no copy is left anywhere goes. Raises stale_records_removed. In a
 // transaction for each record.

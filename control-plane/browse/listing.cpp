@@ -1,9 +1,7 @@
 #include "control-plane/browse/listing.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "common/crypto/base64url.h"
 #include "control-plane/browse/paths.h"
 #include "control-plane/browse/reach.h"
 #include "control-plane/browse/records.h"
@@ -12,7 +10,7 @@ namespace backstay::browse {
 namespace {
 
 constexpr std::size_t kMostEntries = 1000;
-constexpr std::size_t kMostCursor = 4096;
+constexpr std::size_t kMostCursor = 8192;
 
 json::Value text_or_null(const std::optional<std::string>& text) {
     return text && !text->empty() ? json::Value(*text) : json::Value();
@@ -50,42 +48,47 @@ bool may_see(const api::Call& call, const Joined& joined, bool is_dir, std::stri
     return is_dir && (path == "v1/" || path == "v1/" + call.organization_id + "/");
 }
 
-// What a driver needs to go on, a key or a token of the store's own: in base64, so that nobody takes it for more.
-Result<std::string> open_cursor(const std::string& cursor) {
-    if (cursor.empty()) return std::string();
-    auto after = base64url_decode(cursor);
-    const auto is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; };
-    if (!after || after->size() > kMostCursor || std::any_of(after->begin(), after->end(), is_control))
-        return api::problem(400, "invalid_parameter", "cursor must be the nextToken of the page before");
-    return std::move(*after);
+// Valid for this listing alone, so that nobody goes on where he may not begin.
+std::string cursor_context(const api::Call& call, const Level& level) {
+    return "cursor:" + call.organization_id + ":" + call.principal.project_id.value_or("") + ":" + level.destination +
+           ":" + level.prefix;
+}
+
+// What a driver needs to go on is the last key seen, also where the caller must not see it.
+Result<std::string> open_cursor(const api::Call& call, const SecretBox& box, const Level& level) {
+    if (level.cursor.empty()) return std::string();
+    auto after = level.cursor.size() > kMostCursor ? Error(Errc::invalid, "too long")
+                                                   : box.open(level.cursor, cursor_context(call, level));
+    if (!after) return api::problem(400, "invalid_parameter", "cursor must be the nextToken of the page before");
+    return after;
 }
 
 }  // namespace
 
-Result<http::Response> browse_level(const api::Call& call, sqlite::Database& db, Storage& storage,
-                                    const store::DestinationRow& row, const std::string& prefix,
-                                    const std::string& cursor) {
+Result<http::Response> browse_level(const api::Call& call, sqlite::Database& db, Storage& storage, const SecretBox& box,
+                                    const Level& level) {
     ListQuery query;
-    query.prefix = prefix;
+    query.prefix = level.prefix;
     query.one_level = true;
     query.max_entries = kMostEntries;
-    query.continue_after = TRY(open_cursor(cursor));
+    query.continue_after = TRY(open_cursor(call, box, level));
     const auto page = storage.list(query);
-    if (!page) return storage_problem(page.error(), row.id);
-    Records records(db, call.organization_id);
+    if (!page) return storage_problem(page.error(), level.destination);
+    Records records(db, call.organization_id, call.now - kUnheardGraceMs);
     json::Array files;
     for (const std::string& folder : page->folders) {
-        const Joined joined = TRY(records.join(folder));
+        const Joined joined = TRY(records.join_folder(folder));
         if (may_see(call, joined, true, folder)) files.push_back(entry_of(folder, true, nullptr, joined));
     }
     for (const ObjectInfo& object : page->objects) {
-        const Joined joined = TRY(records.join(object.key));
+        const Joined joined = TRY(records.join(object));
         if (may_see(call, joined, false, object.key)) files.push_back(entry_of(object.key, false, &object, joined));
     }
     json::Object body;
     body["files"] = std::move(files);
     body["truncated"] = !page->next.empty();
-    body["nextToken"] = page->next.empty() ? json::Value() : json::Value(base64url_encode(as_bytes(page->next)));
+    body["nextToken"] =
+        page->next.empty() ? json::Value() : json::Value(box.seal(page->next, cursor_context(call, level)));
     return api::json_answer(200, json::Value(std::move(body)));
 }
 

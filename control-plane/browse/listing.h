@@ -3,15 +3,20 @@
 
 #include <string>
 
+#include "common/crypto/secret_box.h"
 #include "control-plane/api/call.h"
-#include "control-plane/store/destinations.h"
 #include "storage/storage.h"
 
 namespace backstay::browse {
 
-// `prefix`: "" or ending in '/'. `cursor`: nextToken of the page before, or empty.
-Result<http::Response> browse_level(const api::Call& call, sqlite::Database& db, Storage& storage,
-                                    const store::DestinationRow& row, const std::string& prefix,
-                                    const std::string& cursor);
+struct Level {
+    std::string destination;
+    std::string prefix;  // "" or ending in '/'
+    std::string cursor;  // nextToken of the page before, or empty
+};
+
+// nextToken is sealed with `box`: it holds a key that the caller may not have been shown.
+Result<http::Response> browse_level(const api::Call& call, sqlite::Database& db, Storage& storage, const SecretBox& box,
+                                    const Level& level);
 
 }  // namespace backstay::browse

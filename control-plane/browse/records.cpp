@@ -13,7 +13,7 @@ bool runs(const std::string& status) { return status == "pending" || status == "
 
 }  // namespace
 
-Result<Joined> Records::join(std::string_view key) {
+Result<Joined> Records::join(std::string_view key, TimeMs modified_at) {
     Joined out;
     out.of = attribute(key);
     out.ours = out.of.is_of(organization_);
@@ -26,7 +26,7 @@ Result<Joined> Records::join(std::string_view key) {
     (out.of.area == Area::snapshot ? out.snapshot_id : out.backup_id) = out.of.record_id;
     const Known known = TRY(look(out.of.area, out.of.record_id));
     out.linked = known.exists;
-    out.in_flight = known.running;
+    out.in_flight = known.running || (!known.heard_of && modified_at >= unheard_before_);
     if (!out.environment_id) out.environment_id = known.environment_id;
     return out;
 }
@@ -34,15 +34,17 @@ Result<Joined> Records::join(std::string_view key) {
 Result<Records::Known> Records::look(Area area, const std::string& id) {
     if (const auto found = known_.find(id); found != known_.end()) return found->second;
     Known known;
-    if (is_uuid(id)) {
-        if (area == Area::snapshot) {
-            if (const auto row = TRY(operations::find_snapshot_row(db_, id));
-                row && row->organization_id == organization_)
-                known = {!row->deleted_at, runs(row->status), row->environment_id};
-        } else if (const auto row = TRY(operations::find_backup_row(db_, id));
-                   row && row->organization_id == organization_) {
-            known = {!row->deleted_at, runs(row->status), row->environment_id};
-        }
+    const auto learn = [&](const auto& row) {
+        if (row) known.heard_of = true;
+        if (row && row->organization_id == organization_)
+            known = {true, !row->deleted_at, runs(row->status), row->environment_id};
+    };
+    if (!is_uuid(id)) {
+        known.heard_of = true;  // no agent names a record so
+    } else if (area == Area::snapshot) {
+        learn(TRY(operations::find_snapshot_row(db_, id)));
+    } else {
+        learn(TRY(operations::find_backup_row(db_, id)));
     }
     if (known_.size() >= kRemembered) known_.clear();
     known_.emplace(id, known);

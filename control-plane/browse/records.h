@@ -15,13 +15,16 @@
 
 namespace backstay::browse {
 
+// What an agent made alone, or could not tell of yet, is not known here: its files count as needed for so long.
+inline constexpr TimeMs kUnheardGraceMs = 90LL * 86'400'000;
+
 struct Joined {
     Attribution of;
     std::optional<std::string> backup_id;  // as the layout names it
     std::optional<std::string> snapshot_id;
     std::optional<std::string> environment_id;
     bool linked = false;     // a backup or snapshot that exists needs it; WAL too
-    bool in_flight = false;  // of an operation that still runs
+    bool in_flight = false;  // of an operation that still runs, or that nobody told of yet
     bool ours = false;       // not in the tree of another organization
     // Linked to nothing, and nobody else's.
     bool orphan() const { return ours && !linked && !in_flight; }
@@ -29,12 +32,17 @@ struct Joined {
 
 class Records {
 public:
-    Records(sqlite::Database& db, std::string organization) : db_(db), organization_(std::move(organization)) {}
+    // Files of records that are not known here are in flight unless they were last changed before `unheard_before`.
+    Records(sqlite::Database& db, std::string organization, TimeMs unheard_before)
+        : db_(db), organization_(std::move(organization)), unheard_before_(unheard_before) {}
 
-    Result<Joined> join(std::string_view key);
+    Result<Joined> join(const ObjectInfo& object) { return join(object.key, object.modified_at); }
+    Result<Joined> join_folder(std::string_view path) { return join(path, unheard_before_); }
 
 private:
+    Result<Joined> join(std::string_view key, TimeMs modified_at);
     struct Known {
+        bool heard_of = false;
         bool exists = false;  // and is not deleted
         bool running = false;
         std::optional<std::string> environment_id;
@@ -43,6 +51,7 @@ private:
 
     sqlite::Database& db_;
     const std::string organization_;
+    const TimeMs unheard_before_;
     std::map<std::string, Known> known_;  // bounded: see join()
 };
 

@@ -44,9 +44,12 @@ Result<> mark_missing(sqlite::Database& db, std::string_view record_id, std::str
 
 Result<> remove_file(const api::Call& call, sqlite::Database& db, Storage& storage, const store::DestinationRow& row,
                      const std::string& path, bool force) {
-    const Joined joined = TRY(Records(db, call.organization_id).join(path));
-    if (!joined.ours) return api::problem(404, "file_not_found", "the destination has no such file");
-    if (const auto object = storage.stat(path); !object) return storage_problem(object.error(), row.id);
+    const auto missing = [] { return api::problem(404, "file_not_found", "the destination has no such file"); };
+    const std::string of = attribute(path).organization_id;
+    if (!of.empty() && of != call.organization_id) return missing();
+    const auto object = storage.stat(path);
+    if (!object) return storage_problem(object.error(), row.id);
+    const Joined joined = TRY(Records(db, call.organization_id, call.now - kUnheardGraceMs).join(*object));
     if ((joined.linked || joined.in_flight) && !force) {
         return api::conflict("file_referenced", joined.of.area == Area::wal ? "recoveries to a moment may need this WAL"
                                                                             : "a backup or snapshot needs this file");

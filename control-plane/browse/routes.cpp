@@ -28,11 +28,11 @@ Result<std::string> path_of(const Call& call) {
     return object_path(*path);
 }
 
-Result<http::Response> browse(Call& call, sqlite::Database& db, const Reach& reach) {
+Result<http::Response> browse(Call& call, sqlite::Database& db, const Browser& browser) {
     const auto row = TRY(api::find_destination(call, db, call.param("destId")));
-    const std::string prefix = TRY(folder_prefix(query_of(call, "prefix")));
-    const auto storage = TRY(reach.open(db, row));
-    return browse_level(call, db, *storage, row, prefix, query_of(call, "cursor"));
+    std::string prefix = TRY(folder_prefix(query_of(call, "prefix")));
+    const auto storage = TRY(browser.reach.open(db, row));
+    return browse_level(call, db, *storage, browser.secrets, {row.id, std::move(prefix), query_of(call, "cursor")});
 }
 
 // A key of one project sees whole destinations nowhere.
@@ -129,25 +129,30 @@ Result<http::Response> remove(Call& call, sqlite::Database& db, const Reach& rea
 
 struct CleanupRequest {
     std::int64_t retention_days = 30;
+    bool force = false;
 };
-BOOST_DESCRIBE_STRUCT(CleanupRequest, (), (retention_days))
+BOOST_DESCRIBE_STRUCT(CleanupRequest, (), (retention_days, force))
 
 // The one member of the contract in snake_case (contract/seeds): not decoded like others.
-Result<std::int64_t> retention_days_of(const Call& call) {
+Result<ScanWish> clean_up_of(const Call& call) {
     const json::Value value = TRY(api::body_value(call));
     CleanupRequest request;
     json::Faults faults;
     const json::DecodeOptions as_is{json::Names::as_is, json::Unknown::refuse, json::Missing::keep_default};
     if (!json::decode_into(value, request, faults, as_is)) return api::problem(faults);
-    if (request.retention_days >= 1 && request.retention_days <= 3650) return request.retention_days;
-    return api::rule_broken("out_of_range", "retention_days", "must be from 1 to 3650");
+    if (request.retention_days < 1 || request.retention_days > 3650)
+        return api::rule_broken("out_of_range", "retention_days", "must be from 1 to 3650");
+    if (request.force && call.principal.role < auth::Role::admin)
+        return api::problem(403, "forbidden", "only owners and admins delete what may be a backup");
+    return ScanWish{ScanKind::orphans, request.retention_days, request.force};
 }
 
 Result<http::Response> order_scan(Call& call, sqlite::Transaction& tx, Browser& browser, ScanKind kind) {
     const auto row = TRY(api::find_destination(call, tx.database(), call.param("destId")));
-    const std::int64_t days = kind == ScanKind::orphans ? TRY(retention_days_of(call)) : 0;
-    const std::string id = TRY(queue_scan(tx.database(), row, kind, days, call.principal.name, call.now));
-    TRY(api::note_audit(call, tx.database(), std::string("storage.").append(word_of(kind)), row.id));
+    const ScanWish wish = kind == ScanKind::orphans ? TRY(clean_up_of(call)) : ScanWish{kind, 0, false};
+    TRY(queue_scan(tx.database(), row, wish, call.principal.name, call.now));
+    TRY(api::note_audit(call, tx.database(), std::string("storage.").append(word_of(kind)), row.id,
+                        wish.force ? "force" : ""));
     call.after_commit.emplace_back([&browser] { browser.scans.kick(); });
     constexpr std::string_view kMessages[] = {"the scan is queued", "the scan and the clean-up of orphans are queued",
                                               "the scan and the clean-up of records are queued"};
@@ -162,7 +167,7 @@ void add_browse_routes(api::RouteTable& routes, Browser& browser) {
     };
     api::RouteSpec browsing = spec("GET", "/api/storage/destinations/{destId}/browse", Permission::view_storage);
     browsing.slow = browsing.storage = true;
-    routes.add(browsing, [&browser](Call& call, sqlite::Database& db) { return browse(call, db, browser.reach); });
+    routes.add(browsing, [&browser](Call& call, sqlite::Database& db) { return browse(call, db, browser); });
     routes.add(spec("GET", "/api/storage/destinations/{destId}/analytics", Permission::view_storage), analytics);
     routes.add(spec("GET", "/api/projects/{id}/storage", Permission::view_storage), project_storage);
     routes.add_loop(spec("GET", "/api/storage/destinations/{destId}/download", Permission::manage_storage),

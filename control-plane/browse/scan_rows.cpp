@@ -28,13 +28,13 @@ std::string_view word_of(ScanKind kind) {
     return "scan";
 }
 
-Result<std::string> queue_scan(sqlite::Database& db, const store::DestinationRow& row, ScanKind kind,
-                               std::int64_t retention_days, std::string_view by, TimeMs now) {
+Result<std::string> queue_scan(sqlite::Database& db, const store::DestinationRow& row, const ScanWish& wish,
+                               std::string_view by, TimeMs now) {
     const std::string id = new_ordered_uuid();
     auto queued = db.run(
         "INSERT INTO storage_scans (id, organization_id, destination_id, kind, retention_days, state, requested_by, "
-        "created_at) VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7)",
-        {id, row.organization_id, row.id, word_of(kind), retention_days, by, now});
+        "created_at, force) VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7, $8)",
+        {id, row.organization_id, row.id, word_of(wish.kind), wish.retention_days, by, now, wish.force});
     if (!queued && queued.error().code() == Errc::conflict)
         return api::conflict("scan_in_progress", "a scan or a clean-up of this destination is queued or running");
     TRY(std::move(queued));
@@ -48,11 +48,11 @@ Result<std::string> queue_scan(sqlite::Database& db, const store::DestinationRow
 
 Result<std::optional<ScanRow>> claim_scan(sqlite::Database& db, TimeMs now) {
     auto scan = TRY(store::first_row(
-        db.query("SELECT id, organization_id, destination_id, kind, retention_days, requested_by, created_at FROM "
-                 "storage_scans WHERE state = 'queued' ORDER BY created_at, id LIMIT 1"),
+        db.query("SELECT id, organization_id, destination_id, kind, retention_days, requested_by, created_at, force "
+                 "FROM storage_scans WHERE state = 'queued' ORDER BY created_at, id LIMIT 1"),
         [](const sqlite::Statement& row) {
-            return ScanRow{row.text(0),    row.text(1), row.text(2),   kind_from(row.text(3)),
-                           row.integer(4), row.text(5), row.integer(6)};
+            return ScanRow{row.text(0),    row.text(1), row.text(2),    kind_from(row.text(3)),
+                           row.integer(4), row.text(5), row.integer(6), row.boolean(7)};
         }));
     if (scan) TRY(db.run("UPDATE storage_scans SET state = 'running', started_at = $2 WHERE id = $1", {scan->id, now}));
     return scan;

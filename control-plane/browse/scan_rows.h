@@ -17,6 +17,12 @@ enum class ScanKind { look, orphans, records };
 // scan, cleanup_orphans, scan_cleanup
 std::string_view word_of(ScanKind kind);
 
+struct ScanWish {
+    ScanKind kind = ScanKind::look;
+    std::int64_t retention_days = 0;
+    bool force = false;  // orphans: also of records that this side never heard of
+};
+
 struct ScanRow {
     std::string id;
     std::string organization_id;
@@ -25,11 +31,12 @@ struct ScanRow {
     std::int64_t retention_days = 0;
     std::string requested_by;
     TimeMs created_at = 0;
+    bool force = false;
 };
 
 // Answers its id. 409 scan_in_progress.
-Result<std::string> queue_scan(sqlite::Database& db, const store::DestinationRow& row, ScanKind kind,
-                               std::int64_t retention_days, std::string_view by, TimeMs now);
+Result<std::string> queue_scan(sqlite::Database& db, const store::DestinationRow& row, const ScanWish& wish,
+                               std::string_view by, TimeMs now);
 // The oldest that waits, which counts as running from then on.
 Result<std::optional<ScanRow>> claim_scan(sqlite::Database& db, TimeMs now);
 Result<> finish_scan(sqlite::Database& db, const ScanRow& scan, std::string_view status, std::string_view error,

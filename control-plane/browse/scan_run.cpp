@@ -16,17 +16,18 @@ constexpr std::size_t kShownStale = 100;
 
 // All pages. What was listed before an error stays counted.
 Result<> list_all(sqlite::Database& db, const ScanRow& scan, Storage& storage, ScratchList& list, Tally& tally,
-                  const std::atomic<bool>& stopping) {
+                  TimeMs now, const std::atomic<bool>& stopping) {
     ListQuery query;
     query.max_entries = storage.kind() == "local" ? 5 * kPageEntries : kPageEntries;
     while (true) {
         if (stopping) return Error(Errc::cancelled, "the control plane is stopping");
         auto page = TRY(storage.list(query));
-        Records records(db, scan.organization_id);  // anew for each page: records come and go meanwhile
+        Records records(db, scan.organization_id,
+                        unheard_before(scan, now));  // anew for each page: records come and go meanwhile
         std::vector<ScratchList::Entry> entries;
         entries.reserve(page.objects.size());
         for (ObjectInfo& object : page.objects) {
-            const Joined joined = TRY(records.join(object.key));
+            const Joined joined = TRY(records.join(object));
             tally.add(object, joined);
             entries.push_back({std::move(object), joined.orphan()});
         }
@@ -34,6 +35,41 @@ Result<> list_all(sqlite::Database& db, const ScanRow& scan, Storage& storage, S
         if (page.next.empty()) return {};
         query.continue_after = std::move(page.next);
     }
+}
+
+void tell(Tally::Outcome& outcome, const std::vector<StaleRecord>& stale) {
+    outcome.stale_records = static_cast<std::int64_t>(stale.size());
+    const auto shown = static_cast<std::ptrdiff_t>(std::min(stale.size(), kShownStale));
+    outcome.stale = {stale.begin(), stale.begin() + shown};
+}
+
+struct Listed {
+    ScratchList& list;
+    std::int64_t files = 0;
+    TimeMs now = 0;
+    const std::atomic<bool>& stopping;
+};
+
+// Tells which records lack files in the list; a clean-up of records acts on it.
+Result<> weigh_records(sqlite::Database& db, const ScanRow& scan, Storage& storage, const Listed& listed,
+                       Tally::Outcome& outcome) {
+    const StaleFound stale = TRY(find_stale(db, scan, listed.list, outcome.started_at));
+    tell(outcome, stale.records);
+    if (scan.kind != ScanKind::records) return {};
+    // Nothing at all: a folder that is not mounted, another bucket.
+    const bool nothing = listed.files == 0 && stale.looked_at > 0;
+    if (nothing || is_suspicious(outcome.stale_records, stale.looked_at)) {
+        outcome.error = "too many records would have gone; nothing was removed";
+        return raise_suspicion(db, scan, stale, listed.now);
+    }
+    const auto gone = confirm_stale(storage, stale.records, listed.stopping);
+    if (!gone) {
+        log::warning("missing files not looked for again", {{"scan", scan.id}, {"error", gone.error().message()}});
+        outcome.error = "nothing was removed: " + storage_problem(gone.error(), scan.destination_id).message();
+        return {};
+    }
+    tell(outcome, *gone);
+    return drop_stale(db, scan, *gone, listed.now);
 }
 
 Result<std::map<std::string, std::string>> names_of(sqlite::Database& db, const std::string& organization) {
@@ -63,23 +99,12 @@ Result<> run_scan(sqlite::Database& db, const ScanRow& scan, Storage& storage, c
     outcome.started_at = clock.now_ms();
     auto list = TRY(ScratchList::open(list_file));
     Tally tally;
-    const auto listed = list_all(db, scan, storage, list, tally, stopping);
+    const auto listed = list_all(db, scan, storage, list, tally, outcome.started_at, stopping);
     tally.end();
     TRY(note_reached(db, scan, listed, clock.now_ms()));
     outcome.status = listed ? "ok" : tally.files() > 0 ? "partial" : "failed";
     if (listed) {
-        const StaleFound stale = TRY(find_stale(db, scan, list, outcome.started_at));
-        outcome.stale_records = static_cast<std::int64_t>(stale.records.size());
-        outcome.stale = {stale.records.begin(), stale.records.begin() + static_cast<std::ptrdiff_t>(std::min(
-                                                                            stale.records.size(), kShownStale))};
-        // Nothing at all: a folder that is not mounted, another bucket.
-        const bool nothing = tally.files() == 0 && stale.looked_at > 0;
-        if (scan.kind == ScanKind::records && (nothing || is_suspicious(outcome.stale_records, stale.looked_at))) {
-            TRY(raise_suspicion(db, scan, stale, clock.now_ms()));
-            outcome.error = "too many records would have gone; nothing was removed";
-        } else if (scan.kind == ScanKind::records) {
-            TRY(drop_stale(db, scan, stale.records, clock.now_ms()));
-        }
+        TRY(weigh_records(db, scan, storage, {list, tally.files(), clock.now_ms(), stopping}, outcome));
         if (scan.kind == ScanKind::orphans)
             TRY(remove_orphans(db, scan, storage, list, tally, clock.now_ms(), stopping));
     } else {

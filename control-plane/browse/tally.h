@@ -19,6 +19,7 @@ struct StaleRecord {
     bool is_snapshot = false;
     std::string environment_id;
     std::vector<std::string> missing;  // artifacts
+    std::vector<std::string> keys;     // where each should lie
 };
 
 class Tally {

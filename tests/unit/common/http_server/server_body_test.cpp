@@ -151,19 +151,6 @@ TEST(ServerBody, BreaksWhenThePeerLeavesEndsOrStalls) {
     }
 }
 
-TEST(ServerBody, BreaksWhenItDrips) {
-    Reader reader;
-    TestServer server = serve(reader, streamed());
-    RawClient client(server.port());
-    client.send(head(1 << 20));
-    const std::int64_t until = steady_ms() + 30'000;
-    while (!reader.broken && steady_ms() < until) {
-        client.send("x");
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    EXPECT_TRUE(reader.broken) << "something comes all the time, but it would take hours";
-}
-
 TEST(ServerBody, AnsweredBeforeItsEndEndsTheConnection) {
     TestServer server(
         [](std::unique_ptr<Exchange> exchange) {

@@ -64,12 +64,13 @@ protected:
         return folder;
     }
 
-    json::Object run(ScanKind kind, std::int64_t days = 0) {
+    json::Object run(ScanKind kind, std::int64_t days = 0, Storage* other = nullptr) {
         clock_.set(now_);
-        EXPECT_TRUE(queue_scan(world_.db(), row_, kind, days, "somebody", now_));
+        EXPECT_TRUE(queue_scan(world_.db(), row_, {kind, days, force_}, "somebody", now_));
         const auto scan = claim_scan(world_.db(), now_).value();
         EXPECT_TRUE(scan);
-        const auto ran = run_scan(world_.db(), *scan, storage_, folder_.path() + "/list.db", clock_, stopping_);
+        Storage& storage = other == nullptr ? storage_ : *other;
+        const auto ran = run_scan(world_.db(), *scan, storage, folder_.path() + "/list.db", clock_, stopping_);
         EXPECT_TRUE(ran) << ran.error().message();
         return latest_analytics(world_.db(), row_.id).value().get_object();
     }
@@ -88,6 +89,7 @@ protected:
     store::DestinationRow row_;
     std::vector<std::string> ids_;
     std::atomic<bool> stopping_ = false;
+    bool force_ = false;
 };
 
 TEST_F(ScanTest, JoinsWhatIsThereWithWhatIsKnown) {
@@ -103,15 +105,15 @@ TEST_F(ScanTest, JoinsWhatIsThereWithWhatIsKnown) {
 }
 
 TEST_F(ScanTest, IsAloneInItsDestination) {
-    EXPECT_TRUE(queue_scan(world_.db(), row_, ScanKind::look, 0, "a", now_));
-    const auto second = queue_scan(world_.db(), row_, ScanKind::orphans, 30, "b", now_);
+    EXPECT_TRUE(queue_scan(world_.db(), row_, {ScanKind::look, 0, false}, "a", now_));
+    const auto second = queue_scan(world_.db(), row_, {ScanKind::orphans, 30, false}, "b", now_);
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().reason(), "scan_in_progress");
     const auto claimed = claim_scan(world_.db(), now_).value();
-    EXPECT_FALSE(queue_scan(world_.db(), row_, ScanKind::look, 0, "c", now_));
+    EXPECT_FALSE(queue_scan(world_.db(), row_, {ScanKind::look, 0, false}, "c", now_));
     EXPECT_FALSE(claim_scan(world_.db(), now_).value()) << "handed out once";
     EXPECT_TRUE(end_interrupted(world_.db(), now_));
-    EXPECT_TRUE(queue_scan(world_.db(), row_, ScanKind::look, 0, "d", now_)) << "a dead process holds nothing";
+    EXPECT_TRUE(queue_scan(world_.db(), row_, {ScanKind::look, 0, false}, "d", now_)) << "a dead process holds nothing";
 }
 
 TEST_F(ScanTest, CleansOrphansThatAreOldAndNothingElse) {
@@ -128,6 +130,26 @@ TEST_F(ScanTest, CleansOrphansThatAreOldAndNothingElse) {
     EXPECT_EQ(storage_.objects().size(), 5U) << "neither WAL nor what a backup needs";
     EXPECT_EQ(after.at("orphanFiles").to_number<int>(), 1);
     EXPECT_TRUE(raised(alerts::type::kOrphansRemoved));
+}
+
+TEST_F(ScanTest, KeepsWhatIsOfABackupThatItNeverHeardOfForThreeMonths) {
+    const std::string folder = layout::backup_folder(
+        {world_.organization_id, world_.environment.project_id, world_.environment.id}, now_ - kDay, new_uuid());
+    put(folder + "/manifest.json", 89 * kDay);
+    put(folder + "/old", 91 * kDay);
+    const std::string deleted = stored_backup();
+    storage_.objects().at(deleted + "/manifest.json").modified_at = now_ - 31 * kDay;
+    ASSERT_TRUE(world_.db().run("UPDATE backups SET deleted_at = $2 WHERE id = $1", {ids_[0], now_ - kDay}));
+    const json::Object after = run(ScanKind::orphans, 30);
+    EXPECT_TRUE(storage_.objects().contains(folder + "/manifest.json")) << "its agent may still have to tell of it";
+    EXPECT_FALSE(storage_.objects().contains(folder + "/old"));
+    EXPECT_FALSE(storage_.objects().contains(deleted + "/manifest.json")) << "known to be deleted";
+    EXPECT_EQ(after.at("orphanFiles").to_number<int>(), 1) << "the other file of the deleted one is too young";
+    force_ = true;
+    run(ScanKind::orphans, 90);
+    EXPECT_TRUE(storage_.objects().contains(folder + "/manifest.json")) << "force does not shorten the window";
+    run(ScanKind::orphans, 30);
+    EXPECT_FALSE(storage_.objects().contains(folder + "/manifest.json"));
 }
 
 TEST_F(ScanTest, DropsCopiesWhoseFilesAreGoneAndBackupsThatHadNoOther) {
@@ -175,40 +197,99 @@ TEST_F(ScanTest, LooksInTheFolderOfAHostForWhatThatHostStoredOnly) {
     EXPECT_TRUE(exists(1));
 }
 
+// Gives all to another one; a test overrides what is to go wrong.
+class Wrapped : public Storage {
+public:
+    explicit Wrapped(Storage& inner) : inner_(inner) {}
+    std::string_view kind() const override { return "s3"; }
+    Result<ListPage> list(const ListQuery& query) override { return inner_.list(query); }
+    Result<ObjectInfo> put(std::string_view key, Source& content, const PutOptions& options) override {
+        return inner_.put(key, content, options);
+    }
+    Result<> get(std::string_view key, const ByteRange& range, Sink& into) override {
+        return inner_.get(key, range, into);
+    }
+    Result<ObjectInfo> stat(std::string_view key) override { return inner_.stat(key); }
+    Result<> remove(std::string_view key) override { return inner_.remove(key); }
+    Result<std::uint64_t> sweep_leftovers(TimeMs at) override { return inner_.sweep_leftovers(at); }
+    Result<std::optional<std::uint64_t>> free_bytes() override { return inner_.free_bytes(); }
+    Result<std::optional<std::string>> presign_get(std::string_view, std::uint32_t, std::string_view) override {
+        return std::optional<std::string>();
+    }
+
+protected:
+    Storage& inner_;
+};
+
+// Its listings leave out what holds `hidden`.
+class Forgetful final : public Wrapped {
+public:
+    Forgetful(Storage& inner, std::string hidden) : Wrapped(inner), hidden_(std::move(hidden)) {}
+    Result<ListPage> list(const ListQuery& query) override {
+        auto page = inner_.list(query);
+        if (page)
+            std::erase_if(page->objects,
+                          [&](const ObjectInfo& one) { return one.key.find(hidden_) != std::string::npos; });
+        return page;
+    }
+    Result<ObjectInfo> stat(std::string_view key) override {
+        ++asked;
+        if (failing) return Error(Errc::unavailable, "not now");
+        return inner_.stat(key);
+    }
+    int asked = 0;
+    bool failing = false;
+
+private:
+    const std::string hidden_;
+};
+
+TEST_F(ScanTest, AsksForEachMissingFileByNameBeforeARecordGoes) {
+    const std::string hidden = stored_backup();
+    stored_backup();
+    Forgetful storage(storage_, hidden);
+    EXPECT_EQ(run(ScanKind::records, 0, &storage).at("staleRecords").to_number<int>(), 0);
+    EXPECT_EQ(storage.asked, 2) << "only what the listing lacks";
+    EXPECT_TRUE(exists(0));
+    EXPECT_FALSE(raised(alerts::type::kStaleRecordsRemoved));
+
+    ASSERT_TRUE(storage_.remove(hidden + "/database.dump.zst"));
+    EXPECT_EQ(run(ScanKind::records, 0, &storage).at("staleRecords").to_number<int>(), 1);
+    const auto copies = operations::copies_of(world_.db(), ids_[0]).value();
+    for (const CopyRecord& copy : copies) {
+        EXPECT_EQ(copy.state, copy.artifact == "db" ? CopyState::missing : CopyState::verified);
+    }
+}
+
+TEST_F(ScanTest, DropsNothingWhenTheDestinationDoesNotSay) {
+    stored_backup();
+    backup({row_.id});
+    Forgetful storage(storage_, "nothing");
+    storage.failing = true;
+    const json::Object found = run(ScanKind::records, 0, &storage);
+    EXPECT_EQ(found.at("staleRecords").to_number<int>(), 1);
+    EXPECT_FALSE(found.at("error").is_null());
+    EXPECT_TRUE(exists(1));
+    EXPECT_FALSE(raised(alerts::type::kStaleRecordsRemoved));
+}
+
 TEST_F(ScanTest, ActsOnlyAfterACompleteListing) {
-    class Breaking final : public Storage {
+    class Breaking final : public Wrapped {
     public:
-        explicit Breaking(Storage& inner) : inner_(inner) {}
-        std::string_view kind() const override { return "s3"; }
+        using Wrapped::Wrapped;
         Result<ListPage> list(const ListQuery& query) override {
             if (!query.continue_after.empty()) return Error(Errc::unavailable, "gone");
             ListQuery small = query;
             small.max_entries = 1;
             return inner_.list(small);
         }
-        Result<ObjectInfo> put(std::string_view key, Source& content, const PutOptions& options) override {
-            return inner_.put(key, content, options);
-        }
-        Result<> get(std::string_view key, const ByteRange& range, Sink& into) override {
-            return inner_.get(key, range, into);
-        }
-        Result<ObjectInfo> stat(std::string_view key) override { return inner_.stat(key); }
-        Result<> remove(std::string_view key) override { return inner_.remove(key); }
-        Result<std::uint64_t> sweep_leftovers(TimeMs at) override { return inner_.sweep_leftovers(at); }
-        Result<std::optional<std::uint64_t>> free_bytes() override { return inner_.free_bytes(); }
-        Result<std::optional<std::string>> presign_get(std::string_view, std::uint32_t, std::string_view) override {
-            return std::optional<std::string>();
-        }
-
-    private:
-        Storage& inner_;
     };
     backup({row_.id});
     put("old-1", 50 * kDay);
     put("old-2", 50 * kDay);
     Breaking breaking(storage_);
     for (const ScanKind kind : {ScanKind::records, ScanKind::orphans}) {
-        EXPECT_TRUE(queue_scan(world_.db(), row_, kind, 30, "somebody", now_));
+        EXPECT_TRUE(queue_scan(world_.db(), row_, {kind, 30, false}, "somebody", now_));
         const auto scan = claim_scan(world_.db(), now_).value();
         EXPECT_TRUE(run_scan(world_.db(), *scan, breaking, folder_.path() + "/list.db", clock_, stopping_));
         EXPECT_EQ(latest_analytics(world_.db(), row_.id).value().get_object().at("status").as_string(), "partial");
