@@ -19,16 +19,11 @@ namespace backstay::http {
 
 struct ServerLimits {
     std::size_t head_bytes = 16 * 1024;
-    std::size_t body_bytes = 1024 * 1024;   // larger: 413
-    std::uint64_t head_ms = 10'000;         // from the first byte (or accept) to the end of the head: 408, close
-    std::uint64_t body_ms = 30'000;         // for the whole body: 408, close
-    std::uint64_t idle_ms = 75'000;         // between requests of a kept connection
-    std::uint64_t write_stall_ms = 60'000;  // a peer that takes nothing for so long is cut
-    // As slow as this a peer may be, over the times above: one that takes its answer slower while more of it waits, or
-    // sends a streamed body slower while its handler waits, is cut. It would hold what is made for it as long as it
-    // likes.
-    std::uint64_t write_bytes_per_s = 2048;
-    std::uint64_t body_bytes_per_s = 512;
+    std::size_t body_bytes = 1024 * 1024;          // larger: 413
+    std::uint64_t head_ms = 10'000;                // from the first byte (or accept) to the end of the head: 408, close
+    std::uint64_t body_ms = 30'000;                // for the whole body: 408, close
+    std::uint64_t idle_ms = 75'000;                // between requests of a kept connection
+    std::uint64_t write_stall_ms = 60'000;         // a peer that takes nothing for so long is cut
     std::size_t connections = 20'000;              // more are closed at accept
     std::size_t stream_buffer_bytes = 256 * 1024;  // unsent bytes of one event stream before it is cut
 };

@@ -103,8 +103,6 @@ void Connection::dispatch() {
     http_1_0_ = reader_->http_1_0();
     body_open_ = !reader_->complete();
     body_wanted_ = false;
-    body_bytes_ = 0;
-    body_left_ms_ = static_cast<std::int64_t>(core_->limits.body_ms);
     continue_due_ = body_open_ && reader_->expects_continue() && !http_1_0_;
     if (!body_open_) reader_.reset();
     head_only_ = request.method == "HEAD";
@@ -117,10 +115,7 @@ void Connection::dispatch() {
 
 void Connection::want_body() {
     body_wanted_ = true;
-    if (body_open_) {
-        body_asked_ms_ = steady_ms();
-        deadline_ms_ = body_asked_ms_ + body_left_ms_;
-    }
+    if (body_open_) deadline_ms_ = steady_ms() + static_cast<std::int64_t>(core_->limits.body_ms);
     if (std::exchange(continue_due_, false)) send("HTTP/1.1 100 Continue\r\n\r\n");
     if (state_ != State::closed && (!body_open_ || !pending_.empty() || ended_)) resume_soon();
 }
@@ -145,22 +140,12 @@ void Connection::give_body() {
     } else {
         piece.end = true;
     }
-    count_body(piece.bytes.size());
     body_wanted_ = false;
     deadline_ms_ = 0;
     PendingExchange* exchange = exchange_;
     settle();
     // Last: it may answer, or destroy itself. Closing has told it already.
     if (state_ != State::closed && exchange != nullptr) exchange->tell_body(std::move(piece));
-}
-
-// Only the time in which its handler waits is the peer's.
-void Connection::count_body(std::size_t bytes) {
-    body_bytes_ += bytes;
-    body_left_ms_ = std::max<std::int64_t>(body_left_ms_ - (steady_ms() - body_asked_ms_), 1);
-    if (body_bytes_ * 1000 < core_->limits.body_bytes_per_s * core_->limits.body_ms) return;
-    body_bytes_ = 0;
-    body_left_ms_ = static_cast<std::int64_t>(core_->limits.body_ms);
 }
 
 void Connection::refuse_body() {
@@ -282,30 +267,16 @@ void Connection::on_sent() {
     settle();
 }
 
-bool Connection::takes_too_slowly(std::int64_t now_ms) {
+void Connection::check_deadlines(std::int64_t now_ms) {
     // Only who has something to take costs a call to the system.
     if (unsent() == 0) {
         taken_at_ms_ = now_ms;
-        window_at_ms_ = 0;
-        return false;
-    }
-    const std::uint64_t taken = transport_.taken();
-    if (taken != taken_seen_) {
+    } else if (const std::uint64_t taken = transport_.taken(); taken != taken_seen_) {
         taken_seen_ = taken;
         taken_at_ms_ = now_ms;
+    } else if (now_ms - taken_at_ms_ >= static_cast<std::int64_t>(core_->limits.write_stall_ms)) {
+        return close();
     }
-    const auto limit_ms = static_cast<std::int64_t>(core_->limits.write_stall_ms);
-    if (now_ms - taken_at_ms_ >= limit_ms) return true;
-    if (window_at_ms_ != 0 && now_ms - window_at_ms_ < limit_ms) return false;
-    const std::uint64_t least = core_->limits.write_bytes_per_s * core_->limits.write_stall_ms / 1000;
-    if (window_at_ms_ != 0 && taken - std::min(taken, window_taken_) < least) return true;
-    window_taken_ = taken;
-    window_at_ms_ = now_ms;
-    return false;
-}
-
-void Connection::check_deadlines(std::int64_t now_ms) {
-    if (takes_too_slowly(now_ms)) return close();
     if (ended_ && state_ == State::busy) return settle();
     if (deadline_ms_ == 0 || now_ms < deadline_ms_) return;
     if (reader_ == nullptr && unsent() > 0) {

@@ -85,8 +85,6 @@ private:
     void write_head(const Response& response, Framing framing, std::uint64_t length);
     void answered();
     void settle();
-    bool takes_too_slowly(std::int64_t now_ms);
-    void count_body(std::size_t bytes);
     void finish();
     void send(std::string_view bytes);
     void flush();
@@ -105,14 +103,9 @@ private:
     std::int64_t deadline_ms_ = 0;  // 0: none
     std::uint64_t taken_seen_ = 0;
     std::int64_t taken_at_ms_ = 0;
-    std::uint64_t window_taken_ = 0;  // what the peer had taken when the present stretch of its slowness began
-    std::int64_t window_at_ms_ = 0;   // 0: it takes all
-    std::uint64_t body_bytes_ = 0;    // of the streamed body in the present stretch of waiting
-    std::int64_t body_asked_ms_ = 0;  // when its handler began to wait
-    std::int64_t body_left_ms_ = 0;   // how long it may still wait in this stretch
-    std::uint64_t stream_left_ = 0;   // with Framing::length
-    std::size_t discarded_ = 0;       // input after the last answer
-    std::size_t index_ = 0;           // in core_->connections
+    std::uint64_t stream_left_ = 0;  // with Framing::length
+    std::size_t discarded_ = 0;      // input after the last answer
+    std::size_t index_ = 0;          // in core_->connections
     Framing framing_ = Framing::none;
     bool keep_alive_ = true;
     bool http_1_0_ = false;

@@ -68,19 +68,22 @@ def make_lab():
         end(one)
 
 
+def end_plane(one):
+    one.stop()
+    if (one.folder / "control.log").exists():
+        print(f"--- control.log\n{one.log()}")
+    shutil.rmtree(one.folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="module")
 def plane():
     """A control plane whose agents the test plays itself (tests/tools/fake_agent.py)."""
-    folder_of_plane = new_folder()
-    one = ControlPlane(folder_of_plane, PRESET)
+    one = ControlPlane(new_folder(), PRESET)
     try:
         one.up()
         yield one
     finally:
-        one.stop()
-        if (folder_of_plane / "control.log").exists():
-            print(f"--- control.log\n{one.log()}")
-        shutil.rmtree(folder_of_plane, ignore_errors=True)
+        end_plane(one)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import os
 
 import botocore.exceptions
 import pytest
-from api import until_terminal
+from api import Refused, until_terminal
 from conftest import PRESET
 from lab import s3_config
 from local_agent import DATABASE, LocalAgent
@@ -80,6 +80,11 @@ def test_a_locked_backup_outlives_its_deletion(lab, s3):
                             "Mode": "COMPLIANCE", "RetainUntilDate": tomorrow - datetime.timedelta(hours=23)})):
             with pytest.raises(botocore.exceptions.ClientError):
                 attempt()
+
+    path = f"{backup['remotePaths'][destination['id']]}/{backup['recoveryEvidence']['artifactPaths']['db']}"
+    with pytest.raises(Refused) as locked:
+        api.call("DELETE", f"/storage/destinations/{destination['id']}/files", params={"path": path, "force": "true"})
+    assert (locked.value.status, locked.value.body["error"]) == (409, "object_locked"), locked.value
 
     api.delete(f"/backups/{backup['id']}")
 
