@@ -34,6 +34,11 @@ def stored(lab):
     return {os.path.join(base, name) for base, _, names in os.walk(lab.path("backups")) for name in names}
 
 
+def is_whole(lab, number):
+    """Its manifest, which comes last, is there."""
+    return any(path.endswith("manifest.json") and number in path for path in stored(lab))
+
+
 def leftovers(lab):
     scratch = os.path.join(lab.env["AGENT_STATE"], "scratch")
     found = os.listdir(scratch) if os.path.isdir(scratch) else []
@@ -95,17 +100,32 @@ def test_a_backup(slow_lab, good, moment):
     lab.kill_agent()
     lab.start_agent()
     backup = settled_backup(lab, number)
-    new = stored(lab) - before
     if backup["status"] == "completed":
         assert backup["recoveryEvidence"]["canWriteCleanSuccess"]
-        assert any(path.endswith("manifest.json") and number in path for path in new)
+        assert is_whole(lab, number)
     else:
         assert (backup["status"], backup["recoveryEvidence"]["reason"]) == ("cancelled", "cancelled")
-        assert wait_until(lambda: stored(lab) == before, 20), stored(lab) - before
-    assert wait_until(lambda: leftovers(lab) == [], 20), leftovers(lab)
+        if is_whole(lab, number):
+            lab.api().delete(f"/backups/{number}")
+        assert wait_until(lambda: stored(lab) == before, 60), stored(lab) - before
+    assert wait_until(lambda: leftovers(lab) == [], 60), leftovers(lab)
     assert fingerprint(lab, PRODUCTION) == production
     again = ended_backup(lab, begin_backup(lab))
     assert again["status"] == "completed", again["recoveryEvidence"]["whyNotGreen"]
+
+
+def test_a_backup_that_died_before_it_told_its_end_stays_whole_until_it_is_deleted(slow_lab):
+    lab, before = slow_lab, stored(slow_lab)
+    number = begin_backup(lab)
+    assert wait_until(lambda: is_whole(lab, number), 60, 0.002)
+    lab.kill_agent()
+    lab.start_agent()
+    backup = settled_backup(lab, number)
+    if backup["status"] != "completed":  # not killed too late
+        assert is_whole(lab, number)
+        lab.api().delete(f"/backups/{number}")
+        assert wait_until(lambda: stored(lab) == before, 60), stored(lab) - before
+    assert wait_until(lambda: leftovers(lab) == [], 60), leftovers(lab)
 
 
 @pytest.mark.parametrize("moment", range(MOMENTS))
