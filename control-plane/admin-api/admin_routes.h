@@ -9,6 +9,7 @@
 #include "control-plane/api/routes.h"
 #include "control-plane/config/installation.h"
 #include "control-plane/registry/destinations.h"
+#include "control-plane/store/audit.h"
 
 namespace backstay::admin_api {
 
@@ -36,6 +37,13 @@ void add_destination_routes(api::RouteTable& routes, const AdminParts& parts);
 void add_subscription_routes(api::RouteTable& routes, const AdminParts& parts);
 
 // Who acts in a call.
-inline registry::Actor actor_of(const api::Call& call) { return {call.principal.name, call.request_id, call.now}; }
+inline registry::Actor actor_of(const api::Call& call) {
+    return {call.principal.name,
+            call.request_id,
+            call.now,
+            call.principal.id,
+            call.request.method + " " + call.request.path,
+            store::peer_address(call.request.peer)};
+}
 
 }  // namespace backstay::admin_api

@@ -74,9 +74,30 @@ Result<http::Response> update_organization(Call& call, sqlite::Transaction& tx) 
     return api::json_answer(200, json::Value(registry::view(organization)));
 }
 
+std::string word_of(const Call& call, std::string_view name) {
+    const std::string* word = call.request.query_value(name);
+    return word == nullptr ? std::string() : *word;
+}
+
+Result<std::optional<TimeMs>> time_of(const Call& call, std::string_view name) {
+    const std::string* text = call.request.query_value(name);
+    if (text == nullptr) return std::optional<TimeMs>();
+    const auto at = parse_rfc3339(*text);
+    if (!at) return api::problem(400, "invalid_parameter", std::string(name) + " must be a time as RFC 3339 writes it");
+    return std::optional<TimeMs>(*at);
+}
+
 Result<http::Response> list_audit(Call& call, sqlite::Database& db) {
     const auto page = TRY(api::page_of(call, 50));
-    const auto listing = TRY(store::Audit(db).list(call.organization_id, page, call.principal.project_id.value_or("")));
+    store::AuditFilter filter;
+    filter.organization_id = call.organization_id;
+    filter.project_id = call.principal.project_id.value_or("");
+    filter.actor = word_of(call, "actor");
+    filter.action = word_of(call, "action");
+    filter.object_id = word_of(call, "objectId");
+    filter.since = TRY(time_of(call, "since")).value_or(0);
+    filter.until = TRY(time_of(call, "until"));
+    const auto listing = TRY(store::Audit(db).list(filter, page));
     return api::json_answer(200, registry::listing_view("entries", listing, [](const store::AuditEntry& item) {
                                 return registry::view(item);
                             }));

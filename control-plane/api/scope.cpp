@@ -1,6 +1,6 @@
 #include "control-plane/api/scope.h"
 
-#include "control-plane/store/audit.h"
+#include "common/sqlite/transaction.h"
 
 namespace backstay::api {
 
@@ -32,17 +32,35 @@ Result<store::DestinationRow> find_destination(const Call& call, sqlite::Databas
     return std::move(*found);
 }
 
-Result<> note_audit(const Call& call, sqlite::Database& db, std::string_view action, std::string_view object_id,
-                    std::string_view detail) {
+store::AuditEntry audit_entry(const Call& call, std::string_view action, std::string_view object_id,
+                              std::string_view detail) {
     store::AuditEntry entry;
     entry.organization_id = call.organization_id;
     entry.at = call.now;
     entry.actor = call.principal.name;
+    entry.actor_id = call.principal.id;
     entry.action = action;
     entry.object_id = object_id;
     entry.detail = detail;
     entry.request_id = call.request_id;
-    return store::Audit(db).add(entry);
+    entry.request = call.request.method + " " + call.request.path;
+    entry.peer = store::peer_address(call.request.peer);
+    return entry;
+}
+
+Result<> note_audit(const Call& call, sqlite::Database& db, std::string_view action, std::string_view object_id,
+                    std::string_view detail) {
+    return store::Audit(db).add(audit_entry(call, action, object_id, detail));
+}
+
+Result<> note_download(const Call& call, sqlite::Database& db, std::string_view action, std::string_view object_id,
+                       std::string_view detail) {
+    store::AuditEntry entry = audit_entry(call, action, object_id, detail);
+    // The path of a link is the link itself.
+    if (call.principal.kind == auth::Principal::Kind::nobody) entry.request.clear();
+    auto transaction = TRY(sqlite::Transaction::begin(db));
+    TRY(store::Audit(db).add_hourly(entry));
+    return transaction.commit();
 }
 
 }  // namespace backstay::api

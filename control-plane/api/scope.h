@@ -6,6 +6,7 @@
 
 #include "control-plane/api/call.h"
 #include "control-plane/store/agents.h"
+#include "control-plane/store/audit.h"
 #include "control-plane/store/destinations.h"
 #include "control-plane/store/environments.h"
 #include "control-plane/store/projects.h"
@@ -17,8 +18,14 @@ Result<store::Environment> find_environment(const Call& call, sqlite::Database& 
 Result<store::Agent> find_agent(const Call& call, sqlite::Database& db, std::string_view id);
 Result<store::DestinationRow> find_destination(const Call& call, sqlite::Database& db, std::string_view id);
 
+// Who and from where, as the audit trail tells it.
+store::AuditEntry audit_entry(const Call& call, std::string_view action, std::string_view object_id,
+                              std::string_view detail);
 // A row of the audit trail, in the transaction of what it tells of.
 Result<> note_audit(const Call& call, sqlite::Database& db, std::string_view action, std::string_view object_id,
                     std::string_view detail = "");
+// Content of customers is handed out: one row an hour. In a transaction of its own.
+Result<> note_download(const Call& call, sqlite::Database& db, std::string_view action, std::string_view object_id,
+                       std::string_view detail);
 
 }  // namespace backstay::api

@@ -89,7 +89,9 @@ void download(const Browser& browser, Transfers& transfers, const Call& call,
     Transfers::Order order{call.organization_id, call.param("destId"), *path, "", {}};
     order.instead = [&browser, call, path = *path](sqlite::Database& db) -> Result<std::optional<http::Response>> {
         const auto row = TRY(api::find_destination(call, db, call.param("destId")));
-        return link_for(call, db, browser, row, path);
+        auto link = TRY(link_for(call, db, browser, row, path));
+        TRY(api::note_download(call, db, link ? "storage.link" : "storage.download", row.id, path));
+        return link;
     };
     transfers.send(std::move(exchange), std::move(order));
 }
@@ -97,11 +99,15 @@ void download(const Browser& browser, Transfers& transfers, const Call& call,
 void stream(Browser& browser, const Call& call, std::unique_ptr<http::Exchange> exchange) {
     auto grant = browser.tokens.open(call.param("token"), browser.clock.now_ms());
     if (!grant) return exchange->respond(api::error_answer(grant.error()));
-    browser.transfers.send(std::move(exchange), {std::move(grant->organization_id),
-                                                 std::move(grant->destination_id),
-                                                 std::move(grant->key),
-                                                 std::move(grant->download_name),
-                                                 {}});
+    Transfers::Order order{grant->organization_id, grant->destination_id, grant->key, grant->download_name, {}};
+    Call user = call;
+    user.organization_id = grant->organization_id;
+    user.principal.name = "link";
+    order.instead = [user, at = *grant](sqlite::Database& db) -> Result<std::optional<http::Response>> {
+        TRY(api::note_download(user, db, "storage.download", at.destination_id, at.key));
+        return std::optional<http::Response>();
+    };
+    browser.transfers.send(std::move(exchange), std::move(order));
 }
 
 struct DeleteRequest {

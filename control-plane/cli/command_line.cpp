@@ -28,6 +28,7 @@ struct CommandLine {
     KeyArguments key;
     ScheduleArguments schedule;
     AlertArguments alert;
+    AuditArguments audit;
     std::string slug;
     std::string id;
     Action action;
@@ -208,6 +209,18 @@ void add_alerts(CLI::App& app, CommandLine& line) {
     of_one("dismiss", "Take one off the list", [&] { return alert_dismiss(line.common, line.alert); });
 }
 
+void add_audit(CLI::App& app, CommandLine& line) {
+    CLI::App* list = command(*group(app, "audit", "Who did what"), line, "list", "Show it, newest first",
+                             [&] { return audit_list(line.common, line.audit); });
+    add_organization(list, line.audit.organization);
+    list->add_option("--actor", line.audit.actor, "Only of this one: an e-mail, api-key:<prefix>, cli, link, system");
+    list->add_option("--action", line.audit.action, "Only this action, or group: storage.upload, storage, refused");
+    list->add_option("--object", line.audit.object, "Only what was done to the object of this id");
+    list->add_option("--since", line.audit.since, "Not before: 2026-01-31T00:00:00Z");
+    list->add_option("--until", line.audit.until, "Before then");
+    list->add_option("--limit", line.audit.limit, "At most so many")->capture_default_str();
+}
+
 int exit_code(const Error& error) {
     switch (error.code()) {
         case Errc::invalid:
@@ -243,6 +256,7 @@ int run(int argc, char** argv) {
     add_schedules(app, line);
     add_retention(app, line);
     add_alerts(app, line);
+    add_audit(app, line);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -80,6 +80,15 @@ struct ScheduleArguments {
     std::optional<std::int64_t> wal_days;
     std::string retention;  // JSON: {"retainDaily": 14, …}
 };
+struct AuditArguments {
+    std::string organization;
+    std::string actor;
+    std::string action;
+    std::string object;
+    std::string since;
+    std::string until;
+    std::int64_t limit = 100;
+};
 struct AlertArguments {
     std::string organization;
     std::string id;
@@ -109,6 +118,8 @@ Result<> retention_show(const Common& common, const std::string& organization);
 Result<> retention_set(const Common& common, const ScheduleArguments& arguments);
 Result<> retention_reset(const Common& common, const std::string& organization);
 Result<> alert_list(const Common& common, const AlertArguments& arguments);
+// Who did what, newest first.
+Result<> audit_list(const Common& common, const AuditArguments& arguments);
 Result<> alert_read(const Common& common, const AlertArguments& arguments);
 Result<> alert_dismiss(const Common& common, const AlertArguments& arguments);
 Result<> key_revoke(const Common& common, const std::string& organization, const std::string& id);

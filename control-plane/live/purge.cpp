@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/sqlite/transaction.h"
+#include "control-plane/store/audit.h"
 #include "control-plane/store/idempotency.h"
 
 namespace backstay::live {
@@ -30,7 +31,7 @@ public:
     Purge(sqlite::Database& db, const RetentionSettings& keep, TimeMs now) : db_(db), keep_(keep), now_(now) {}
 
     Result<bool> run() {
-        TRY(remove(keep_.audit_days, "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < $1 LIMIT $2)"));
+        TRY(forget_audit());
         TRY(remove_before(now_ - store::Idempotency::kKeptMs,
                           "DELETE FROM idempotency WHERE (credential, key) IN (SELECT credential, key FROM idempotency "
                           "WHERE created_at < $1 LIMIT $2)"));
@@ -56,6 +57,11 @@ public:
     }
 
 private:
+    Result<> forget_audit() {
+        if (keep_.audit_days == 0) return {};
+        if (TRY(store::Audit(db_).forget(now_ - keep_.audit_days * kDayMs, kRows)) == kRows) more_ = true;
+        return {};
+    }
     Result<> remove(std::int64_t days, std::string_view sql) {
         if (days == 0) return {};
         return remove_before(now_ - days * kDayMs, sql);

@@ -5,6 +5,7 @@
 #include "common/domain/reasons.h"
 #include "common/domain/steps.h"
 #include "common/log.h"
+#include "control-plane/api/scope.h"
 #include "control-plane/browse/browser.h"
 #include "control-plane/dispatch/care.h"
 #include "control-plane/public-api/copies.h"
@@ -63,6 +64,7 @@ Result<http::Response> urls(const Call& call, sqlite::Database& db, const browse
     const Item item = TRY(find_item(call, db, call.param("backupId")));
     const std::int64_t seconds = TRY(number_of(call, "expires_in", kUsualSeconds, {kLeastSeconds, kMostSeconds}));
     const Copy copy = TRY(best_copy(call, db, item, {}));
+    TRY(api::note_download(call, db, "backup.link", item.shown.id, ""));
     Links links(call, browser, copy, seconds);
     if (auto ready = links.prepare(db); !ready) return browse::storage_problem(ready.error(), copy.destination.id);
     json::Object out;
@@ -89,6 +91,7 @@ Result<> make_zip(const Call& call, sqlite::Database& db, const DownloadParts& p
     const dispatch::Stored stored = item.backup ? dispatch::Stored(*item.backup) : dispatch::Stored(*item.snapshot);
     const std::string agent = TRY(dispatch::caring_agent(db, stored));
     const Copy copy = TRY(best_copy(call, db, item, agent));
+    TRY(api::note_download(call, db, "backup.download", item.shown.id, kOdooZip));
     control_plane::StorageRequest request;
     request.action = kOdooZip;
     request.destination = TRY(store::open_config(parts.box, copy.destination));
@@ -111,7 +114,7 @@ void send_zip(const DownloadParts& parts, const Call& call, std::unique_ptr<http
 void send_urls(const DownloadParts& parts, const Call& call, std::unique_ptr<http::Exchange> exchange) {
     // Shared because a task must be copyable.
     const auto peer = std::make_shared<std::unique_ptr<http::Exchange>>(std::move(exchange));
-    const bool taken = parts.threads.submit(Lane::read, [call, peer, parts](sqlite::Database& db) {
+    const bool taken = parts.threads.submit(Lane::storage, [call, peer, parts](sqlite::Database& db) {
         auto answered = urls(call, db, parts.browser);
         return [peer, response = answered ? std::move(*answered) : api::error_answer(answered.error())]() mutable {
             // Its last owner must be the loop, not the thread that still holds `peer`.

@@ -83,6 +83,9 @@ Result<> note(sqlite::Transaction& tx, const Actor& actor, std::string_view orga
     entry.object_id = object_id;
     entry.detail = detail;
     entry.request_id = actor.request_id;
+    entry.actor_id = actor.id;
+    entry.request = actor.request;
+    entry.peer = actor.peer;
     return store::Audit(tx.database()).add(entry);
 }
 

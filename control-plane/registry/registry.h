@@ -24,6 +24,9 @@ struct Actor {
     std::string name;  // "cli", an e-mail, "api-key:<prefix>"
     std::string request_id;
     TimeMs now = 0;
+    std::string id = {};  // of a user or key
+    std::string request = {};
+    std::string peer = {};
 };
 
 // Slug: 3 to 50 lower-case letters, digits and single hyphens inside; name: 2 to 100 characters.

@@ -113,10 +113,14 @@ json::Object view(const store::AuditEntry& entry) {
     return {{"id", entry.id},
             {"at", time_value(entry.at)},
             {"actor", entry.actor},
+            {"actorId", entry.actor_id},
             {"action", entry.action},
             {"objectId", entry.object_id},
             {"detail", entry.detail},
-            {"requestId", entry.request_id}};
+            {"requestId", entry.request_id},
+            {"request", entry.request},
+            {"peer", entry.peer},
+            {"status", entry.status ? json::Value(*entry.status) : json::Value()}};
 }
 
 Result<json::Object> view(const store::DestinationRow& row, const SecretBox& box) {

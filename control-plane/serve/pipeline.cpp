@@ -6,6 +6,7 @@
 #include "common/ids.h"
 #include "common/log.h"
 #include "control-plane/store/api_keys.h"
+#include "control-plane/store/audit.h"
 
 namespace backstay::serve {
 namespace {
@@ -45,12 +46,6 @@ Result<> check_ids(std::map<std::string, std::string, std::less<>>& params) {
                        [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c; });
     }
     return {};
-}
-
-// "127.0.0.1:5000" → "127.0.0.1": a peer's connections count together.
-std::string peer_host(const std::string& peer) {
-    if (peer.starts_with("unix:")) return peer;
-    return peer.substr(0, peer.rfind(':'));
 }
 
 // The body of a 429 says it too.
@@ -147,7 +142,7 @@ auth::RateLimiter& Pipeline::limiter_for(const Pending& pending) {
 
 Result<> Pipeline::check_limits(Pending& pending) {
     const std::int64_t now = steady_ms();
-    const std::string peer = peer_host(pending.exchange->request().peer);
+    const std::string peer = store::peer_address(pending.exchange->request().peer);
     // Who was let in lately is not stopped by others behind the same address.
     if (!admitted_.contains(pending.credential_hash)) {
         const auth::RateDecision refused = refusals_.look(peer, now);
@@ -223,6 +218,7 @@ void Pipeline::finish(std::uint64_t number, Outcome outcome) {
 void Pipeline::remember_caller(Pending& pending, const Outcome& outcome) {
     const auth::Principal& principal = outcome.call.principal;
     pending.who = principal.name;
+    pending.who_id = principal.id;
     pending.organization_id = outcome.call.organization_id;
     if (principal.kind == auth::Principal::Kind::nobody) return;
     const std::int64_t now = steady_ms();
@@ -247,7 +243,7 @@ void Pipeline::remember_caller(Pending& pending, const Outcome& outcome) {
 void Pipeline::refuse(std::unique_ptr<Pending> pending, const Error& error) {
     http::Response response = api::error_answer(error);
     if (response.status == 401) {
-        refusals_.take(peer_host(pending->exchange->request().peer), steady_ms());
+        refusals_.take(store::peer_address(pending->exchange->request().peer), steady_ms());
         response.headers.set("WWW-Authenticate", "Bearer");
     }
     if (response.status == 405) response.headers.set("Allow", pending->allow);
@@ -263,6 +259,7 @@ void Pipeline::answer(std::unique_ptr<Pending> pending, http::Response response)
     if (!pending->idempotency.empty()) idempotency_in_flight_.erase(pending->idempotency);
     stamp(response, *pending);
     record(*pending, response.status);
+    note_refusal(*pending, response);
     pending->exchange->respond(std::move(response));
 }
 

@@ -29,6 +29,7 @@ struct Pending {
     std::string credential_hash;  // empty: none was sent
     std::string idempotency;      // the in-flight mark; empty: none
     std::string who;              // for the log
+    std::string who_id;
     std::string organization_id;
     std::string allow;  // of a 405
     auth::RateDecision rate;
@@ -81,6 +82,8 @@ private:
     void remember_caller(Pending& pending, const Outcome& outcome);
     void stamp(http::Response& response, const Pending& pending) const;
     void record(const Pending& pending, int status);
+    // A change or a download that was refused is told in the audit trail, once an hour.
+    void note_refusal(const Pending& pending, const http::Response& response);
     static std::string_view shown_path(const Pending& pending);
     // The exchange of a loop handler: what it answers is stamped, logged and counted like any other answer.
     std::unique_ptr<http::Exchange> watch(std::unique_ptr<Pending> pending);

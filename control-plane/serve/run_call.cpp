@@ -2,6 +2,8 @@
 
 #include "common/bytes.h"
 #include "common/crypto/digest.h"
+#include "control-plane/api/scope.h"
+#include "control-plane/store/audit.h"
 #include "control-plane/store/idempotency.h"
 
 namespace backstay::serve {
@@ -55,11 +57,22 @@ Result<> keep(const Checks& checks, std::string_view key, const api::Call& call,
     return store::Idempotency(db).keep(holder_of(call), key, {request_hash(call), response.status, sealed}, call.now);
 }
 
+// Whatever changes something leaves a row: where a handler tells nothing of its own, the request.
+Result<> note_change(const api::Route& route, const api::Call& call, std::int64_t before, sqlite::Database& db) {
+    store::Audit audit(db);
+    if (!route.writes() || route.access == api::Access::agent || call.organization_id.empty()) return {};
+    if (TRY(audit.has_since(before, call.request_id))) return {};
+    return audit.add(api::audit_entry(call, "request", "", ""));
+}
+
 Result<http::Response> run_slow(const Checks& checks, const api::Route& route, std::string_view key, api::Call& call,
                                 sqlite::Database& db) {
     if (auto again = TRY(replay(checks, key, call, db))) return std::move(*again);
+    const std::int64_t before = TRY(store::Audit(db).last());
     auto response = TRY(route.read(call, db));
-    if (response.status < 400) TRY(keep(checks, key, call, response, db));
+    if (response.status >= 400) return response;
+    TRY(note_change(route, call, before, db));
+    TRY(keep(checks, key, call, response, db));
     return response;
 }
 
@@ -69,11 +82,13 @@ Result<http::Response> run_in_transaction(const Checks& checks, const api::Route
     auto transaction = TRY(sqlite::Transaction::begin(db));
     TRY(admit(checks, route, credential, call, db));
     if (auto again = TRY(replay(checks, key, call, db))) return std::move(*again);
+    const std::int64_t before = TRY(store::Audit(db).last());
     auto response = TRY(route.write(call, transaction));
     if (response.status >= 400) {
         call.after_commit.clear();
         return response;
     }
+    TRY(note_change(route, call, before, db));
     TRY(keep(checks, key, call, response, db));
     TRY(transaction.commit());
     return response;

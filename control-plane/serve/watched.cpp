@@ -48,6 +48,7 @@ public:
     void respond(http::Response response) override {
         pipeline_.stamp(response, *pending_);
         pipeline_.record(*pending_, response.status);
+        pipeline_.note_refusal(*pending_, response);
         pending_->exchange->respond(std::move(response));
     }
     std::unique_ptr<http::ResponseStream> open_stream(http::Response head) override {

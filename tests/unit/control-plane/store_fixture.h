@@ -9,6 +9,7 @@
 #include "common/sqlite/transaction.h"
 #include "control-plane/registry/registry.h"
 #include "control-plane/store/agents.h"
+#include "control-plane/store/audit.h"
 #include "control-plane/store/store.h"
 #include "tests/support/temp_dir.h"
 
@@ -51,6 +52,11 @@ protected:
         auto committed = transaction->commit();
         if (!committed) return committed.error();
         return done;
+    }
+    static store::AuditFilter trail_of(const std::string& organization) {
+        store::AuditFilter filter;
+        filter.organization_id = organization;
+        return filter;
     }
     registry::Actor actor() const { return {"tester", "request-1", kNow}; }
 

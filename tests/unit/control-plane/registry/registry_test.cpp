@@ -59,7 +59,7 @@ TEST_F(RegistryTest, TakesNamesOfAnyLettersWithinBounds) {
 
 TEST_F(RegistryTest, NotesWhoDidWhat) {
     ASSERT_TRUE(committed([&](sqlite::Transaction& tx) { return create_project(tx, actor(), acme_, "Shop", ""); }));
-    const auto entries = store::Audit(*db_).list(acme_, {});
+    const auto entries = store::Audit(*db_).list(trail_of(acme_), {});
     ASSERT_EQ(entries->items.size(), 1U);
     EXPECT_EQ(entries->items[0].actor, "tester");
     EXPECT_EQ(entries->items[0].action, "project.create");

@@ -1,5 +1,6 @@
 #include "control-plane/serve/run_call.h"
 
+#include "control-plane/api/scope.h"
 #include "tests/unit/control-plane/store_fixture.h"
 
 namespace backstay::serve {
@@ -19,6 +20,7 @@ protected:
                 const auto made =
                     TRY(store::Projects(tx.database()).create(call.organization_id, call.request.body, "", call.now));
                 call.after_commit.emplace_back([] {});
+                if (call.request.body == "tells") TRY(api::note_audit(call, tx.database(), "shop.open", made.id));
                 if (call.request.body == "fails") return api::problem(422, "no", "refused after writing");
                 if (call.request.body == "answers") return api::error_answer(409, "late", "refused");
                 return api::message_answer(201, made.id);
@@ -41,6 +43,7 @@ protected:
         call.request.method = method;
         call.request.target = "/projects";
         call.request.body = body;
+        call.request_id = std::to_string(++requests_);
         call.now = kNow;
         const auto match = routes_.find(method, "/projects");
         auto answer = run_call({gate_, box_}, *match.route, credential, key, call, *db_);
@@ -53,6 +56,7 @@ protected:
     SecretBox box_;
     api::RouteTable routes_;
     int runs_ = 0;
+    int requests_ = 0;
     std::size_t tasks_ = 0;
 };
 
@@ -103,6 +107,24 @@ TEST_F(RunCallTest, TriesARefusedRequestAnew) {
     EXPECT_EQ(run("POST", "fails", "owner", "k1").status, 422);
     EXPECT_EQ(run("POST", "fails", "owner", "k1").status, 422);
     EXPECT_EQ(runs_, 2);
+}
+
+TEST_F(RunCallTest, LeavesARowForEachChange) {
+    const auto rows = [&] { return store::Audit(*db_).list(trail_of(acme_), {}).value(); };
+    EXPECT_EQ(run("POST", "fails").status, 422);
+    EXPECT_EQ(run("POST", "answers").status, 409);
+    EXPECT_EQ(run("GET", "").status, 200);
+    EXPECT_EQ(rows().total, 0) << "refusals are told by the pipeline";
+    EXPECT_EQ(run("POST", "shop", "owner", "k1").status, 201);
+    ASSERT_EQ(rows().total, 1);
+    EXPECT_EQ(rows().items[0].action, "request") << "the handler tells nothing of its own";
+    EXPECT_EQ(rows().items[0].actor_id, "u1");
+    EXPECT_FALSE(rows().items[0].status);
+    EXPECT_EQ(run("POST", "shop", "owner", "k1").status, 201);
+    EXPECT_EQ(rows().total, 1) << "the same request again changes nothing";
+    EXPECT_EQ(run("POST", "tells").status, 201);
+    ASSERT_EQ(rows().total, 2);
+    EXPECT_EQ(rows().items[0].action, "shop.open");
 }
 
 TEST_F(RunCallTest, SealsTheAnswersThatItKeeps) {
