@@ -1,0 +1,197 @@
+"""The audit trail: every change, every refusal and every time that content is handed out leaves one row."""
+
+import json
+import re
+import uuid
+
+import pytest
+import requests
+from api import Refused
+from fake_agent import FakeAgent
+from fake_host import FakeHost
+from processes import wait_until
+
+CHANGING = ("post", "put", "patch", "delete")
+# Whose organization is not known before it is made.
+NOBODYS = {("post", "/organizations")}
+
+
+def rows(plane, **query):
+    return plane.owner.get("/audit-log", limit=100, **query)["entries"]
+
+
+def by_request(plane, request_id):
+    return [row for row in rows(plane) if row["requestId"] == request_id]
+
+
+def changing_routes(plane):
+    return [(method, path) for path, item in plane.contract.document["paths"].items() for method in CHANGING if method in item]
+
+
+def test_every_changing_route_that_is_refused_leaves_exactly_one_row(plane):
+    """By a viewer, on things that do not exist: refused by permission, or because there is no such thing."""
+    session = requests.Session()
+    session.trust_env = False
+    session.headers["Authorization"] = plane.viewer.session.headers["Authorization"]
+    asked = {}
+    for method, path in changing_routes(plane):
+        if (method, path) in NOBODYS:
+            continue
+        url = re.sub(r"\{type\}", "backup", path)
+        url = re.sub(r"\{[^}]+\}", lambda _: str(uuid.uuid4()), url)
+        request_id = f"matrix-{len(asked)}"
+        body = {"files": {"file": ("x", b"x")}} if path.endswith("/upload") else {"json": {}}
+        answer = session.request(method.upper(), f"{plane.url}/api{url}", headers={"X-Request-Id": request_id}, timeout=60, **body)
+        assert answer.status_code in (403, 404), (method, path, answer.status_code, answer.text)
+        asked[request_id] = (method.upper(), f"/api{url}", answer.status_code, answer.json()["error"])
+    assert len(asked) > 40
+
+    def told():
+        found = {}
+        for offset in (0, 100):
+            for row in plane.owner.get("/audit-log", limit=100, offset=offset, action="refused")["entries"]:
+                found.setdefault(row["requestId"], []).append(row)
+        return found
+
+    assert wait_until(lambda: asked.keys() <= told().keys(), 60), asked.keys() - told().keys()
+    found = told()
+    for request_id, (method, path, status, code) in asked.items():
+        (row,) = found[request_id]
+        assert (row["request"], row["status"], row["detail"]) == (f"{method} {path}", status, code)
+        assert (row["actor"], row["peer"]) == ("viewer@acme.example", "127.0.0.1") and row["actorId"]
+
+
+def test_a_refusal_that_is_repeated_is_told_once_an_hour_and_strangers_leave_nothing(plane):
+    paths = [f"/backups/{uuid.uuid4()}" for _ in range(2)]
+
+    def told(path):
+        return [row for row in rows(plane, action="refused") if row["request"] == f"DELETE /api{path}"]
+
+    for api in (plane.api("bks_rw_unknown"), plane.stranger, plane.viewer, plane.viewer, plane.viewer):
+        with pytest.raises(Refused):
+            api.delete(paths[0])
+    with pytest.raises(Refused):
+        plane.viewer.delete(paths[1])
+    assert wait_until(lambda: told(paths[1]), 60), "rows are written in the order of requests"
+    assert len(told(paths[0])) == 1
+
+
+def changes(plane):
+    """(method, path, body) of changes that succeed; each may use the answers of those before by name."""
+    yield "project", "post", "/projects", {"name": "Told"}
+    yield "", "put", "/projects/{project}", {"name": "Tell"}
+    yield "", "patch", "/projects/{project}", {"name": "Tells"}
+    yield "environment", "post", "/projects/{project}/environments", {
+        "name": "dev", "type": "development", "agentId": plane.agent.agent_id, "database": "told"}
+    yield "", "patch", "/environments/{environment}", {"database": "told2"}
+    yield "", "put", "/environments/{environment}/backup-schedule", {"enabled": True, "dbFrequency": "daily"}
+    yield "", "delete", "/environments/{environment}/backup-schedule", None
+    yield "", "delete", "/environments/{environment}", None
+    yield "", "delete", "/projects/{project}", None
+    yield "token", "post", "/enroll-tokens", {"name": "db9"}
+    yield "", "delete", "/enroll-tokens/{token}", None
+    yield "key", "post", "/api-keys", {"name": "reader", "mode": "ro"}
+    yield "", "delete", "/api-keys/{key}", None
+    yield "", "put", "/retention-policy", {"retainDaily": 30}
+    yield "", "delete", "/retention-policy", None
+    yield "backupId", "post", f"/environments/{plane.production}/backups", {"type": "db"}
+    yield "", "post", "/backups/{backupId}/cancel", None
+    yield "endpoint", "post", "/webhook-endpoints", {"url": "https://93.184.215.14/hook", "active": False}
+    yield "", "patch", "/webhook-endpoints/{endpoint}", {"description": "told"}
+    yield "", "delete", "/webhook-endpoints/{endpoint}", None
+    yield "", "post", f"/storage/destinations/{plane.local}/scan", None
+
+
+def test_changes_leave_exactly_one_row_each(plane):
+    names = {}
+    for name, method, path, body in changes(plane):
+        request_id = str(uuid.uuid4())
+        answer = plane.owner.call(method.upper(), path.format(**names), body, headers={"X-Request-Id": request_id})
+        if name:
+            names[name] = answer.get("id") or answer[name]
+        (row,) = by_request(plane, request_id)
+        assert (row["actor"], row["peer"], row["status"]) == ("owner@acme.example", "127.0.0.1", None), row
+        assert row["request"] == f"{method.upper()} /api{path.format(**names)}" and row["action"] not in ("refused", "request"), row
+
+
+@pytest.fixture(scope="module")
+def host(plane):
+    one = FakeHost(plane.url, plane.control.enroll_token("acme", "files"))
+    one.place = plane._destination("told", "local", '{"path": "/srv/files"}', "--agent", one.agent.agent_id)
+    one.files["uploads/a"] = b"letter a"
+    yield one
+    one.stop()
+
+
+def test_content_that_is_handed_out_is_told(plane, host):
+    session = requests.Session()
+    session.trust_env = False
+    authorization = {"Authorization": plane.owner.session.headers["Authorization"]}
+    url = f"{plane.url}/api/storage/destinations/{host.place}/download?path=uploads/a"
+    for part in ("bytes=0-1", "bytes=2-3"):
+        assert session.get(url, headers={**authorization, "Range": part}, timeout=60).status_code == 206
+    link = session.get(url, headers={**authorization, "Accept": "application/json"}, timeout=60).json()["url"]
+    assert session.get(link, timeout=60).content == b"letter a"
+    assert session.get(url.replace("uploads/a", "uploads/no"), headers=authorization, timeout=60).status_code == 404
+    assert wait_until(lambda: [row for row in rows(plane, action="refused") if "/download" in row["request"]], 60)
+    told = [(row["actor"], row["action"], row["detail"], row["status"]) for row in rows(plane, objectId=host.place)
+            if row["action"] != "destination.create"]
+    owner = "owner@acme.example"
+    assert sorted(told) == [("link", "storage.download", "uploads/a", None), (owner, "storage.download", "uploads/a", None),
+                            (owner, "storage.link", "uploads/a", None)]
+    everything = json.dumps(rows(plane))
+    assert link.rpartition("/")[2] not in everything, "a link is a secret"
+
+
+def test_files_that_come_and_go_are_told(plane, host):
+    session = requests.Session()
+    session.trust_env = False
+    base = f"{plane.url}/api/storage/destinations/{host.place}"
+    for action, method, path, more in (("storage.upload", "POST", "upload?path=uploads/b", {"files": {"file": ("x", b"x")}}),
+                                       ("storage.delete_file", "DELETE", "files?path=uploads/b", {})):
+        headers = {"Authorization": plane.owner.session.headers["Authorization"], "X-Request-Id": action}
+        assert session.request(method, f"{base}/{path}", headers=headers, timeout=60, **more).status_code == 200
+        (row,) = by_request(plane, action)
+        assert (row["action"], row["objectId"], row["detail"], row["peer"]) == (action, host.place, "uploads/b", "127.0.0.1")
+
+
+def test_backups_taken_away_are_told(plane, host):
+    backup = plane.made_backup(type="db", destinationIds=[host.place])["id"]
+    key = plane.control.made("key", "create", "--org", "acme", "--name", "taker", "--mode", "ro")["key"]
+    # Its agent is not the one on whose host the folder is.
+    with pytest.raises(Refused) as refused:
+        plane.api(key).get(f"/public/v1/backups/{backup}/download")
+    assert refused.value.body["error"] == "not_downloadable"
+    shared = plane.made_backup(type="db", destinationIds=[plane.shared])["id"]
+    assert plane.api(key).get(f"/public/v1/backups/{shared}/download")["database_url"]
+    (row,) = rows(plane, objectId=shared, action="backup.link")
+    assert row["actor"].startswith("api-key:") and row["actorId"] and row["peer"] == "127.0.0.1"
+
+
+def test_the_trail_is_for_owners_and_admins_and_is_searched(plane):
+    for api in (plane.viewer, plane.developer, plane.stranger):
+        if api is plane.stranger:
+            assert not [row for row in api.get("/audit-log", limit=100)["entries"] if row["objectId"] == plane.project]
+            continue
+        with pytest.raises(Refused) as refused:
+            api.get("/audit-log")
+        assert refused.value.status == 403
+    made = plane.owner.post("/projects", {"name": "Searched"})["id"]
+    assert [row["action"] for row in rows(plane, objectId=made)] == ["project.create"]
+    assert {row["action"] for row in rows(plane, action="project")} >= {"project.create"}
+    assert rows(plane, objectId=made, actor="nobody") == []
+    assert rows(plane, objectId=made, since="2999-01-01T00:00:00Z") == [] and rows(plane, objectId=made, until="2999-01-01T00:00:00Z")
+    with pytest.raises(Refused) as refused:
+        plane.owner.get("/audit-log", since="yesterday")
+    assert (refused.value.status, refused.value.body["error"]) == (400, "invalid_parameter")
+    listed = plane.control.made("audit", "list", "--org", "acme", "--object", made)
+    assert [row["action"] for row in listed["entries"]] == ["project.create"]
+    assert listed["entries"][0]["peer"] == "127.0.0.1"
+
+
+def test_agents_leave_rows_of_nothing_that_they_report(plane):
+    agent = FakeAgent.enrolled(plane.url, plane.control.enroll_token("acme", "quiet"))
+    before = rows(plane, actor="agent:quiet")
+    agent.heartbeat()
+    agent.poll()
+    assert rows(plane, actor="agent:quiet") == before
