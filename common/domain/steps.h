@@ -63,6 +63,9 @@ inline constexpr std::string_view kFilestoreCapture = "filestore_capture";
 inline constexpr std::string_view kSnapshotPrune = "snapshot_prune";
 inline constexpr std::string_view kValidateSnapshot = "validate_snapshot";
 inline constexpr std::string_view kSafetySnapshot = "safety_snapshot";
+// What later looks at a backup found, as optional steps of the backup itself.
+inline constexpr std::string_view kVerification = "verification";
+inline constexpr std::string_view kDrill = "drill";
 }  // namespace step
 
 // Artifact names: the keys of artifactPaths and artifactChecksums.

@@ -129,8 +129,16 @@ Judgement judge_verification(const Ended& ended) {
         out.over.push_back({std::string(type::kVerificationFailed), ended.backup_id, std::nullopt});
     }
     if (ended.status != "failed" && ended.status != "partial") return out;
-    static constexpr std::array kNotDone = {reason::kAgentOffline, reason::kAgentRestarted, reason::kTimeout,
-                                            reason::kDestinationUnreachable, reason::kDestinationAuthFailed};
+    static constexpr std::array kNotDone = {reason::kAgentOffline,
+                                            reason::kAgentRestarted,
+                                            reason::kTimeout,
+                                            reason::kDestinationUnreachable,
+                                            reason::kDestinationAuthFailed,
+                                            reason::kEncryptionKeyMissing,
+                                            reason::kDbUnreachable,
+                                            reason::kDbAuthFailed,
+                                            reason::kPgToolTooOld,
+                                            reason::kDiskSpaceLow};
     Finding found = check_failure(ended);
     if (std::find(kNotDone.begin(), kNotDone.end(), ended.reason) != kNotDone.end()) {
         found.severity = Severity::warning;

@@ -12,7 +12,7 @@
 #include "control-plane/dispatch/job_rows.h"
 #include "control-plane/dispatch/order_backup.h"
 #include "control-plane/dispatch/order_removal.h"
-#include "control-plane/store/environments.h"
+#include "control-plane/dispatch/order_verification.h"
 
 namespace backstay::api {
 namespace {
@@ -80,12 +80,6 @@ Result<http::Response> cancel(Call& call, sqlite::Transaction& transaction, live
     return message_answer(202, ended ? "the backup is cancelled" : "the agent is asked to stop");
 }
 
-Result<EnvironmentOrder> environment_order(const Call& call, sqlite::Database& db, const BackupRow& backup) {
-    if (!backup.environment_id) return EnvironmentOrder{};
-    const auto environment = TRY(store::Environments(db).find_any(call.organization_id, *backup.environment_id));
-    return environment ? store::to_order(*environment) : EnvironmentOrder{};
-}
-
 http::Response accepted(std::string_view member, const std::string& id, const BackupRow& backup,
                         std::string_view message) {
     json::Object answer;
@@ -110,24 +104,12 @@ Result<http::Response> verify(Call& call, sqlite::Transaction& transaction, live
     if (backup.folder.empty() || care.where.empty()) {
         return conflict("backup_not_verifiable", "no copy of this backup is known");
     }
-    dispatch::NewJob job;
-    job.kind = "verify";
-    job.agent_id = care.agent_id;
-    job.operation = new_operation(call, backup, Kind::verification);
-    job.operation.plan = plan_verification(request.drill);
-    VerifyOrder order;
-    order.verification_id = job.operation.id;
-    order.backup_id = backup.id;
-    order.folder = backup.folder;
-    order.destinations = dispatch::closed(care.where);
-    order.drill = request.drill;
-    order.environment = TRY(environment_order(call, db, backup));
-    job.order = json::encode(order).as_object();
     dispatch::Stir stir;
-    TRY(dispatch::enqueue(db, std::move(job), call.now, stir));
+    const std::string id =
+        TRY(dispatch::order_verification(db, backup, care, request.drill, call.principal.name, call.now, stir));
     TRY(note_audit(call, db, "backup.verify", backup.id));
     live.after_commit(call, stir);
-    return accepted("verificationId", order.verification_id, backup, "the verification is queued");
+    return accepted("verificationId", id, backup, "the verification is queued");
 }
 
 struct CopyRequest {

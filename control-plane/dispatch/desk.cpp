@@ -90,6 +90,8 @@ public:
         for (Job& job : jobs) {
             if (is_out(job)) TRY(tell_again(job));
         }
+        // What others wait for goes first.
+        std::stable_partition(jobs.begin(), jobs.end(), [](const Job& job) { return job.kind != "verify"; });
         for (Job& job : jobs) {
             if (may_hand_out(job, now_, heard_at)) TRY(hand(job));
         }

@@ -4,6 +4,7 @@
 #include "common/sqlite/transaction.h"
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/dispatch/order_snapshot.h"
+#include "control-plane/dispatch/order_verification.h"
 #include "control-plane/dispatch/prune.h"
 #include "control-plane/dispatch/retry_removals.h"
 #include "control-plane/dispatch/watch.h"
@@ -43,6 +44,12 @@ Result<> pruned(sqlite::Database& db, TimeMs now, dispatch::Stir& stir) {
     TRY(dispatch::prune_due(db, now, stir));
     TRY(dispatch::remove_failed_history(db, now, stir));
     TRY(dispatch::retry_removals(db, now, stir));
+    return transaction.commit();
+}
+
+Result<> verified(sqlite::Database& db, TimeMs now, dispatch::Stir& stir) {
+    auto transaction = TRY(sqlite::Transaction::begin(db));
+    TRY(dispatch::verify_due(db, now, stir));
     return transaction.commit();
 }
 
@@ -107,6 +114,8 @@ void Live::sweep() {
             if (!ran) log::error("schedules not run", {{"error", ran.error().message()}});
             const auto let_go = pruned(db, clock_.now_ms(), *stirred);
             if (!let_go) log::error("backups not pruned", {{"error", let_go.error().message()}});
+            const auto asked = verified(db, clock_.now_ms(), *stirred);
+            if (!asked) log::error("backups not verified", {{"error", asked.error().message()}});
         }
         if (const auto done = watched(db, listening_since_, clock_.now_ms()); !done) {
             log::error("silence not looked at", {{"error", done.error().message()}});

@@ -9,6 +9,7 @@
 #include "control-plane/operations/lifecycle.h"
 #include "control-plane/operations/snapshot_aftermath.h"
 #include "control-plane/operations/snapshots.h"
+#include "control-plane/operations/verification.h"
 #include "control-plane/store/destinations.h"
 #include "control-plane/store/environments.h"
 
@@ -37,7 +38,8 @@ Result<> show_backup(sqlite::Database& db, const OperationRow& operation, std::s
     }
     row->started_at = operation.started_at;
     row->completed_at = operation.completed_at;
-    if (operation.status == "completed" && !row->verified_at) row->verified_at = operation.completed_at;
+    // What is not whole any more is not proven; verification.h says what proves it.
+    if (operation.status != "completed") row->verified_at.reset();
     return update_backup(db, *row);
 }
 
@@ -61,14 +63,6 @@ Result<> show_deletion(sqlite::Database& db, const OperationRow& operation, std:
     return update_backup(db, *row);
 }
 
-Result<> settle_verification(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
-    if (operation.status != "completed" || !operation.backup_id) return {};
-    auto row = TRY(find_backup_row(db, *operation.backup_id));
-    if (!row) return {};
-    row->verified_at = now;
-    return update_backup(db, *row);
-}
-
 // A destination that has everything by now no longer counts as the one that failed; a new one counts from now on.
 Result<> settle_copy(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
     if (!operation.backup_id) return {};
@@ -87,7 +81,10 @@ Result<> settle_copy(sqlite::Database& db, const OperationRow& operation, TimeMs
         TRY(put_step(db, backup->id, healed, row.sort_order));
     }
     for (const std::string& id : complete) add_once(backup->plan.destination_ids, id);
-    return refresh(db, *backup, now);
+    const bool was_whole = backup->status == "completed";
+    TRY(refresh(db, *backup, now));
+    // What was copied was read back; what the copy was made of was proven when it was made.
+    return was_whole || backup->kind != Kind::backup ? Result<>() : settle_backup(db, *backup, now);
 }
 
 Result<> settle_deletion(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
@@ -193,7 +190,7 @@ Result<> store_results(sqlite::Database& db, const OperationRow& operation, cons
 Result<> settle_aftermath(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
     switch (operation.kind) {
         case Kind::backup:
-            return {};
+            return settle_backup(db, operation, now);
         case Kind::snapshot:
             return settle_snapshot(db, operation, now);
         case Kind::restore:

@@ -126,6 +126,15 @@ Result<Judgement> judge_one_deletion(sqlite::Database& db, const OperationRow& o
     return alerts::judge_deletion(ended, blocked > 0);
 }
 
+Result<Judgement> judge_one_verification(sqlite::Database& db, const Ended& ended) {
+    const auto row = TRY(find_backup_row(db, ended.backup_id));
+    // Removed while it was looked at: what is missing then is no news.
+    if (!row || row->status == "deleting" || row->deleted_at) return Judgement();
+    Judgement out = alerts::judge_verification(ended);
+    if (row->status != "completed") out.over.clear();  // the copies looked at are sound, another one is not
+    return out;
+}
+
 Result<Judgement> judge(sqlite::Database& db, const OperationRow& operation, Ended ended) {
     switch (operation.kind) {
         case Kind::backup:
@@ -135,7 +144,7 @@ Result<Judgement> judge(sqlite::Database& db, const OperationRow& operation, End
         case Kind::deletion:
             return judge_one_deletion(db, operation, ended);
         case Kind::verification:
-            return alerts::judge_verification(ended);
+            return judge_one_verification(db, ended);
         case Kind::restore:
         case Kind::rollback:
             return alerts::judge_restore(ended, operation.kind == Kind::rollback);

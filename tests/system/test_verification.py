@@ -1,0 +1,59 @@
+"""What verifications find after the backup was made: by themselves, thirty days later, with the real programs."""
+
+import os
+import sqlite3
+
+import pytest
+from api import until_terminal
+from processes import wait_until
+
+
+@pytest.fixture(scope="module")
+def api(lab):
+    return lab.api()
+
+
+def backed_up(lab, api):
+    made = api.post(f"/environments/{lab.env['ENV_PRODUCTION_ID']}/backups", {"type": "full"})
+    backup = until_terminal(lambda: api.get(f"/backups/{made['backupId']}"))
+    assert backup["status"] == "completed" and backup["verifiedAt"], backup["recoveryEvidence"]["whyNotGreen"]
+    return backup
+
+
+def come_due(lab, backup):
+    """As if thirty days were over."""
+    db = sqlite3.connect(os.path.join(lab.env["CONTROL_STATE"], "control.db"), timeout=60)
+    with db:
+        db.execute("UPDATE backups SET next_check_at = 1 WHERE id = ?", (backup["id"],))
+    db.close()
+
+
+def artifact(lab, backup, name):
+    folder = backup["remotePaths"][lab.env["DESTINATION_ID"]]
+    return os.path.join(lab.path("backups"), folder, backup["recoveryEvidence"]["artifactPaths"][name])
+
+
+def test_a_sound_backup_is_proven_again_and_a_damaged_one_is_told(lab, api):
+    backup = backed_up(lab, api)
+    come_due(lab, backup)
+    assert wait_until(lambda: api.get(f"/backups/{backup['id']}")["verifiedAt"] > backup["verifiedAt"], 90, 0.2)
+    proven = api.get(f"/backups/{backup['id']}")
+    assert any(line.startswith("verification: ") for line in proven["recoveryEvidence"]["whyGreen"])
+
+    with open(artifact(lab, backup, "filestore"), "r+b") as file:
+        file.seek(100)
+        byte = file.read(1)
+        file.seek(100)
+        file.write(bytes([byte[0] ^ 1]))
+    come_due(lab, backup)
+    assert wait_until(lambda: api.get(f"/backups/{backup['id']}")["verifiedAt"] is None, 90, 0.2)
+    path = f"/environments/{lab.env['ENV_PRODUCTION_ID']}/backups"
+    row = next(row for row in api.get(path)["backups"] if row["id"] == backup["id"])
+    evidence = row["recoveryEvidence"]
+    assert evidence["canWriteCleanSuccess"] is False and evidence["remoteCopyState"] == "corrupt", evidence
+    assert row["status"] == "failed" and evidence["status"] == "red", "it was the only copy"
+
+    def alarm():
+        alerts = api.get("/backup-alerts", limit=100)["alerts"]
+        return [one for one in alerts if one["type"] == "verification_failed" and one["backupId"] == backup["id"]]
+    assert wait_until(alarm, 60, 0.2) and alarm()[0]["severity"] == "critical"
