@@ -172,8 +172,10 @@ OperationPlan plan_verification(bool drill) {
     if (drill) {
         plan.steps.push_back(required(step::kScratchRestore, 30));
         plan.steps.push_back(required(step::kContentChecks, 8));
-        plan.steps.push_back(required(step::kScratchDrop, 2));
+        plan.steps.push_back(required(step::kNeutralize, 1));
+        plan.steps.push_back(required(step::kScratchDrop, 1));
         plan.required_proofs.emplace_back("restore:row_counts");
+        plan.required_proofs.emplace_back("neutralize:report");
     }
     return plan;
 }

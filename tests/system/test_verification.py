@@ -57,3 +57,18 @@ def test_a_sound_backup_is_proven_again_and_a_damaged_one_is_told(lab, api):
         alerts = api.get("/backup-alerts", limit=100)["alerts"]
         return [one for one in alerts if one["type"] == "verification_failed" and one["backupId"] == backup["id"]]
     assert wait_until(alarm, 60, 0.2) and alarm()[0]["severity"] == "critical"
+
+
+def test_a_drill_proves_that_it_can_be_restored_and_leaves_nothing(lab, api):
+    backup = backed_up(lab, api)
+    asked = api.post(f"/backups/{backup['id']}/verify", {"drill": True})["verificationId"]
+    drill = until_terminal(lambda: api.get(f"/operations/verification/{asked}"))
+    assert drill["status"] == "completed", drill["recoveryEvidence"]
+    assert {"scratch_restore", "content_checks", "neutralize", "scratch_drop"} <= set(drill["recoveryEvidence"]["requiredSteps"])
+    steps = {step["name"]: step for step in api.get(f"/operations/verification/{asked}/steps")["steps"]}
+    assert int(steps["scratch_restore"]["facts"]["files"]) > 0
+    assert steps["content_checks"]["facts"]["attachment_files_missing"] == "0"
+    assert any(line.startswith("drill: ") for line in api.get(f"/backups/{backup['id']}")["recoveryEvidence"]["whyGreen"])
+    assert lab.pg.psql("postgres", "SELECT count(*) FROM pg_database WHERE datname LIKE 'backstay_drill%'").strip() == "0"
+    scratch = os.path.join(lab.env["AGENT_STATE"], "scratch")
+    assert not os.path.exists(scratch) or not [name for name in os.listdir(scratch) if name.startswith("verify-")]

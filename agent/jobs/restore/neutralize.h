@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "agent/config/config.h"
 #include "agent/evidence/testimony.h"
+#include "common/domain/orders.h"
 #include "common/pq/connection.h"
 #include "common/result.h"
 
@@ -17,6 +19,10 @@ struct NeutralizeOptions {
     std::vector<std::string> own_sql;       // files of the admin, run last
     std::string role;                       // the database's owner; statements run as it
 };
+
+// What this host has to offer: addons of its configuration (`odoo`, may be null), of its odoo.conf, and Odoo's own.
+NeutralizeOptions neutralize_options(const AgentConfig& config, const OdooConfig* odoo, const std::string& cluster,
+                                     const EnvironmentOrder& environment);
 
 // In one transaction: everything, or nothing and neutralize_failed. Leaves the proof neutralize:report.
 Result<Testimony> neutralize(pq::Connection& database, const NeutralizeOptions& options);

@@ -3,15 +3,9 @@
 #include "agent/jobs/restore/folders.h"
 #include "agent/jobs/restore/neutralize.h"
 #include "agent/jobs/restore/restoration.h"
-#include "agent/odoo/location.h"
 #include "common/domain/reasons.h"
 
 namespace backstay::restore {
-namespace {
-
-constexpr const char* kDebianAddons = "/usr/lib/python3/dist-packages/odoo/addons";
-
-}  // namespace
 
 Result<Testimony> Restoration::validate() {
     if (target_fault_) return std::move(*target_fault_);
@@ -144,19 +138,8 @@ Result<pq::Connection> Restoration::connect_side() {
 }
 
 Result<Testimony> Restoration::neutralize_copy() {
-    NeutralizeOptions options;
+    NeutralizeOptions options = neutralize_options(host_.config, target_->odoo, target_->cluster.name, order_.target);
     options.role = target_->owner;
-    if (target_->odoo != nullptr) {
-        options.addons_paths = target_->odoo->addons_paths;
-        options.own_sql = target_->odoo->neutralize_sql;
-    }
-    if (options.addons_paths.empty()) {
-        const auto place = odoo::locate(host_.config, target_->cluster.name, target_->database, order_.target.filestore,
-                                        order_.target.odoo_conf);
-        if (place && place->conf) options.addons_paths = place->conf->addons_paths();
-    }
-    // odoo.conf need not name the addons that come with Odoo.
-    options.addons_paths.emplace_back(kDebianAddons);
     auto database = TRY(connect_side());
     return neutralize(database, options).reason(reason::kNeutralizeFailed);
 }

@@ -1,20 +1,14 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include "agent/jobs/restore/drill.h"
 #include "agent/jobs/restore/folders.h"
-#include "agent/jobs/restore/side_database.h"
-#include "agent/jobs/restore/swap.h"
-#include "agent/jobs/restore/target.h"
 #include "agent/jobs/restore/verification.h"
-#include "agent/odoo/attachments.h"
-#include "agent/postgres/contents.h"
 #include "common/domain/reasons.h"
 
 namespace backstay {
 namespace {
 
 using restore::OpenedBackup;
-using restore::Target;
 
 class Verification {
 public:
@@ -26,7 +20,7 @@ public:
         TRY(steps_.run(step::kFetchArtifacts, [&] { return fetch(); }));
         TRY(steps_.run(step::kVerifyArtifacts, [&] { return read_back(); }));
         TRY(steps_.run(step::kStructureCheck, [&] { return check_structure(); }));
-        if (order_.drill) TRY(drill());
+        if (order_.drill) TRY(restore::Drill(order_, host_, steps_, backup_, cluster_, scratch()).run());
         return VerifyOutcome{backup_.manifest};
     }
 
@@ -141,94 +135,6 @@ private:
         }
         testimony.summary += fmt::format(", {} files with the content that their names state", seen.files);
         testimony.facts["files"] = std::to_string(seen.files);
-        return {};
-    }
-
-    Result<> drill() {
-        auto cluster = TRY(restore::connect_to_cluster(cluster_, steps_.stop_token()));
-        const std::string name = restore::side_name("backstay_drill", "restore", order_.verification_id);
-        TRY(steps_.note(std::string(restore::kSideNote),
-                        restore::encode_note(restore::SideRecord{cluster_.name, name, name, "", scratch()})));
-        auto done = run_drill(cluster, name);
-        auto dropped = steps_.run(step::kScratchDrop, [&]() -> Result<Testimony> {
-            auto fresh = TRY(restore::connect_to_cluster(cluster_, {}));
-            TRY(restore::drop_database(fresh, name));
-            TRY(restore::remove_folder(scratch()));
-            TRY(steps_.note(std::string(restore::kSideNote), ""));
-            return Testimony{"the scratch database is gone", {}, {}, ""};
-        });
-        if (!done) {
-            Error error = std::move(done).error();
-            if (!dropped) error.followed_by(dropped.error());
-            return error;
-        }
-        if (!dropped) return std::move(dropped).error();
-        return {};
-    }
-
-    Result<> run_drill(pq::Connection& cluster, const std::string& name) {
-        TRY(steps_.run(step::kScratchRestore, [&] { return scratch_restore(cluster, name); }));
-        TRY(steps_.run(step::kContentChecks, [&] { return check_contents(name); }));
-        return {};
-    }
-
-    Result<Testimony> scratch_restore(pq::Connection& cluster, const std::string& name) {
-        Target target;
-        target.cluster = cluster_;
-        target.database = name;
-        target.wants_filestore = false;
-        target.scratch = scratch();
-        target.server_version_num = cluster.server_version_num();
-        const pq::Rows role = TRY(cluster.query("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"));
-        target.superuser = !role.empty() && role.boolean(0, 0);
-        TRY(restore::check_target(target, backup_.manifest, true, cluster, steps_.stop_token()));
-        const Tool tool = TRY(find_tool(target.cluster, "pg_restore", target.server_version_num));
-        const auto dump =
-            TRY(restore::fetch_dump(backup_.origins.list, backup_, target.scratch, tool, steps_.stop_token(), {}));
-        const restore::DatabaseMaking making{
-            target, backup_.manifest, name, host_.config.limits.restore_jobs, steps_.stop_token(), {}};
-        TRY(restore::make_database(making, dump, tool, cluster));
-        TRY(restore::remove_folder(target.scratch));
-        Testimony testimony;
-        testimony.summary = fmt::format("{} entries restored into {}", dump.entries, name);
-        return testimony;
-    }
-
-    Result<Testimony> check_contents(const std::string& name) {
-        auto database = TRY(pq::Connection::connect(connect_parameters(cluster_, name), steps_.stop_token()));
-        const ManifestContents found = TRY(count_contents(database));
-        const auto differences = compare_contents(backup_.manifest.contents, found);
-        if (!differences.empty()) {
-            return Error(Errc::corrupted, fmt::format("the restored copy differs: {}", fmt::join(differences, "; ")))
-                .with_reason(reason::kRestoreFailed);
-        }
-        Testimony testimony;
-        testimony.summary =
-            fmt::format("{} tables, {} indexes and every table's rows as in the backup", found.tables, found.indexes);
-        testimony.proofs = {"restore:row_counts"};
-        if (backup_.manifest.filestore) TRY(check_attachments(database, testimony));
-        return testimony;
-    }
-
-    Result<> check_attachments(pq::Connection& database, Testimony& testimony) {
-        const pq::Rows odoo = TRY(database.query("SELECT to_regclass('ir_attachment') IS NOT NULL"));
-        if (!odoo.boolean(0, 0)) return {};
-        std::uint64_t asked = 0;
-        std::uint64_t missing = 0;
-        TRY(database.stream("SELECT DISTINCT store_fname FROM ir_attachment WHERE store_fname IS NOT NULL", {},
-                            [&](pq::RowView row) -> Result<> {
-                                const std::string_view file = row.text(0, 0);
-                                if (odoo::kind_of_name(file) != odoo::NameKind::file) return {};
-                                ++asked;
-                                if (!names_.has(file)) ++missing;
-                                return {};
-                            }));
-        if (missing > backup_.manifest.filestore->missing_count) {
-            return Error(Errc::corrupted,
-                         fmt::format("{} of {} attachment files are not in the archive", missing, asked))
-                .with_reason(reason::kFilestoreInconsistent);
-        }
-        testimony.summary += fmt::format("; {} of {} attachment files are in the archive", asked - missing, asked);
         return {};
     }
 

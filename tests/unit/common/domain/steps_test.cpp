@@ -140,7 +140,7 @@ TEST(PlanVerification, DrillsOnlyWhenAsked) {
                 ElementsAre("fetch_artifacts", "verify_artifacts", "structure_check"));
     EXPECT_THAT(names(plan_verification(true), true),
                 ElementsAre("fetch_artifacts", "verify_artifacts", "structure_check", "scratch_restore",
-                            "content_checks", "scratch_drop"));
+                            "content_checks", "neutralize", "scratch_drop"));
     EXPECT_THAT(plan_verification(true).required_proofs, Contains("restore:row_counts"));
 }
 

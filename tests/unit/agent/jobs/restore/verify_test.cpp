@@ -1,6 +1,7 @@
 #include "agent/jobs/restore/dump_list.h"
 #include "agent/jobs/restore/standalone.h"
 #include "common/domain/reasons.h"
+#include "tests/support/deadly_journal.h"
 #include "tests/unit/agent/jobs/restore/sample.h"
 
 namespace backstay {
@@ -13,13 +14,19 @@ struct VerifyRun {
     RememberingJournal journal;
     Result<VerifyOutcome> outcome = Error(Errc::invalid, "not run");
 
-    VerifyRun(Sample& sample, const std::string& folder, bool drill, const std::vector<std::string>& destinations) {
+    static VerifyOrder order_of(Sample& sample, const std::string& folder, bool drill,
+                                const std::vector<std::string>& destinations) {
         VerifyOrder order;
         order.verification_id = new_uuid();
         order.backup_id = sample.manifests.at(folder).backup_id;
         order.folder = folder;
         order.drill = drill;
         for (const std::string& path : destinations) order.destinations.push_back(sample.destination(path));
+        return order;
+    }
+
+    VerifyRun(Sample& sample, const std::string& folder, bool drill, const std::vector<std::string>& destinations) {
+        const VerifyOrder order = order_of(sample, folder, drill, destinations);
         ProgressMeter progress(sample.clock, "verification", order.verification_id, "");
         Steps steps(journal, progress, sample.clock, {});
         outcome = run_verify(order, sample.host(), steps);
@@ -31,6 +38,7 @@ protected:
     static void SetUpTestSuite() {
         sample_ = std::make_unique<Sample>();
         backup_ = sample_->back_up("source");
+        sample_crons_ = sample_->postgres.ask("source", "SELECT count(*) FROM ir_cron WHERE active");
     }
     static void TearDownTestSuite() { sample_.reset(); }
 
@@ -49,10 +57,12 @@ protected:
 
     static std::unique_ptr<Sample> sample_;
     static std::string backup_;
+    static std::string sample_crons_;
 };
 
 std::unique_ptr<Sample> Verify::sample_;
 std::string Verify::backup_;
+std::string Verify::sample_crons_;
 
 TEST_F(Verify, ProvesASoundBackupByItsStructure) {
     VerifyRun run(*sample_, backup_, false, {sample_->destination_folder()});
@@ -69,7 +79,70 @@ TEST_F(Verify, ProvesItByADrillAndLeavesNothing) {
         ASSERT_TRUE(run.outcome) << run.outcome.error().message();
         EXPECT_EQ(run.journal.verdict().status, "green");
         EXPECT_EQ(sample_->leftovers("backstay_drill"), "");
+        const auto fact = [&](std::string_view step, const std::string& name) {
+            const StepRecord* record = run.journal.find(step);
+            return record == nullptr ? "no step" : record->facts.at(name);
+        };
+        EXPECT_EQ(fact(step::kContentChecks, "attachment_files"), "40");
+        EXPECT_EQ(fact(step::kContentChecks, "attachment_files_missing"), "0");
+        EXPECT_EQ(fact(step::kScratchRestore, "files"), "40");
+        EXPECT_TRUE(fact(step::kNeutralize, "used").starts_with("built-in list"));
     }
+    EXPECT_EQ(sample_->postgres.ask("source", "SELECT count(*) FROM ir_cron WHERE active"), sample_crons_);
+}
+
+// Files that rows name and the archive lacks: the structure is sound, and yet it cannot be restored.
+TEST_F(Verify, FailsTheDrillWhenAttachmentsHaveNoFile) {
+    sample_->postgres.exec("source",
+                           "INSERT INTO ir_attachment (name, store_fname, type) VALUES ('lost', "
+                           "'ab/ab00000000000000000000000000000000000000', 'binary')");
+    const std::string lacking = sample_->back_up("source");
+    sample_->postgres.exec("source", "DELETE FROM ir_attachment WHERE name = 'lost'");
+    VerifyRun plain(*sample_, lacking, false, {sample_->destination_folder()});
+    EXPECT_TRUE(plain.outcome);
+    VerifyRun run(*sample_, lacking, true, {sample_->destination_folder()});
+    ASSERT_FALSE(run.outcome);
+    EXPECT_EQ(run.outcome.error().reason(), reason::kFilestoreInconsistent);
+    EXPECT_NE(run.outcome.error().message().find("ab/ab0000"), std::string::npos);
+    EXPECT_EQ(sample_->leftovers("backstay_drill"), "");
+}
+
+TEST_F(Verify, DrillsOnlyWhereThereIsRoom) {
+    const std::string large = copy_of_destination("drill-large");
+    Manifest manifest = sample_->manifests.at(backup_);
+    manifest.postgres.size_bytes = 1ULL << 50;
+    std::ofstream(large + "/" + backup_ + "/manifest.json") << write_manifest(manifest);
+    VerifyRun run(*sample_, backup_, true, {large});
+    ASSERT_FALSE(run.outcome);
+    EXPECT_EQ(run.outcome.error().reason(), reason::kDiskSpaceLow);
+    EXPECT_EQ(sample_->leftovers("backstay_drill"), "");
+}
+
+// A few moments of the drill, each in a process that is really killed there; the sweep finds what it left.
+TEST_F(Verify, LeavesNothingOfADrillThatWasKilled) {
+    int left = 0;
+    for (const int word : {7, 8, 10, 12, 13}) {
+        const std::string file = fmt::format("{}/drill-notes-{}", sample_->folder.path(), word);
+        const pid_t child = testing::start_doomed(file, word, true, sample_->clock, [&](Steps& steps) -> Result<> {
+            const VerifyOrder order = VerifyRun::order_of(*sample_, backup_, true, {sample_->destination_folder()});
+            TRY(run_verify(order, sample_->host(), steps));
+            return {};
+        });
+        const int status = testing::wait_for(child);
+        ASSERT_FALSE(WIFEXITED(status)) << word;
+        if (!sample_->leftovers("backstay_drill").empty()) ++left;
+        Facts notes = testing::read_notes(file);
+        const NoteWriter note = [&](const std::string& key, const std::string& value) -> Result<> {
+            notes.erase(key);
+            if (!value.empty()) notes.emplace(key, value);
+            return {};
+        };
+        const auto swept = sweep_after_crash(Facts(notes), sample_->host(), note);
+        ASSERT_TRUE(swept) << swept.error().message();
+        EXPECT_EQ(sample_->leftovers("backstay_drill"), "") << word;
+        EXPECT_TRUE(notes.empty()) << word;
+    }
+    EXPECT_GE(left, 3) << "the kills reached what a drill makes";
 }
 
 TEST_F(Verify, NamesTheDestinationThatIsDamagedOrLacksAnArtifact) {
