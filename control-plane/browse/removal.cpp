@@ -7,8 +7,11 @@
 #include "control-plane/api/scope.h"
 #include "control-plane/browse/reach.h"
 #include "control-plane/browse/records.h"
+#include "control-plane/operations/history.h"
 #include "control-plane/operations/lifecycle.h"
 #include "control-plane/operations/rows.h"
+#include "control-plane/operations/snapshots.h"
+#include "control-plane/registry/destinations.h"
 
 namespace backstay::browse {
 namespace {
@@ -21,6 +24,15 @@ std::vector<std::string> artifacts_of(const std::vector<CopyRecord>& copies, con
         if (copy.destination_id == destination && copy.key == path) artifacts.push_back(copy.artifact);
     }
     return artifacts;
+}
+
+// A folder of one host holds nothing of what another host stored under the same path.
+Result<bool> lies_here(sqlite::Database& db, const store::DestinationRow& row, const std::string& record) {
+    if (row.type != "local") return true;
+    const auto looking = TRY(registry::looking_agent(db, row));
+    if (const auto backup = TRY(operations::find_backup_row(db, record))) return looking == backup->agent_id;
+    const auto snapshot = TRY(operations::find_snapshot_row(db, record));
+    return snapshot && looking == snapshot->agent_id;
 }
 
 }  // namespace
@@ -56,7 +68,7 @@ Result<> remove_file(const api::Call& call, sqlite::Database& db, Storage& stora
     }
     if (auto removed = storage.remove(path); !removed) return storage_problem(removed.error(), row.id);
     auto transaction = TRY(sqlite::Transaction::begin(db));
-    if (joined.linked && !joined.of.record_id.empty()) {
+    if (joined.linked && !joined.of.record_id.empty() && TRY(lies_here(db, row, joined.of.record_id))) {
         const auto copies = TRY(operations::copies_of(db, joined.of.record_id));
         const auto artifacts = artifacts_of(copies, row.id, path);
         // Without its manifest nothing in the folder counts; a file that no copy names is missed by none.
