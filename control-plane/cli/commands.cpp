@@ -52,6 +52,10 @@ Result<> token(const Common& common, const TokenArguments& arguments) {
     order.role = *auth::parse_role(role);
     order.lifetime_s = arguments.ttl_s;
     const std::string text = maker.make(order, session.now);
+    auto transaction = TRY(sqlite::Transaction::begin(session.db));
+    TRY(registry::note(transaction, session.actor(), organization.id, "token.create", organization.id,
+                       role + " " + arguments.subject));
+    TRY(transaction.commit());
     if (!common.json) return print(common, {}, {{text, ""}}), Result<>{};
     print(common,
           {{"token", text},

@@ -61,6 +61,13 @@ Result<> Audit::add_hourly(const AuditEntry& entry) {
     return before == 0 ? add(entry) : Result<>();
 }
 
+Result<> Audit::add_refusal(const AuditEntry& entry) {
+    const auto before = TRY(count_of(
+        db_.query("SELECT COUNT(*) FROM audit WHERE organization_id = $1 AND actor = $2 AND action = $3 AND at > $4",
+                  {entry.organization_id, entry.actor, entry.action, entry.at - kHourMs})));
+    return before < kMostRefusals ? add_hourly(entry) : Result<>();
+}
+
 Result<Listing<AuditEntry>> Audit::list(const AuditFilter& filter, const Page& page) {
     const TimeMs until = filter.until.value_or(std::numeric_limits<TimeMs>::max());
     const std::string where = kWhere;

@@ -48,6 +48,9 @@ public:
     // Unless the same was noted of the same actor, object and address within the hour before: what is read in pieces,
     // or tried again and again, leaves one row an hour.
     Result<> add_hourly(const AuditEntry& entry);
+    // As add_hourly; of one actor at most kMostRefusals in an hour, so that nobody fills the table by asking.
+    Result<> add_refusal(const AuditEntry& entry);
+    static constexpr std::int64_t kMostRefusals = 200;
     // Newest first.
     Result<Listing<AuditEntry>> list(const AuditFilter& filter, const Page& page);
 

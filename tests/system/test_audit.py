@@ -184,6 +184,7 @@ def test_the_trail_is_for_owners_and_admins_and_is_searched(plane):
     with pytest.raises(Refused) as refused:
         plane.owner.get("/audit-log", since="yesterday")
     assert (refused.value.status, refused.value.body["error"]) == (400, "invalid_parameter")
+    assert "viewer viewer@acme.example" in [row["detail"] for row in rows(plane, action="token.create", actor="cli")]
     listed = plane.control.made("audit", "list", "--org", "acme", "--object", made)
     assert [row["action"] for row in listed["entries"]] == ["project.create"]
     assert listed["entries"][0]["peer"] == "127.0.0.1"

@@ -85,6 +85,21 @@ TEST_F(AuditTest, NotesWhatIsRepeatedOnceAnHour) {
     EXPECT_EQ(count(), 4);
 }
 
+TEST_F(AuditTest, IsNotFilledByRefusals) {
+    AuditEntry refused = entry("a", "refused");
+    for (int i = 0; i < 300; ++i) {
+        refused.request = "DELETE /api/backups/" + std::to_string(i);
+        ASSERT_TRUE(Audit(*db_).add_refusal(refused));
+    }
+    EXPECT_EQ(count(), Audit::kMostRefusals);
+    refused.actor = "b";
+    ASSERT_TRUE(Audit(*db_).add_refusal(refused));
+    refused.actor = "a";
+    refused.at += 3'600'001;
+    ASSERT_TRUE(Audit(*db_).add_refusal(refused));
+    EXPECT_EQ(count(), Audit::kMostRefusals + 2);
+}
+
 TEST_F(AuditTest, KnowsWhetherARequestIsTold) {
     Audit audit(*db_);
     EXPECT_EQ(audit.last().value(), 0);
