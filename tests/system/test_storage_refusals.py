@@ -13,7 +13,7 @@ from conftest import PRESET, end_plane, new_folder
 from contract import CheckedApi, refused
 from control_plane import ControlPlane
 from fake_agent import FakeAgent
-from fake_host import FakeHost
+from fake_host import FakeHost, ask
 from sftp_server import Sftp
 
 
@@ -43,7 +43,7 @@ class Place:
         self.session.headers["Authorization"] = plane.owner.session.headers["Authorization"]
 
     def raw(self, method, what, **options):
-        return self.session.request(method, f"{self.plane.url}/api{self.base}/{what}", timeout=60, **options)
+        return ask(self.session, method, f"{self.plane.url}/api{self.base}/{what}", **options)
 
     def upload(self, path, content=b"content"):
         return self.raw("POST", "upload", params={"path": path}, files={"file": ("x", content)})
@@ -130,7 +130,7 @@ def test_links_are_for_one_file_and_one_time(plane, host, place):
     def got(other):
         session = requests.Session()
         session.trust_env = False
-        return session.get(f"{base}/{other}", timeout=60)
+        return ask(session, "GET", f"{base}/{other}")
 
     assert got(token).content == b"letter a"
     body, signature = token.split(".")
