@@ -76,42 +76,115 @@ def test_a_refusal_that_is_repeated_is_told_once_an_hour_and_strangers_leave_not
     assert len(told(paths[0])) == 1
 
 
-def changes(plane):
-    """(method, path, body) of changes that succeed; each may use the answers of those before by name."""
-    yield "project", "post", "/projects", {"name": "Told"}
-    yield "", "put", "/projects/{project}", {"name": "Tell"}
-    yield "", "patch", "/projects/{project}", {"name": "Tells"}
-    yield "environment", "post", "/projects/{project}/environments", {
-        "name": "dev", "type": "development", "agentId": plane.agent.agent_id, "database": "told"}
-    yield "", "patch", "/environments/{environment}", {"database": "told2"}
-    yield "", "put", "/environments/{environment}/backup-schedule", {"enabled": True, "dbFrequency": "daily"}
-    yield "", "delete", "/environments/{environment}/backup-schedule", None
-    yield "", "delete", "/environments/{environment}", None
-    yield "", "delete", "/projects/{project}", None
-    yield "token", "post", "/enroll-tokens", {"name": "db9"}
-    yield "", "delete", "/enroll-tokens/{token}", None
-    yield "key", "post", "/api-keys", {"name": "reader", "mode": "ro"}
-    yield "", "delete", "/api-keys/{key}", None
-    yield "", "put", "/retention-policy", {"retainDaily": 30}
-    yield "", "delete", "/retention-policy", None
-    yield "backupId", "post", f"/environments/{plane.production}/backups", {"type": "db"}
-    yield "", "post", "/backups/{backupId}/cancel", None
-    yield "endpoint", "post", "/webhook-endpoints", {"url": "https://93.184.215.14/hook", "active": False}
-    yield "", "patch", "/webhook-endpoints/{endpoint}", {"description": "told"}
-    yield "", "delete", "/webhook-endpoints/{endpoint}", None
-    yield "", "post", f"/storage/destinations/{plane.local}/scan", None
+class Teller:
+    """Makes changes, and holds against each that it left one row."""
 
+    def __init__(self, plane):
+        self.plane, self.done = plane, set()
 
-def test_changes_leave_exactly_one_row_each(plane):
-    names = {}
-    for name, method, path, body in changes(plane):
-        request_id = str(uuid.uuid4())
-        answer = plane.owner.call(method.upper(), path.format(**names), body, headers={"X-Request-Id": request_id})
-        if name:
-            names[name] = answer.get("id") or answer[name]
-        (row,) = by_request(plane, request_id)
+    def __call__(self, method, template, body=None, **names):
+        request_id, path = str(uuid.uuid4()), template.format(**names)
+        answer = self.plane.owner.call(method.upper(), path, body, headers={"X-Request-Id": request_id})
+        told = by_request(self.plane, request_id)
+        assert len(told) == 1, (method, template, told)
+        row = told[0]
         assert (row["actor"], row["peer"], row["status"]) == ("owner@acme.example", "127.0.0.1", None), row
-        assert row["request"] == f"{method.upper()} /api{path.format(**names)}" and row["action"] not in ("refused", "request"), row
+        assert row["request"] == f"{method.upper()} /api{path}" and row["action"] != "refused", row
+        self.done.add((method, template))
+        return answer
+
+
+def registry(told, plane):
+    project = told("post", "/projects", {"name": "Told"})["id"]
+    for method in ("put", "patch"):
+        told(method, "/projects/{id}", {"name": "Tell " + method}, id=project)
+        told(method, "/organizations/{id}", {"name": "Acme " + method}, id=plane.owner.get("/organizations")["organizations"][0]["id"])
+    environment = told("post", "/projects/{projectId}/environments", {
+        "name": "dev", "type": "development", "agentId": plane.agent.agent_id, "database": "told"}, projectId=project)["id"]
+    for method in ("put", "patch"):
+        told(method, "/environments/{id}", {"database": "told_" + method}, id=environment)
+    of_it = {"environmentId": environment}
+    told("put", "/environments/{environmentId}/backup-schedule", {"enabled": True, "dbFrequency": "daily"}, **of_it)
+    told("post", "/environments/{environmentId}/backup-schedule/retention-preview", {}, **of_it)
+    told("delete", "/environments/{environmentId}/backup-schedule", **of_it)
+    told("put", "/environments/{environmentId}/snapshot-settings", {"destinationIds": []}, **of_it)
+    told("delete", "/environments/{id}", id=environment)
+    told("delete", "/projects/{id}", id=project)
+    token = told("post", "/enroll-tokens", {"name": "db9"})
+    agent = FakeAgent.enrolled(plane.url, token["token"]).agent_id
+    for method in ("put", "patch"):
+        told(method, "/agents/{id}", {"name": "db9 " + method}, id=agent)
+    told("delete", "/agents/{id}", id=agent)
+    told("delete", "/enroll-tokens/{id}", id=told("post", "/enroll-tokens", {"name": "db10"})["id"])
+    told("delete", "/api-keys/{id}", id=told("post", "/api-keys", {"name": "reader", "mode": "ro"})["id"])
+    told("put", "/retention-policy", {"retainDaily": 30})
+    told("delete", "/retention-policy")
+    endpoint = told("post", "/webhook-endpoints", {"url": "https://93.184.215.14/hook", "active": False})["id"]
+    for method in ("put", "patch"):
+        told(method, "/webhook-endpoints/{id}", {"description": method}, id=endpoint)
+    told("delete", "/webhook-endpoints/{id}", id=endpoint)
+
+
+def destinations(told, plane):
+    made = told("post", "/backup-destinations", {"name": "disk", "destinationType": "local", "config": {"path": "/var/b"},
+                                                 "agentId": plane.agent.agent_id})["id"]
+    plane.agent.finish(plane.agent.take(kind="test_destination"))
+    for method in ("put", "patch"):
+        told(method, "/backup-destinations/{id}", {"name": "disk " + method}, id=made)
+    told("post", "/backup-destinations/{id}/test", id=made)
+    plane.agent.finish(plane.agent.take(kind="test_destination"))
+    told("delete", "/backup-destinations/{id}", id=made)
+    for what in ("scan", "scan-cleanup", "cleanup-orphans"):
+        place = plane._destination(what, "local", '{"path": "/var/c"}')
+        told("post", "/storage/destinations/{destId}/" + what, {} if what == "cleanup-orphans" else None, destId=place)
+
+
+def backups(told, plane):
+    of_it = {"environmentId": plane.production}
+    first = told("post", "/environments/{environmentId}/backups", {"type": "db"}, **of_it)["backupId"]
+    told("post", "/backups/{backupId}/cancel", backupId=first)
+    backup = plane.made_backup(failing=[plane.shared], destinationIds=[plane.local, plane.shared])["id"]
+    alert = plane.owner.get("/backup-alerts")["alerts"][0]["id"]
+    told("post", "/backup-alerts/{id}/read", id=alert)
+    told("post", "/backup-alerts/{id}/dismiss", id=alert)
+    asked = told("post", "/backups/{backupId}/copy", {"destinationIds": [plane.shared]}, backupId=backup)
+    told("post", "/operations/{type}/{operationId}/cancel", type="copy", operationId=asked["copyId"])
+    told("post", "/backups/{backupId}/verify", {"drill": False}, backupId=backup)
+    plane.agent.finish(plane.agent.take(kind="verify"))
+    wanted = {"targetType": "other", "targetEnvironmentId": plane.staging, "createSafetyBackup": False}
+    log = told("post", "/backups/{backupId}/restore", wanted, backupId=backup)["restoreLogId"]
+    told("post", "/restores/{restoreId}/cancel", restoreId=log)
+    log = plane.owner.post(f"/backups/{backup}/restore", wanted)["restoreLogId"]
+    plane.agent.do_restore(plane.agent.take(kind="restore"))
+    told("post", "/restores/{restoreId}/undo", restoreId=log)
+    plane.agent.finish(plane.agent.take(kind="undo"))
+    told("delete", "/backups/{backupId}", backupId=backup)
+    plane.agent.finish(plane.agent.take(kind="delete"))
+
+
+def snapshots(told, plane):
+    of_it = {"environmentId": plane.production}
+    snapshot = told("post", "/environments/{environmentId}/snapshots", {}, **of_it)["snapshotId"]
+    plane.agent.do_snapshot(plane.agent.take(kind="snapshot"))
+    one = "/environments/{environmentId}/snapshots/{snapshotId}"
+    told("put", one + "/pin", {"label": "kept"}, snapshotId=snapshot, **of_it)
+    told("delete", one + "/pin", snapshotId=snapshot, **of_it)
+    rollback = told("post", "/environments/{environmentId}/rollback", {"snapshotId": snapshot}, **of_it)["deploymentId"]
+    plane.owner.post(f"/operations/rollback/{rollback}/cancel")
+    told("delete", one, snapshotId=snapshot, **of_it)
+    plane.agent.finish(plane.agent.take(kind="delete_snapshot"))
+
+
+def test_every_change_leaves_exactly_one_row(plane):
+    told = Teller(plane)
+    for part in (registry, destinations, backups, snapshots):
+        plane.agent.heartbeat()
+        part(told, plane)
+    # Files are below, with a host; mail and webhooks need receivers.
+    others = {("post", "/storage/destinations/{destId}/upload"), ("delete", "/storage/destinations/{destId}/files")} | NOBODYS
+    left = set(changing_routes(plane)) - told.done - others
+    assert {path for _, path in left} == {"/alert-recipients", "/alert-recipients/{id}", "/alert-recipients/{id}/test",
+                                          "/webhook-endpoints/{id}/test", "/webhook-deliveries/{id}/replay"}, left
 
 
 @pytest.fixture(scope="module")
