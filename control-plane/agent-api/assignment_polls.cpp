@@ -64,7 +64,7 @@ AssignmentPolls::~AssignmentPolls() = default;
 void AssignmentPolls::open(api::Call call, std::unique_ptr<http::Exchange> exchange) {
     auto request = json::decode_text<AssignmentsRequest>(call.request.body, json::kLenient);
     if (!request) return exchange->respond(api::error_answer(400, "validation_error", request.error().message()));
-    if (desk_ != nullptr) desk_->note_poll(call.principal.id, request->storage_version);
+    if (desk_ != nullptr) desk_->note_poll(call.principal.id, request->instance_id, request->storage_version);
     make_room(call.principal.id, request->instance_id);
     const std::uint64_t key = ++last_key_;
     auto poll = std::make_unique<Poll>();
@@ -151,6 +151,7 @@ void AssignmentPolls::abandoned(std::uint64_t key) {
         return item.second->agent_id == agent && item.second->request.instance_id == instance;
     });
     if (polls_on) return;
+    if (desk_ != nullptr) desk_->note_gone(agent, instance);
     const bool taken = threads_.submit(Lane::write, [agent, instance](sqlite::Database& db) {
         const auto noted = dispatch::note_gone(db, agent, instance);
         if (!noted) log::warning("session not noted", {{"agent", agent}, {"error", noted.error().message()}});

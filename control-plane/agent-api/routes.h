@@ -7,6 +7,8 @@
 #include "control-plane/api/routes.h"
 #include "control-plane/dispatch/orders.h"
 #include "control-plane/dispatch/stir.h"
+#include "control-plane/relay/pumps.h"
+#include "control-plane/relay/storage_desk.h"
 
 namespace backstay::agent_api {
 
@@ -14,6 +16,6 @@ namespace backstay::agent_api {
 void add_agent_routes(api::RouteTable& routes, AssignmentPolls& polls, dispatch::OpenDestination open,
                       std::function<void(const dispatch::Stir&)> stirred);
 // Answers to storage requests; both outlive the routes.
-void add_storage_routes(api::RouteTable& routes, Loop& loop, relay::StorageDesk& desk);
+void add_storage_routes(api::RouteTable& routes, relay::Pumps& pumps, relay::StorageDesk& desk);
 
 }  // namespace backstay::agent_api

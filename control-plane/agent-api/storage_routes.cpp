@@ -36,39 +36,38 @@ void gather(relay::StorageDesk& desk, std::string agent, std::string id, std::sh
     });
 }
 
-void take_content(Loop& loop, relay::StorageDesk& desk, const api::Call& call,
+void take_content(relay::Pumps& pumps, relay::StorageDesk& desk, const api::Call& call,
                   std::unique_ptr<http::Exchange> exchange) {
     auto pipe = desk.content(call.principal.id, call.param("requestId"), "read");
     if (pipe == nullptr) pipe = desk.content(call.principal.id, call.param("requestId"), "odoo_zip");
     if (pipe == nullptr) return exchange->respond(nobody_waits());
-    relay::receive_body(
-        loop, std::move(exchange), std::move(pipe), [](std::unique_ptr<http::Exchange> peer, bool complete) {
-            if (peer == nullptr) return;
-            peer->respond(complete ? api::json_answer(200, json::Value(json::Object())) : nobody_waits());
-        });
+    pumps.receive_body(std::move(exchange), std::move(pipe), [](std::unique_ptr<http::Exchange> peer, bool complete) {
+        if (peer == nullptr) return;
+        peer->respond(complete ? api::json_answer(200, json::Value(json::Object())) : nobody_waits());
+    });
 }
 
-void give_content(Loop& loop, relay::StorageDesk& desk, const api::Call& call,
+void give_content(relay::Pumps& pumps, relay::StorageDesk& desk, const api::Call& call,
                   std::unique_ptr<http::Exchange> exchange) {
     auto pipe = desk.content(call.principal.id, call.param("requestId"), "write");
     if (pipe == nullptr) return exchange->respond(nobody_waits());
     http::Response head;
     head.headers.set("Content-Type", "application/octet-stream");
-    relay::send_body(loop, exchange->open_stream(std::move(head)), std::move(pipe));
+    pumps.send_body(exchange->open_stream(std::move(head)), std::move(pipe), {});
 }
 
 }  // namespace
 
-void add_storage_routes(api::RouteTable& routes, Loop& loop, relay::StorageDesk& desk) {
+void add_storage_routes(api::RouteTable& routes, relay::Pumps& pumps, relay::StorageDesk& desk) {
     constexpr std::string_view kOne = "/agent/v1/storage/{requestId}";
     api::RouteSpec post;
     post.method = "POST";
     post.pattern = kOne;
     post.access = api::Access::agent;
     post.streamed_body = kMostContent;
-    routes.add_loop(post, [&loop, &desk](const api::Call& call, std::unique_ptr<http::Exchange> exchange) {
+    routes.add_loop(post, [&pumps, &desk](const api::Call& call, std::unique_ptr<http::Exchange> exchange) {
         if (call.request.headers.get("Content-Type") != "application/json")
-            return take_content(loop, desk, call, std::move(exchange));
+            return take_content(pumps, desk, call, std::move(exchange));
         // Megabytes are gathered only of an answer that somebody waits for.
         if (!desk.expects(call.principal.id, call.param("requestId"))) return exchange->respond(nobody_waits());
         auto all = std::make_shared<Gathering>();
@@ -78,8 +77,8 @@ void add_storage_routes(api::RouteTable& routes, Loop& loop, relay::StorageDesk&
     api::RouteSpec get = post;
     get.method = "GET";
     get.streamed_body = 0;
-    routes.add_loop(get, [&loop, &desk](const api::Call& call, std::unique_ptr<http::Exchange> exchange) {
-        give_content(loop, desk, call, std::move(exchange));
+    routes.add_loop(get, [&pumps, &desk](const api::Call& call, std::unique_ptr<http::Exchange> exchange) {
+        give_content(pumps, desk, call, std::move(exchange));
     });
 }
 

@@ -7,6 +7,7 @@ namespace {
 
 constexpr const char* kStatusFact = "http_status";
 constexpr const char* kDetailFact = "http_detail";
+constexpr const char* kRetryFact = "http_retry_after";
 
 Errc errc_of(int status) {
     switch (status) {
@@ -65,6 +66,18 @@ http::Response answer_of(int status, std::string_view code, std::string_view mes
         if (auto parsed = json::parse(detail)) body.emplace("detail", std::move(*parsed));
     }
     return json_answer(status, json::Value(std::move(body)));
+}
+
+http::Response retry_answer(int status, const Error& error, const std::string& seconds) {
+    json::Object body;
+    body.emplace("error", error.reason());
+    body.emplace("message", error.message());
+    std::int64_t number = 1;
+    std::from_chars(seconds.data(), seconds.data() + seconds.size(), number);
+    body.emplace("retry_after", number);
+    http::Response response = json_answer(status, json::Value(std::move(body)));
+    response.headers.set("Retry-After", seconds);
+    return response;
 }
 
 std::string detail_text(const json::Faults& faults) {
@@ -128,6 +141,10 @@ Error conflict(std::string_view code, std::string message, const json::Faults& f
     return conflict(code, std::move(message)).with_fact(kDetailFact, detail_text(faults));
 }
 
+Error too_many(std::string_view code, std::string message, std::int64_t retry_after_s) {
+    return problem(429, code, std::move(message)).with_fact(kRetryFact, std::to_string(retry_after_s));
+}
+
 bool is_problem(const Error& error) { return error.facts().contains(kStatusFact); }
 
 http::Response error_answer(const Error& error) {
@@ -137,6 +154,8 @@ http::Response error_answer(const Error& error) {
     if (const auto fact = facts.find(kStatusFact); fact != facts.end()) {
         int status = 500;
         std::from_chars(fact->second.data(), fact->second.data() + fact->second.size(), status);
+        const auto retry = facts.find(kRetryFact);
+        if (retry != facts.end()) return retry_answer(status, error, retry->second);
         return answer_of(status, error.reason(), error.message(), detail_json);
     }
     const Shown shown = shown_as(error.code());

@@ -1,6 +1,7 @@
 // Answers of the REST API: JSON bodies, and the one error body {"error","message","detail"?} that every refusal has.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,8 @@ Error rules_broken(std::string_view code, std::string message, const json::Fault
 Error not_found(std::string_view what);
 // 409
 Error conflict(std::string_view code, std::string message);
+// 429 with Retry-After, in the body too.
+Error too_many(std::string_view code, std::string message, std::int64_t retry_after_s);
 // The same with `detail`: what stands in the way.
 Error conflict(std::string_view code, std::string message, const json::Faults& faults);
 

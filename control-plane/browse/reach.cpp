@@ -18,7 +18,8 @@ constexpr Patience kPatience = {5'000, 20'000, 2, 6, 60'000, 200, 2'000};
 
 }  // namespace
 
-Result<std::unique_ptr<Storage>> Reach::open(sqlite::Database& db, const store::DestinationRow& row) const {
+Result<std::unique_ptr<Storage>> Reach::open(sqlite::Database& db, const store::DestinationRow& row,
+                                             std::stop_token stop) const {
     auto order = TRY(store::open_config(box_, row));
     if (!registry::tested_from_here(order)) {
         auto agent = TRY(registry::looking_agent(db, row));
@@ -26,13 +27,13 @@ Result<std::unique_ptr<Storage>> Reach::open(sqlite::Database& db, const store::
             return api::rule_broken("agent_required", "agentId",
                                     "name the agent on whose host this path is; the organization has several or none");
         }
-        return relay::relay_storage(desk_, std::move(*agent), std::move(order), stop_.get_token());
+        return relay::relay_storage(desk_, std::move(*agent), std::move(order), std::move(stop));
     }
     const auto destination = TRY(decode_destination(order));
     StorageContext context;
     context.patience = kPatience;
     context.address_rule = rule_;
-    context.stop = stop_.get_token();
+    context.stop = std::move(stop);
     return open_storage(destination, context);
 }
 

@@ -21,8 +21,13 @@ public:
     Reach(const SecretBox& box, http::AddressRule rule, relay::StorageDesk& desk)
         : box_(box), rule_(rule), desk_(desk) {}
 
-    // 422 agent_required when nobody knows which agent has the folder. For one thread; blocks when it is used.
-    Result<std::unique_ptr<Storage>> open(sqlite::Database& db, const store::DestinationRow& row) const;
+    // 422 agent_required when nobody knows which agent has the folder. For one thread; blocks when it is used, until
+    // this or, when it is given, `stop` is stopped.
+    Result<std::unique_ptr<Storage>> open(sqlite::Database& db, const store::DestinationRow& row) const {
+        return open(db, row, stop_.get_token());
+    }
+    Result<std::unique_ptr<Storage>> open(sqlite::Database& db, const store::DestinationRow& row,
+                                          std::stop_token stop) const;
     // Waits and transfers end from now on.
     void stop();
 

@@ -68,11 +68,12 @@ http::Response link_answer(const std::string& url) {
 
 // A link where the store can presign, or the caller asks for JSON; nothing when the content itself is to be sent.
 Result<std::optional<http::Response>> link_for(const Call& call, sqlite::Database& db, const Browser& browser,
-                                               const store::DestinationRow& row, const std::string& path) {
+                                               const store::DestinationRow& row, const std::string& path,
+                                               const std::stop_token& stop) {
     if (!attribute(path).is_of(call.organization_id)) {
         return api::problem(404, "file_not_found", "the destination has no such file");
     }
-    const auto storage = TRY(browser.reach.open(db, row));
+    const auto storage = TRY(browser.reach.open(db, row, stop));
     if (const auto object = storage->stat(path); !object) return storage_problem(object.error(), row.id);
     auto presigned = storage->presign_get(path, static_cast<std::uint32_t>(kStreamSeconds), file_name(path));
     if (!presigned) return storage_problem(presigned.error(), row.id);
@@ -86,10 +87,11 @@ void download(const Browser& browser, Transfers& transfers, const Call& call,
               std::unique_ptr<http::Exchange> exchange) {
     const auto path = path_of(call);
     if (!path) return exchange->respond(api::error_answer(path.error()));
-    Transfers::Order order{call.organization_id, call.param("destId"), *path, "", {}};
-    order.instead = [&browser, call, path = *path](sqlite::Database& db) -> Result<std::optional<http::Response>> {
+    Transfers::Order order{call.organization_id, call.param("destId"), *path, "", {}, ""};
+    order.instead = [&browser, call, path = *path](
+                        sqlite::Database& db, const std::stop_token& stop) -> Result<std::optional<http::Response>> {
         const auto row = TRY(api::find_destination(call, db, call.param("destId")));
-        auto link = TRY(link_for(call, db, browser, row, path));
+        auto link = TRY(link_for(call, db, browser, row, path, stop));
         TRY(api::note_download(call, db, link ? "storage.link" : "storage.download", row.id, path));
         return link;
     };
@@ -99,11 +101,13 @@ void download(const Browser& browser, Transfers& transfers, const Call& call,
 void stream(Browser& browser, const Call& call, std::unique_ptr<http::Exchange> exchange) {
     auto grant = browser.tokens.open(call.param("token"), browser.clock.now_ms());
     if (!grant) return exchange->respond(api::error_answer(grant.error()));
-    Transfers::Order order{grant->organization_id, grant->destination_id, grant->key, grant->download_name, {}};
+    Transfers::Order order{grant->organization_id, grant->destination_id, grant->key, grant->download_name, {},
+                           call.param("token")};
     Call user = call;
     user.organization_id = grant->organization_id;
     user.principal.name = "link";
-    order.instead = [user, at = *grant](sqlite::Database& db) -> Result<std::optional<http::Response>> {
+    order.instead = [user, at = *grant](sqlite::Database& db,
+                                        const std::stop_token&) -> Result<std::optional<http::Response>> {
         TRY(api::note_download(user, db, "storage.download", at.destination_id, at.key));
         return std::optional<http::Response>();
     };

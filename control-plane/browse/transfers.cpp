@@ -1,8 +1,9 @@
 #include "control-plane/browse/transfers.h"
 
+#include <utility>
+
 #include "control-plane/api/answer.h"
 #include "control-plane/browse/paths.h"
-#include "control-plane/relay/pumps.h"
 
 namespace backstay::browse {
 
@@ -24,69 +25,122 @@ private:
     std::function<void()> on_first_;
 };
 
+Error not_wanted() { return Error(Errc::cancelled, "nobody waits for it any more"); }
+
+// A thread that waits for the pipe's other end hears of it too.
+auto closed_by(const std::stop_token& stop, BytePipe& pipe) {
+    return std::stop_callback(stop, [&pipe] { pipe.close(not_wanted()); });
+}
+
 }  // namespace
 
-void Transfers::send(std::unique_ptr<http::Exchange> exchange, Order order) {
+Bound transfers_of(const std::string& organization) {
+    return {"organization " + organization, kTransfersPerOrganization};
+}
+
+Bound zips_of(const std::string& organization) { return {"zips " + organization, kZipsPerOrganization}; }
+
+Result<Slots::Slot> take_slot(Slots& slots, const Bound& bound) {
+    auto slot = slots.take(bound.of, bound.most);
+    if (slot) return std::move(*slot);
+    return api::too_many("too_many_transfers", "too many transfers of this kind are under way; try again",
+                         kComeAgainSeconds);
+}
+
+void Transfers::start(std::unique_ptr<http::Exchange> exchange, const std::vector<Bound>& bounds, Lane lane,
+                      Work work) {
+    if (stopping_) return exchange->respond(api::error_answer(503, "stopping", "the control plane is stopping"));
+    Transfer transfer;
+    for (const Bound& bound : bounds) {
+        auto slot = take_slot(slots_, bound);
+        if (!slot) return exchange->respond(api::error_answer(slot.error()));
+        transfer.slots.push_back(std::move(*slot));
+    }
     const std::uint64_t number = ++last_number_;
-    http::Request request = exchange->request();
-    waiting_.emplace(number, std::move(exchange));
+    exchange->on_abandoned([this, number] { gone(number); });
+    transfer.exchange = std::move(exchange);
     const bool taken = threads_.submit(
-        store::DatabaseThreads::Lane::transfer,
-        [this, number, order = std::move(order), request = std::move(request)](sqlite::Database& db) -> Done {
-            auto ran = run(number, order, request, db);
-            if (ran) return {};
-            return [this, number, response = api::error_answer(ran.error())] { answer(number, response); };
+        lane, [this, number, stop = transfer.stop.get_token(), work = std::move(work)](sqlite::Database& db) -> Done {
+            auto ran = stop.stop_requested() ? Result<>(not_wanted()) : work(number, stop, db);
+            std::optional<http::Response> refusal;
+            if (!ran) refusal = api::error_answer(ran.error());
+            return [this, number, refusal = std::move(refusal)] { worked(number, refusal); };
         });
-    if (!taken) answer(number, api::error_answer(503, "overloaded", "too many transfers are on their way; try again"));
+    transfers_.emplace(number, std::move(transfer));
+    if (!taken) worked(number, api::error_answer(503, "overloaded", "too many transfers are on their way; try again"));
 }
 
-void Transfers::make(std::unique_ptr<http::Exchange> exchange, http::Response head, Make make) {
-    const std::uint64_t number = ++last_number_;
-    waiting_.emplace(number, std::move(exchange));
-    const bool taken =
-        threads_.submit(store::DatabaseThreads::Lane::transfer,
-                        [this, number, head = std::move(head), make = std::move(make)](sqlite::Database& db) -> Done {
-                            run_make(number, head, make, db);
-                            return {};
-                        });
-    if (!taken) answer(number, api::error_answer(503, "overloaded", "too many transfers are on their way; try again"));
+void Transfers::send(std::unique_ptr<http::Exchange> exchange, Order order) {
+    std::vector<Bound> bounds{transfers_of(order.organization_id)};
+    if (!order.ticket.empty()) bounds.push_back({"ticket " + order.ticket, 1});
+    http::Request request = exchange->request();
+    start(std::move(exchange), bounds, Lane::transfer,
+          [this, order = std::move(order), request = std::move(request)](
+              std::uint64_t number, const std::stop_token& stop, sqlite::Database& db) {
+              return run(number, stop, order, request, db);
+          });
 }
 
-void Transfers::run_make(std::uint64_t number, const http::Response& head, const Make& make, sqlite::Database& db) {
+void Transfers::make(std::unique_ptr<http::Exchange> exchange, std::vector<Bound> bounds, http::Response head,
+                     Make make) {
+    start(std::move(exchange), bounds, Lane::transfer,
+          [this, head = std::move(head), make = std::move(make)](std::uint64_t number, const std::stop_token& stop,
+                                                                 sqlite::Database& db) {
+              return run_make(number, stop, head, make, db);
+          });
+}
+
+void Transfers::ask(std::unique_ptr<http::Exchange> exchange, Ask ask) {
+    start(std::move(exchange), {}, Lane::storage,
+          [this, ask = std::move(ask)](std::uint64_t number, const std::stop_token&, sqlite::Database& db) -> Result<> {
+              auto response = TRY(ask(db));
+              post_answer(number, std::move(response));
+              return {};
+          });
+}
+
+// On a transfer thread, as run().
+Result<> Transfers::run_make(std::uint64_t number, const std::stop_token& stop, const http::Response& head,
+                             const Make& make, sqlite::Database& db) {
     const auto pipe = std::make_shared<BytePipe>();
+    const auto closing = closed_by(stop, *pipe);
     bool begun = false;
     LateSink sink(*pipe, [&] {
         begun = true;
-        loop_.post([this, number, pipe, head] { begin(number, head, pipe); });
+        post_body(number, head, pipe);
     });
-    auto made = make(db, sink);
-    if (made && begun) return pipe->finish();
-    if (begun) return pipe->fail(made.error());
-    const Error error = made ? Error(Errc::corrupted, "there is no content") : made.error();
-    loop_.post([this, number, response = api::error_answer(error)] { answer(number, response); });
+    auto made = make(db, sink, stop);
+    if (!begun) return made ? Result<>(Error(Errc::corrupted, "there is no content")) : made;
+    if (made) {
+        pipe->finish();
+    } else {
+        pipe->fail(made.error());
+    }
+    return {};
 }
 
-// On a transfer thread. An error is one that can still be answered.
-Result<> Transfers::run(std::uint64_t number, const Order& order, const http::Request& request, sqlite::Database& db) {
+Result<> Transfers::run(std::uint64_t number, const std::stop_token& stop, const Order& order,
+                        const http::Request& request, sqlite::Database& db) {
     if (order.instead) {
-        if (auto other = TRY(order.instead(db))) {
-            loop_.post([this, number, response = std::move(*other)] { answer(number, response); });
+        if (auto other = TRY(order.instead(db, stop))) {
+            post_answer(number, std::move(*other));
             return {};
         }
     }
     const auto row = TRY(store::Destinations(db).find(order.organization_id, order.destination_id));
     if (!row) return api::not_found("backup destination");
-    const auto storage = TRY(reach_.open(db, *row));
+    const auto storage = TRY(reach_.open(db, *row, stop));
     const auto object = storage->stat(order.key);
     if (!object) return storage_problem(object.error(), row->id);
     const std::string name = order.download_name.empty() ? std::string(file_name(order.key)) : order.download_name;
     ContentPlan plan = plan_content(request, *object, name);
     if (!plan.has_body || request.method == "HEAD") {
-        loop_.post([this, number, head = std::move(plan.head)] { answer(number, head); });
+        post_answer(number, std::move(plan.head));
         return {};
     }
     const auto pipe = std::make_shared<BytePipe>();
-    loop_.post([this, number, pipe, head = std::move(plan.head)] { begin(number, head, pipe); });
+    const auto closing = closed_by(stop, *pipe);
+    post_body(number, std::move(plan.head), pipe);
     PipeSink sink(*pipe);
     if (auto got = storage->get(order.key, plan.range, sink); got) {
         pipe->finish();
@@ -96,20 +150,63 @@ Result<> Transfers::run(std::uint64_t number, const Order& order, const http::Re
     return {};
 }
 
+void Transfers::post_answer(std::uint64_t number, http::Response response) {
+    loop_.post([this, number, response = std::move(response)] { answer(number, response); });
+}
+
+void Transfers::post_body(std::uint64_t number, http::Response head, SharedPipe pipe) {
+    loop_.post([this, number, head = std::move(head), pipe = std::move(pipe)] { begin(number, head, pipe); });
+}
+
 void Transfers::answer(std::uint64_t number, http::Response response) {
-    const auto found = waiting_.find(number);
-    if (found == waiting_.end()) return;
-    const auto exchange = std::move(found->second);
-    waiting_.erase(found);
-    exchange->respond(std::move(response));
+    const auto found = transfers_.find(number);
+    if (found == transfers_.end()) return;
+    const auto exchange = std::move(found->second.exchange);
+    if (exchange != nullptr) exchange->respond(std::move(response));
 }
 
 void Transfers::begin(std::uint64_t number, http::Response head, SharedPipe pipe) {
-    const auto found = waiting_.find(number);
-    if (found == waiting_.end()) return;
-    const auto exchange = std::move(found->second);
-    waiting_.erase(found);
-    relay::send_body(loop_, exchange->open_stream(std::move(head)), std::move(pipe));
+    const auto found = transfers_.find(number);
+    if (found == transfers_.end() || found->second.exchange == nullptr) return pipe->close(not_wanted());
+    const auto exchange = std::move(found->second.exchange);
+    found->second.sending = true;
+    pumps_.send_body(exchange->open_stream(std::move(head)), std::move(pipe), [this, number] { sent(number); });
+}
+
+void Transfers::worked(std::uint64_t number, std::optional<http::Response> refusal) {
+    const auto found = transfers_.find(number);
+    if (found == transfers_.end()) return;
+    found->second.working = false;
+    const auto exchange = std::move(found->second.exchange);
+    if (exchange != nullptr && refusal) exchange->respond(std::move(*refusal));
+    settle(number);
+}
+
+void Transfers::sent(std::uint64_t number) {
+    const auto found = transfers_.find(number);
+    if (found == transfers_.end()) return;
+    found->second.sending = false;
+    found->second.stop.request_stop();
+    settle(number);
+}
+
+void Transfers::gone(std::uint64_t number) {
+    const auto found = transfers_.find(number);
+    if (found == transfers_.end()) return;
+    const auto exchange = std::move(found->second.exchange);
+    found->second.stop.request_stop();
+    settle(number);
+}
+
+void Transfers::settle(std::uint64_t number) {
+    const auto found = transfers_.find(number);
+    if (found == transfers_.end() || found->second.working || found->second.sending) return;
+    transfers_.erase(found);
+}
+
+void Transfers::stop() {
+    stopping_ = true;
+    for (auto& [number, transfer] : transfers_) transfer.stop.request_stop();
 }
 
 }  // namespace backstay::browse

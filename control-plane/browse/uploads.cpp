@@ -8,7 +8,7 @@
 #include "control-plane/api/scope.h"
 #include "control-plane/browse/multipart.h"
 #include "control-plane/browse/paths.h"
-#include "control-plane/relay/pumps.h"
+#include "control-plane/browse/transfers.h"
 
 namespace backstay::browse {
 namespace {
@@ -73,11 +73,17 @@ Result<Uploads::Wish> Uploads::read_wish(const api::Call& call, std::uint64_t mo
 void Uploads::take(const api::Call& call, std::unique_ptr<http::Exchange> exchange, std::uint64_t most_bytes) {
     auto wish = read_wish(call, most_bytes);
     if (!wish) return exchange->respond(api::error_answer(wish.error()));
+    auto slot = take_slot(slots_, transfers_of(call.organization_id));
+    if (!slot) return exchange->respond(api::error_answer(slot.error()));
     const std::uint64_t number = ++last_number_;
-    uploads_[number].exchange = std::move(exchange);
+    exchange->on_abandoned([this, number] { gone(number); });
+    Upload& upload = uploads_[number];
+    upload.exchange = std::move(exchange);
+    upload.slot.emplace(std::move(*slot));
     const bool taken = threads_.submit(
-        store::DatabaseThreads::Lane::transfer, [this, number, wish = std::move(*wish)](sqlite::Database& db) -> Done {
-            auto ran = run(number, wish, db);
+        store::DatabaseThreads::Lane::transfer,
+        [this, number, stop = upload.stop.get_token(), wish = std::move(*wish)](sqlite::Database& db) -> Done {
+            auto ran = run(number, stop, wish, db);
             auto answer = ran ? std::move(*ran) : api::error_answer(ran.error());
             return [this, number, answer = std::move(answer)] { finish(number, answer); };
         });
@@ -85,14 +91,17 @@ void Uploads::take(const api::Call& call, std::unique_ptr<http::Exchange> exchan
 }
 
 // On a transfer thread.
-Result<http::Response> Uploads::run(std::uint64_t number, const Wish& wish, sqlite::Database& db) {
+Result<http::Response> Uploads::run(std::uint64_t number, const std::stop_token& stop, const Wish& wish,
+                                    sqlite::Database& db) {
     const auto row = TRY(api::find_destination(wish.call, db, wish.call.param("destId")));
-    const auto storage = TRY(reach_.open(db, row));
+    const auto storage = TRY(reach_.open(db, row, stop));
     if (const auto there = storage->stat(wish.path))
         return api::conflict("already_exists", "there is a file of this name already");
     else if (there.error().code() != Errc::not_found)
         return storage_problem(there.error(), row.id);
     const auto pipe = std::make_shared<BytePipe>();
+    const std::stop_callback closing(stop,
+                                     [&pipe] { pipe->close(Error(Errc::cancelled, "nobody waits for it any more")); });
     loop_.post([this, number, pipe] { begin(number, pipe); });
     PipeSource body(*pipe);
     MultipartSource file(body, wish.boundary, "file");
@@ -115,10 +124,13 @@ Result<http::Response> Uploads::run(std::uint64_t number, const Wish& wish, sqli
 }
 
 void Uploads::begin(std::uint64_t number, SharedPipe pipe) {
-    Upload& upload = uploads_.at(number);
+    const auto found = uploads_.find(number);
+    if (found == uploads_.end()) return;
+    Upload& upload = found->second;
+    if (upload.exchange == nullptr) return;  // it has been told to stop
     upload.receiving = true;
-    relay::receive_body(
-        loop_, std::move(upload.exchange), std::move(pipe),
+    pumps_.receive_body(
+        std::move(upload.exchange), std::move(pipe),
         [this, number](std::unique_ptr<http::Exchange> exchange, bool) { received(number, std::move(exchange)); });
 }
 
@@ -127,7 +139,20 @@ void Uploads::received(std::uint64_t number, std::unique_ptr<http::Exchange> exc
     if (found == uploads_.end()) return;
     found->second.receiving = false;
     found->second.exchange = std::move(exchange);
+    if (found->second.exchange == nullptr) found->second.stop.request_stop();
     if (found->second.answer) finish(number, std::move(*found->second.answer));
+}
+
+// Before its body was asked for.
+void Uploads::gone(std::uint64_t number) {
+    const auto found = uploads_.find(number);
+    if (found == uploads_.end()) return;
+    const auto exchange = std::move(found->second.exchange);
+    found->second.stop.request_stop();
+}
+
+void Uploads::stop() {
+    for (auto& [number, upload] : uploads_) upload.stop.request_stop();
 }
 
 // The answer waits until the body lets go of the exchange.

@@ -16,7 +16,6 @@ namespace backstay::public_api {
 namespace {
 
 using api::Call;
-using Lane = store::DatabaseThreads::Lane;
 
 constexpr std::int64_t kUsualSeconds = 3600;
 constexpr std::int64_t kLeastSeconds = 300;
@@ -86,18 +85,21 @@ Error zip_problem(const Error& error, const std::string& destination) {
     return browse::storage_problem(error, destination);
 }
 
-Result<> make_zip(const Call& call, sqlite::Database& db, const DownloadParts& parts, Sink& sink) {
+Result<> make_zip(const Call& call, sqlite::Database& db, const DownloadParts& parts, Sink& sink,
+                  const std::stop_token& stop) {
     const Item item = TRY(find_item(call, db, call.param("backupId")));
     const dispatch::Stored stored = item.backup ? dispatch::Stored(*item.backup) : dispatch::Stored(*item.snapshot);
     const std::string agent = TRY(dispatch::caring_agent(db, stored));
     const Copy copy = TRY(best_copy(call, db, item, agent));
+    const auto slot =
+        TRY(browse::take_slot(parts.browser.transfers.slots(), {"zips of agent " + agent, browse::kZipsPerAgent}));
     TRY(api::note_download(call, db, "backup.download", item.shown.id, kOdooZip));
     control_plane::StorageRequest request;
     request.action = kOdooZip;
     request.destination = TRY(store::open_config(parts.box, copy.destination));
     request.prefix = copy.folder();
     request.key = item.shown.id;
-    auto fetched = parts.desk.fetch(agent, std::move(request), sink, {});
+    auto fetched = parts.desk.fetch(agent, std::move(request), sink, stop);
     if (fetched) return {};
     return zip_problem(fetched.error(), copy.destination.id);
 }
@@ -106,23 +108,17 @@ void send_zip(const DownloadParts& parts, const Call& call, std::unique_ptr<http
     http::Response head;
     head.headers.set("Content-Type", "application/zip");
     head.headers.set("Content-Disposition", browse::content_disposition(call.param("backupId") + ".zip"));
-    parts.browser.transfers.make(std::move(exchange), std::move(head), [call, parts](sqlite::Database& db, Sink& sink) {
-        return make_zip(call, db, parts, sink);
-    });
+    const std::string& organization = call.organization_id;
+    parts.browser.transfers.make(std::move(exchange),
+                                 {browse::transfers_of(organization), browse::zips_of(organization)}, std::move(head),
+                                 [call, parts](sqlite::Database& db, Sink& sink, const std::stop_token& stop) {
+                                     return make_zip(call, db, parts, sink, stop);
+                                 });
 }
 
 void send_urls(const DownloadParts& parts, const Call& call, std::unique_ptr<http::Exchange> exchange) {
-    // Shared because a task must be copyable.
-    const auto peer = std::make_shared<std::unique_ptr<http::Exchange>>(std::move(exchange));
-    const bool taken = parts.threads.submit(Lane::storage, [call, peer, parts](sqlite::Database& db) {
-        auto answered = urls(call, db, parts.browser);
-        return [peer, response = answered ? std::move(*answered) : api::error_answer(answered.error())]() mutable {
-            // Its last owner must be the loop, not the thread that still holds `peer`.
-            const auto mine = std::move(*peer);
-            mine->respond(std::move(response));
-        };
-    });
-    if (!taken) (*peer)->respond(api::error_answer(503, "overloaded", "too much is waiting; try again"));
+    parts.browser.transfers.ask(std::move(exchange),
+                                [call, parts](sqlite::Database& db) { return urls(call, db, parts.browser); });
 }
 
 Result<bool> wants_zip(const Call& call) {

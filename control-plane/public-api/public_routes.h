@@ -6,7 +6,6 @@
 #include "control-plane/api/routes.h"
 #include "control-plane/browse/browser.h"
 #include "control-plane/relay/storage_desk.h"
-#include "control-plane/store/database_threads.h"
 
 namespace backstay::public_api {
 
@@ -18,7 +17,6 @@ struct DownloadParts {
     const SecretBox& box;
     browse::Browser& browser;
     relay::StorageDesk& desk;
-    store::DatabaseThreads& threads;
 };
 void add_download_routes(api::RouteTable& routes, const DownloadParts& parts);
 

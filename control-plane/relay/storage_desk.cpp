@@ -1,6 +1,7 @@
 #include "control-plane/relay/storage_desk.h"
 
 #include <array>
+#include <utility>
 
 #include "common/domain/reasons.h"
 #include "common/ids.h"
@@ -14,7 +15,11 @@ using control_plane::StorageFailure;
 using control_plane::StorageRequest;
 
 constexpr std::size_t kMostTickets = 200;
-constexpr BytePipe::Limits kPatient = {512 * 1024, 30 * 60 * 1000};
+constexpr std::size_t kMostCancelled = 200;
+constexpr std::size_t kPipeBytes = 512 * 1024;
+constexpr std::int64_t kLookMs = 500;
+constexpr std::int32_t kTakesCancels = 2;  // of storageVersion
+constexpr std::string_view kOdooZip = "odoo_zip";
 
 Error offline() {
     return api::problem(503, "agent_offline",
@@ -40,6 +45,14 @@ Error to_error(const StorageFailure& failure) {
     return Error(code_from(failure.code), failure.message).with_reason(failure.reason);
 }
 
+Error stopped() { return Error(Errc::cancelled, "stopped"); }
+
+StorageAnswer lost() {
+    StorageAnswer answer;
+    answer.failure = {"unavailable", std::string(reason::kAgentRestarted), "the agent was restarted meanwhile"};
+    return answer;
+}
+
 }  // namespace
 
 StorageDesk::StorageDesk(std::function<void(const std::string& agent)> wake) : StorageDesk(std::move(wake), {}) {}
@@ -52,8 +65,8 @@ std::shared_ptr<StorageDesk::Ticket> StorageDesk::place(const std::string& agent
     ticket->agent = agent;
     ticket->request = std::move(request);
     ticket->request.request_id = new_uuid();
-    // Before a ZIP begins, a dump may have to be fetched whole.
-    ticket->pipe = std::make_shared<BytePipe>(ticket->request.action == "odoo_zip" ? kPatient : BytePipe::Limits());
+    ticket->pipe =
+        std::make_shared<BytePipe>(BytePipe::Limits{kPipeBytes, static_cast<std::uint64_t>(patience_.silent_ms)});
     {
         const std::lock_guard lock(mutex_);
         if (stopping_ || tickets_.size() >= kMostTickets) return nullptr;
@@ -63,31 +76,63 @@ std::shared_ptr<StorageDesk::Ticket> StorageDesk::place(const std::string& agent
     return ticket;
 }
 
-void StorageDesk::forget(const Ticket& ticket) {
-    const std::lock_guard lock(mutex_);
-    tickets_.erase(ticket.request.request_id);
+bool StorageDesk::is_outdated(const std::string& agent) const {
+    const auto known = agents_.find(agent);
+    return known != agents_.end() && known->second.version < 1;
+}
+
+bool StorageDesk::is_silent(const std::string& agent) const {
+    const auto known = agents_.find(agent);
+    if (known == agents_.end()) return false;
+    const std::int64_t limit_ms = known->second.gone ? patience_.silent_ms : patience_.unheard_ms;
+    return steady_ms() - known->second.heard_ms >= limit_ms;
+}
+
+// An agent that still works on what nobody waits for any more is told with its next poll.
+void StorageDesk::forget(const Ticket& ticket, bool complete) {
+    {
+        const std::lock_guard lock(mutex_);
+        tickets_.erase(ticket.request.request_id);
+        const auto known = agents_.find(ticket.agent);
+        if (complete || !ticket.taken || ticket.answer || stopping_ || known == agents_.end()) return;
+        Agent& agent = known->second;
+        if (agent.version < kTakesCancels || agent.cancelled.size() >= kMostCancelled) return;
+        agent.cancelled.push_back(ticket.request.request_id);
+    }
+    wake_(ticket.agent);
 }
 
 Result<> StorageDesk::wait_taken(const std::shared_ptr<Ticket>& ticket, const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
-    const auto known = versions_.find(ticket->agent);
-    if (known != versions_.end() && known->second < 1) return outdated();
-    const bool taken = moved_.wait_for(lock, stop, std::chrono::milliseconds(patience_.taken_ms), [&] {
-        const auto version = versions_.find(ticket->agent);
-        return stopping_ || ticket->taken || (version != versions_.end() && version->second < 1);
-    });
+    if (is_outdated(ticket->agent)) return outdated();
+    moved_.wait_for(lock, stop, std::chrono::milliseconds(patience_.taken_ms),
+                    [&] { return stopping_ || ticket->taken || is_outdated(ticket->agent); });
     if (ticket->taken) return {};
-    if (stopping_ || stop.stop_requested()) return Error(Errc::cancelled, "stopped");
-    return taken ? outdated() : offline();
+    if (stopping_ || stop.stop_requested()) return stopped();
+    return is_outdated(ticket->agent) ? outdated() : offline();
+}
+
+Result<> StorageDesk::wait_begun(const std::shared_ptr<Ticket>& ticket, const std::stop_token& stop) {
+    const bool prepares = ticket->request.action == kOdooZip;
+    const std::int64_t until = steady_ms() + (prepares ? patience_.prepared_ms : patience_.answer_ms);
+    std::unique_lock lock(mutex_);
+    while (true) {
+        moved_.wait_for(lock, stop, std::chrono::milliseconds(kLookMs),
+                        [&] { return stopping_ || ticket->begun || ticket->answer.has_value(); });
+        if (stopping_ || stop.stop_requested()) return stopped();
+        if (ticket->answer && ticket->answer->failure) return to_error(*ticket->answer->failure);
+        if (ticket->begun) return {};
+        if (ticket->answer || steady_ms() >= until || is_silent(ticket->agent)) return offline();
+    }
 }
 
 StorageDesk::Answered StorageDesk::wait_answer(const std::shared_ptr<Ticket>& ticket, const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     moved_.wait_for(lock, stop, std::chrono::milliseconds(patience_.answer_ms),
                     [&] { return stopping_ || ticket->answer.has_value(); });
-    if (!ticket->answer) return stopping_ || stop.stop_requested() ? Error(Errc::cancelled, "stopped") : offline();
+    if (!ticket->answer) return stopping_ || stop.stop_requested() ? stopped() : offline();
     if (ticket->answer->failure) return to_error(*ticket->answer->failure);
-    return std::move(*ticket->answer);
+    return *ticket->answer;
 }
 
 Result<StorageAnswer> StorageDesk::ask(const std::string& agent, StorageRequest request, const std::stop_token& stop) {
@@ -97,20 +142,22 @@ Result<StorageAnswer> StorageDesk::ask(const std::string& agent, StorageRequest 
         TRY(wait_taken(ticket, stop));
         return wait_answer(ticket, stop);
     }();
-    forget(*ticket);
+    forget(*ticket, answered.has_value());
     return answered;
 }
 
 Result<> StorageDesk::fetch(const std::string& agent, StorageRequest request, Sink& into, const std::stop_token& stop) {
     const auto ticket = place(agent, std::move(request));
     if (!ticket) return api::problem(503, "overloaded", "too many requests wait for agents; try again");
+    const std::stop_callback closing(stop, [&] { ticket->pipe->close(stopped()); });
     auto fetched = [&]() -> Result<> {
         TRY(wait_taken(ticket, stop));
+        TRY(wait_begun(ticket, stop));
         PipeSource content(*ticket->pipe);
         TRY(copy(content, into));
         return {};
     }();
-    forget(*ticket);
+    forget(*ticket, fetched.has_value());
     ticket->pipe->close(Error(Errc::cancelled, "nobody reads it any more"));
     return fetched;
 }
@@ -119,6 +166,7 @@ Result<StorageAnswer> StorageDesk::bring(const std::string& agent, StorageReques
                                          const std::stop_token& stop) {
     const auto ticket = place(agent, std::move(request));
     if (!ticket) return api::problem(503, "overloaded", "too many requests wait for agents; try again");
+    const std::stop_callback closing(stop, [&] { ticket->pipe->close(stopped()); });
     auto brought = [&]() -> Answered {
         TRY(wait_taken(ticket, stop));
         PipeSink content(*ticket->pipe);
@@ -129,16 +177,38 @@ Result<StorageAnswer> StorageDesk::bring(const std::string& agent, StorageReques
         ticket->pipe->finish();
         return wait_answer(ticket, stop);
     }();
-    forget(*ticket);
+    // The agent may still wait for bytes; what it has been given is not whole.
+    if (!brought) ticket->pipe->fail(brought.error());
+    forget(*ticket, brought.has_value());
     return brought;
 }
 
-void StorageDesk::note_poll(const std::string& agent, std::int32_t storage_version) {
+void StorageDesk::note_poll(const std::string& agent, const std::string& instance, std::int32_t storage_version) {
+    std::vector<std::string> lost_ids;
     {
         const std::lock_guard lock(mutex_);
-        versions_.insert_or_assign(agent, storage_version);
+        Agent& known = agents_[agent];
+        if (!known.instance.empty() && known.instance != instance) {
+            known.cancelled.clear();
+            for (const auto& [id, ticket] : tickets_) {
+                if (ticket->agent == agent && ticket->taken) lost_ids.push_back(id);
+            }
+        }
+        known.version = storage_version;
+        known.instance = instance;
+        known.heard_ms = steady_ms();
+        known.gone = false;
     }
     moved_.notify_all();
+    for (const std::string& id : lost_ids) answer(agent, id, lost());
+}
+
+void StorageDesk::note_gone(const std::string& agent, const std::string& instance) {
+    const std::lock_guard lock(mutex_);
+    const auto known = agents_.find(agent);
+    if (known == agents_.end() || known->second.instance != instance) return;
+    known->second.heard_ms = steady_ms();
+    known->second.gone = true;
 }
 
 bool StorageDesk::expects(const std::string& agent, const std::string& request_id) const {
@@ -164,6 +234,14 @@ std::vector<StorageRequest> StorageDesk::take(const std::string& agent) {
             ticket->taken = true;
             out.push_back(ticket->request);
         }
+        if (const auto known = agents_.find(agent); known != agents_.end()) {
+            for (std::string& id : std::exchange(known->second.cancelled, {})) {
+                StorageRequest cancel;
+                cancel.action = "cancel";
+                cancel.request_id = std::move(id);
+                out.push_back(std::move(cancel));
+            }
+        }
     }
     if (!out.empty()) moved_.notify_all();
     return out;
@@ -188,11 +266,18 @@ bool StorageDesk::answer(const std::string& agent, const std::string& request_id
 }
 
 SharedPipe StorageDesk::content(const std::string& agent, const std::string& request_id, std::string_view action) {
-    const std::lock_guard lock(mutex_);
-    const auto found = tickets_.find(request_id);
-    if (found == tickets_.end() || found->second->agent != agent || found->second->request.action != action)
-        return nullptr;
-    return found->second->pipe;
+    SharedPipe pipe;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = tickets_.find(request_id);
+        if (found == tickets_.end() || found->second->agent != agent || found->second->request.action != action)
+            return nullptr;
+        // Two bodies at once would be mixed.
+        if (std::exchange(found->second->begun, true)) return nullptr;
+        pipe = found->second->pipe;
+    }
+    moved_.notify_all();
+    return pipe;
 }
 
 void StorageDesk::stop() {

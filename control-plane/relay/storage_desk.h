@@ -23,14 +23,19 @@ namespace backstay::relay {
 class StorageDesk {
 public:
     struct Patience {
-        std::int64_t taken_ms = 6'000;  // until the agent's poll takes it
-        std::int64_t answer_ms = 60'000;
+        std::int64_t taken_ms = 6'000;    // until the agent's poll takes it
+        std::int64_t answer_ms = 60'000;  // until its answer, or until its content begins
+        // A ZIP begins when a dump has been fetched whole: that may take long, but not in silence.
+        std::int64_t prepared_ms = 30 * 60'000;
+        std::int64_t silent_ms = 30'000;   // content without a byte, an agent that has left
+        std::int64_t unheard_ms = 90'000;  // an agent whose polls, a minute long, do not come
     };
     // `wake`: something waits for this agent; called from any thread.
     explicit StorageDesk(std::function<void(const std::string& agent)> wake);
     StorageDesk(std::function<void(const std::string& agent)> wake, Patience patience);
 
-    // 503 agent_offline, agent_outdated; else the agent's own failure.
+    // 503 agent_offline, agent_outdated; else the agent's own failure. A stop request ends each of them at once; the
+    // agent is told that it need not go on.
     Result<control_plane::StorageAnswer> ask(const std::string& agent, control_plane::StorageRequest request,
                                              const std::stop_token& stop);
     // Action read: the content goes into `into`.
@@ -41,7 +46,10 @@ public:
                                                Source& from, const std::stop_token& stop);
 
     // For the polls: what an agent says of itself, and what waits for it (handed out once).
-    void note_poll(const std::string& agent, std::int32_t storage_version);
+    // Another process than before has lost what was handed out.
+    void note_poll(const std::string& agent, const std::string& instance, std::int32_t storage_version);
+    // The process has no poll any more.
+    void note_gone(const std::string& agent, const std::string& instance);
     bool has_waiting(const std::string& agent) const;
     std::vector<control_plane::StorageRequest> take(const std::string& agent);
 
@@ -59,22 +67,35 @@ private:
         std::string agent;
         control_plane::StorageRequest request;
         bool taken = false;
+        bool begun = false;  // its content comes, or goes
         std::optional<control_plane::StorageAnswer> answer;
         SharedPipe pipe;
+    };
+    struct Agent {
+        std::int32_t version = 0;  // as its last poll said
+        std::string instance;
+        std::int64_t heard_ms = 0;
+        bool gone = false;                   // since heard_ms
+        std::vector<std::string> cancelled;  // requests that it need not go on with
     };
     using Answered = Result<control_plane::StorageAnswer>;
 
     std::shared_ptr<Ticket> place(const std::string& agent, control_plane::StorageRequest request);
-    void forget(const Ticket& ticket);
+    void forget(const Ticket& ticket, bool complete);
     Result<> wait_taken(const std::shared_ptr<Ticket>& ticket, const std::stop_token& stop);
+    Result<> wait_begun(const std::shared_ptr<Ticket>& ticket, const std::stop_token& stop);
     Answered wait_answer(const std::shared_ptr<Ticket>& ticket, const std::stop_token& stop);
+
+    // With mutex_ held.
+    bool is_outdated(const std::string& agent) const;
+    bool is_silent(const std::string& agent) const;
 
     const std::function<void(const std::string&)> wake_;
     const Patience patience_;
     mutable std::mutex mutex_;
     std::condition_variable_any moved_;
     std::map<std::string, std::shared_ptr<Ticket>> tickets_;  // by request id
-    std::map<std::string, std::int32_t> versions_;            // by agent, as its last poll said
+    std::map<std::string, Agent> agents_;                     // that polled
     bool stopping_ = false;
 };
 

@@ -44,7 +44,7 @@ void add_all_routes(api::RouteTable& routes, const RouteParts& parts) {
     parts.health.add_routes(routes);
     agent_api::add_agent_routes(routes, live.polls(), destination_opener(parts.box),
                                 [&live](const dispatch::Stir& stir) { live.stir(stir); });
-    agent_api::add_storage_routes(routes, parts.loop, parts.desk);
+    agent_api::add_storage_routes(routes, parts.pumps, parts.desk);
     live.polls().serve_storage(parts.desk);
     browse::add_browse_routes(routes, parts.browser);
     api::add_alert_routes(routes);
@@ -61,7 +61,7 @@ void add_all_routes(api::RouteTable& routes, const RouteParts& parts) {
     api::add_operation_routes(routes, live);
     api::add_openapi_route(routes);
     public_api::add_public_backup_routes(routes);
-    public_api::add_download_routes(routes, {parts.box, parts.browser, parts.desk, parts.threads});
+    public_api::add_download_routes(routes, {parts.box, parts.browser, parts.desk});
     admin_api::add_admin_routes(routes,
                                 {parts.box, parts.tokens, parts.address_rule, parts.webhook_rule, parts.mail_works,
                                  [&live](api::Call& call, sqlite::Transaction& tx, const std::string& agent,

@@ -21,8 +21,7 @@ struct RouteParts {
     live::Live& live;
     browse::Browser& browser;
     relay::StorageDesk& desk;
-    store::DatabaseThreads& threads;
-    Loop& loop;
+    relay::Pumps& pumps;
     Health& health;
 };
 

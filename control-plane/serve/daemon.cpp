@@ -85,6 +85,7 @@ private:
     std::unique_ptr<Pipeline> pipeline_;
     // After the pipeline: what waits for an answer goes before it.
     std::unique_ptr<relay::StorageDesk> desk_;
+    std::unique_ptr<relay::Pumps> pumps_;
     std::unique_ptr<browse::Browser> browser_;
     std::unique_ptr<Health> health_;
     std::unique_ptr<live::Live> live_;
@@ -115,14 +116,15 @@ Result<> Daemon::start(const std::string& store_file) {
     live_ = std::make_unique<live::Live>(*loop_, *threads_, clock_, destination_opener(box_), settings_.retention);
     desk_ = std::make_unique<relay::StorageDesk>(
         [this](const std::string& agent) { loop_->post([this, agent] { live_->polls().wake({agent}); }); });
+    pumps_ = std::make_unique<relay::Pumps>(*loop_);
     browser_ = std::make_unique<browse::Browser>(*loop_, *threads_, clock_, box_, address_rule(settings_), *desk_,
-                                                 settings_.state_dir);
+                                                 *pumps_, settings_.state_dir);
     auto access = TRY(metrics_access(settings_.metrics));
     health_ = std::make_unique<Health>(*threads_, metrics_, clock_, std::move(access));
     std::optional<TokenMaker> tokens;
     if (auto maker = TokenMaker::open(settings_)) tokens = std::move(*maker);
     add_all_routes(routes_, {box_, std::move(tokens), address_rule(settings_), webhook_rule(settings_),
-                             !settings_.mail.host.empty(), *live_, *browser_, *desk_, *threads_, *loop_, *health_});
+                             !settings_.mail.host.empty(), *live_, *browser_, *desk_, *pumps_, *health_});
     TRY(start_deliveries(store_file));
     pipeline_ = std::make_unique<Pipeline>(Pipeline::Parts{routes_, *threads_, {gate_, box_}, clock_, metrics_},
                                            settings_.limits);
@@ -132,6 +134,10 @@ Result<> Daemon::start(const std::string& store_file) {
     gauge("backstay_event_streams", "Event streams open now", [this] { return pipeline_->open_streams(); });
     gauge("backstay_waiting_requests", "Long polls waiting now", [this] { return pipeline_->waiting_requests(); });
     gauge("backstay_requests_in_flight", "Requests on database threads now", [this] { return pipeline_->in_flight(); });
+    gauge("backstay_transfers", "Downloads and uploads under way",
+          [this] { return browser_->transfers.under_way() + browser_->uploads.under_way(); });
+    gauge("backstay_transfer_threads_busy", "Threads that carry content now",
+          [this] { return threads_->busy(store::DatabaseThreads::Lane::transfer); });
     gauge("backstay_http_connections", "Connections open now", [this] { return server_->open_connections(); });
     http::Server::Options options;
     options.limits.body_bytes = settings_.limits.body_bytes;

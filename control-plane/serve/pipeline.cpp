@@ -68,6 +68,9 @@ store::DatabaseThreads::Lane lane_of(const api::Route& route) {
     return store::DatabaseThreads::Lane::read;
 }
 
+// Who holds a link has the token in its path as a credential.
+bool is_link(const api::Route* route) { return route != nullptr && route->pattern.ends_with("/{token}"); }
+
 bool is_public_api(const http::Request& request) { return request.path.starts_with("/api/public/v1/"); }
 
 }  // namespace
@@ -103,6 +106,10 @@ void Pipeline::handle(std::unique_ptr<http::Exchange> exchange) {
     if (!call) return refuse(std::move(pending), call.error());
     const api::Route& route = *pending->route;
     if (route.access == api::Access::open && route.loop) {
+        if (is_link(&route)) {
+            pending->credential_hash = auth::hash_secret(call->param("token"));
+            if (auto allowed = check_limits(*pending); !allowed) return refuse(std::move(pending), allowed.error());
+        }
         return route.loop(std::move(*call), watch(std::move(pending)));
     }
     auto credential = auth::credential_of(call->request, is_public_api(call->request), route.query_token);
@@ -136,7 +143,8 @@ Result<api::Call> Pipeline::prepare(Pending& pending) {
 
 auth::RateLimiter& Pipeline::limiter_for(const Pending& pending) {
     const bool writes = pending.route->writes();
-    if (is_public_api(pending.exchange->request())) return writes ? public_writes_ : public_reads_;
+    if (is_link(pending.route) || is_public_api(pending.exchange->request()))
+        return writes ? public_writes_ : public_reads_;
     return writes ? writes_ : reads_;
 }
 
@@ -275,8 +283,17 @@ void Pipeline::stamp(http::Response& response, const Pending& pending) const {
 
 // Without its query: an access_token stands there. The token of a link is a secret too.
 std::string_view Pipeline::shown_path(const Pending& pending) {
-    const bool secret = pending.route != nullptr && pending.route->pattern.ends_with("/{token}");
-    return secret ? std::string_view(pending.route->pattern) : std::string_view(pending.exchange->request().path);
+    return is_link(pending.route) ? std::string_view(pending.route->pattern)
+                                  : std::string_view(pending.exchange->request().path);
+}
+
+void Pipeline::note_link(const Pending& pending, int status) {
+    if (!is_link(pending.route)) return;
+    const std::int64_t now = steady_ms();
+    if (status == 404 || status == 410) refusals_.take(peer_host(pending.exchange->request().peer), now);
+    if (status >= 400) return;
+    if (admitted_.size() >= kRemembered) admitted_.clear();
+    admitted_.insert_or_assign(pending.credential_hash, now);
 }
 
 void Pipeline::record(const Pending& pending, int status) {

@@ -48,12 +48,14 @@ public:
     void respond(http::Response response) override {
         pipeline_.stamp(response, *pending_);
         pipeline_.record(*pending_, response.status);
+        pipeline_.note_link(*pending_, response.status);
         pipeline_.note_refusal(*pending_, response);
         pending_->exchange->respond(std::move(response));
     }
     std::unique_ptr<http::ResponseStream> open_stream(http::Response head) override {
         pipeline_.stamp(head, *pending_);
         pipeline_.record(*pending_, head.status);
+        pipeline_.note_link(*pending_, head.status);
         return std::make_unique<WatchedStream>(pipeline_, pending_->credential_hash,
                                                pending_->exchange->open_stream(std::move(head)));
     }

@@ -43,8 +43,15 @@ struct DatabaseThreads::Pool {
                 if (queue.empty()) return;
                 work = std::move(queue.front());
                 queue.pop_front();
+                ++at_work;
             }
-            if (Done done = work(database)) post(std::move(done));
+            Done done = work(database);
+            work = nullptr;
+            {
+                const std::lock_guard lock(mutex);
+                --at_work;
+            }
+            if (done) post(std::move(done));
         }
     }
 
@@ -63,11 +70,17 @@ struct DatabaseThreads::Pool {
         return queue.size();
     }
 
+    std::size_t busy() const {
+        const std::lock_guard lock(mutex);
+        return at_work;
+    }
+
     const Post post;
     const std::size_t queue_limit;
     mutable std::mutex mutex;
     std::condition_variable wake;
     std::deque<Work> queue;
+    std::size_t at_work = 0;
     bool closing = false;
     std::vector<std::thread> threads;
 };
@@ -121,5 +134,7 @@ void DatabaseThreads::stop() {
 bool DatabaseThreads::submit(Lane lane, Work work) { return const_cast<Pool&>(pool(lane)).submit(std::move(work)); }
 
 std::size_t DatabaseThreads::queued(Lane lane) const { return pool(lane).size(); }
+
+std::size_t DatabaseThreads::busy(Lane lane) const { return pool(lane).busy(); }
 
 }  // namespace backstay::store

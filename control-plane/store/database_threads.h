@@ -46,6 +46,8 @@ public:
     [[nodiscard]] bool submit(Lane lane, Work work);
     // How many works wait in a lane.
     std::size_t queued(Lane lane) const;
+    // How many of its threads are at work.
+    std::size_t busy(Lane lane) const;
 
 private:
     struct Pool;

@@ -420,6 +420,18 @@ def test_a_credential_has_so_many_requests_a_minute(own_server):
     assert server.call("GET", "/healthz").status_code == 200
 
 
+def test_a_link_has_so_many_requests_a_minute_too(own_server):
+    own_server.set("limits", public_reads_per_minute=3, refusals_per_minute=5)
+    server = own_server.start()
+    token = server.control.token("acme", "owner")
+    assert server.call("GET", "/api/projects", token).status_code == 200
+    assert [server.call("GET", "/api/storage/stream/none.of-ours").status_code for _ in range(3)] == [404] * 3
+    refused(server.call("GET", "/api/storage/stream/none.of-ours"), 429, "rate_limit_exceeded")
+    answers = [server.call("GET", f"/api/storage/stream/none.of-ours{number}").status_code for number in range(4)]
+    assert answers == [404] * 2 + [429] * 2
+    assert server.call("GET", "/api/projects", token).status_code == 200
+
+
 def test_guessing_credentials_is_slowed_down_for_the_guesser_only(own_server):
     own_server.set("limits", refusals_per_minute=5)
     server = own_server.start()

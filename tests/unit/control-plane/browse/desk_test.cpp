@@ -1,6 +1,9 @@
 // Requests to agents: handed out once, answered, given up.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
+#include <stop_token>
 #include <thread>
 
 #include "control-plane/relay/relayed_storage.h"
@@ -31,7 +34,7 @@ StorageRequest taken(StorageDesk& desk, const std::string& agent) {
 TEST(StorageDesk, HandsOutOnceAndBringsTheAnswerBack) {
     std::atomic<int> woken = 0;
     StorageDesk desk([&](const std::string& agent) { woken += agent == "a1" ? 1 : 100; });
-    desk.note_poll("a1", 1);
+    desk.note_poll("a1", "p1", 1);
     std::thread agent([&] {
         const StorageRequest got = taken(desk, "a1");
         EXPECT_TRUE(desk.take("a1").empty());
@@ -54,7 +57,7 @@ TEST(StorageDesk, HandsOutOnceAndBringsTheAnswerBack) {
 TEST(StorageDesk, TellsAgentsThatAreAwayFromThoseThatAreTooOld) {
     StorageDesk desk([](const std::string&) {}, {50, 50});
     EXPECT_EQ(desk.ask("gone", request("stat"), {}).error().reason(), "agent_offline");
-    desk.note_poll("old", 0);
+    desk.note_poll("old", "p1", 0);
     EXPECT_EQ(desk.ask("old", request("stat"), {}).error().reason(), "agent_outdated");
     std::thread silent([&] { taken(desk, "gone"); });
     EXPECT_EQ(desk.ask("gone", request("stat"), {}).error().reason(), "agent_offline") << "taken, never answered";
@@ -96,6 +99,103 @@ TEST(StorageDesk, PassesContentBothWaysAndFailuresOfTheAgent) {
     ASSERT_FALSE(refused.has_value());
     EXPECT_EQ(refused.error().code(), Errc::exhausted);
     EXPECT_EQ(refused.error().reason(), "destination_full");
+}
+
+bool in_time(const std::function<bool()>& so) {
+    const std::int64_t until = steady_ms() + 60'000;
+    while (steady_ms() < until) {
+        if (so()) return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return false;
+}
+
+// A request for content on a thread, as a transfer makes it.
+class Fetching {
+public:
+    Fetching(StorageDesk& desk, const std::string& action)
+        : thread_([this, &desk, action] {
+              StringSink sink(1000);
+              auto got = desk.fetch("a1", request(action), sink, stop_.get_token());
+              error_ = got ? Error(Errc::io, "it came") : got.error();
+              ended_ = true;
+          }) {}
+    void stop() { stop_.request_stop(); }
+    bool ended() const { return ended_; }
+    Error error() {
+        thread_.join();
+        return error_;
+    }
+
+private:
+    std::stop_source stop_;
+    std::atomic<bool> ended_ = false;
+    Error error_{Errc::io, ""};
+    std::thread thread_;
+};
+
+TEST(StorageDesk, EndsContentThatNobodyWantsAnyMoreAndTellsTheAgent) {
+    StorageDesk desk([](const std::string&) {});
+    desk.note_poll("a1", "p1", 2);
+    for (const bool begun : {false, true}) {
+        Fetching zip(desk, "odoo_zip");
+        const StorageRequest got = taken(desk, "a1");
+        const SharedPipe pipe = begun ? desk.content("a1", got.request_id, "odoo_zip") : nullptr;
+        zip.stop();
+        ASSERT_TRUE(in_time([&] { return zip.ended(); })) << "it would have been half an hour";
+        EXPECT_EQ(zip.error().code(), Errc::cancelled);
+        const StorageRequest cancel = taken(desk, "a1");
+        EXPECT_EQ(cancel.action, "cancel");
+        EXPECT_EQ(cancel.request_id, got.request_id);
+        if (pipe != nullptr) {
+            EXPECT_FALSE(pipe->offer("more"));
+        }
+    }
+    desk.note_poll("a1", "p1", 1);
+    Fetching read(desk, "read");
+    taken(desk, "a1");
+    read.stop();
+    EXPECT_EQ(read.error().code(), Errc::cancelled);
+    EXPECT_TRUE(desk.take("a1").empty()) << "this agent would not understand";
+}
+
+TEST(StorageDesk, GivesAnAgentUpThatIsSilent) {
+    StorageDesk desk([](const std::string&) {}, {5000, 60'000, 1'800'000, 100, 60'000});
+    desk.note_poll("a1", "p1", 2);
+    Fetching left(desk, "odoo_zip");
+    taken(desk, "a1");
+    desk.note_gone("a1", "p0");
+    EXPECT_FALSE(left.ended()) << "another process of it";
+    desk.note_gone("a1", "p1");
+    EXPECT_EQ(left.error().reason(), "agent_offline");
+    EXPECT_EQ(taken(desk, "a1").action, "cancel") << "should it still be there";
+    desk.note_poll("a1", "p1", 2);
+    Fetching stalled(desk, "read");
+    const SharedPipe pipe = desk.content("a1", taken(desk, "a1").request_id, "read");
+    EXPECT_TRUE(pipe->offer("abc"));
+    EXPECT_EQ(stalled.error().code(), Errc::timed_out);
+}
+
+TEST(StorageDesk, TakesWhatARestartedAgentHadForLost) {
+    StorageDesk desk([](const std::string&) {});
+    desk.note_poll("a1", "p1", 2);
+    Fetching zip(desk, "odoo_zip");
+    taken(desk, "a1");
+    desk.note_poll("a1", "p1", 2);
+    EXPECT_FALSE(zip.ended());
+    desk.note_poll("a1", "p2", 2);
+    EXPECT_EQ(zip.error().reason(), "agent_restarted");
+}
+
+TEST(StorageDesk, TakesOneBodyOfARequest) {
+    StorageDesk desk([](const std::string&) {});
+    Fetching read(desk, "read");
+    const std::string id = taken(desk, "a1").request_id;
+    const SharedPipe pipe = desk.content("a1", id, "read");
+    ASSERT_NE(pipe, nullptr);
+    EXPECT_EQ(desk.content("a1", id, "read"), nullptr) << "a second one would be mixed with it";
+    pipe->finish();
+    EXPECT_EQ(read.error().message(), "it came");
 }
 
 TEST(StorageDesk, LetsNobodyWaitWhenItStops) {
