@@ -12,6 +12,7 @@
 #include "agent/postgres/facts.h"
 #include "common/domain/layout.h"
 #include "common/domain/reasons.h"
+#include "common/files/rights.h"
 #include "storage/destination.h"
 
 namespace backstay::backup {
@@ -86,11 +87,11 @@ Result<> look_at_odoo(Prepared& prepared) {
             .with_reason(reason::kFilestoreMissing)
             .with_hint("name it in the [[odoo]] section of the agent's configuration");
     }
-    if (::access(folder.c_str(), F_OK) != 0) {
+    if (!may_access(folder, F_OK)) {
         return Error(Errc::not_found, fmt::format("there is no filestore at {}", folder))
             .with_reason(reason::kFilestoreMissing);
     }
-    if (::access(folder.c_str(), R_OK | X_OK) != 0) {
+    if (!may_access(folder, R_OK | X_OK)) {
         return Error(Errc::denied, fmt::format("the filestore {} cannot be read", folder))
             .with_reason(reason::kFilestoreUnreadable);
     }

@@ -11,6 +11,7 @@
 #include "common/domain/reasons.h"
 #include "common/domain/steps.h"
 #include "common/files/files.h"
+#include "common/files/rights.h"
 
 namespace backstay::restore {
 namespace {
@@ -115,7 +116,7 @@ Result<> check_folders(const Target& target) {
             .with_hint("set `filestore` of the environment or of the [[odoo]] entry");
     }
     const std::string above = parent_of(target.filestore);
-    if (eaccess(above.c_str(), F_OK) == 0 && eaccess(above.c_str(), W_OK | X_OK) != 0) {
+    if (may_access(above, F_OK) && !may_access(above, W_OK | X_OK)) {
         return refused(Errc::denied, fmt::format("no right to write in {}", above), reason::kPreflightFailed);
     }
     if (geteuid() != target.file_owner.uid && !may_give_files_away()) {

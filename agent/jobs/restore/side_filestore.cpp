@@ -259,7 +259,7 @@ Result<std::uint64_t> take_named_files(pq::Connection& connection, const std::st
     std::uint64_t taken = 0;
     const auto take = [&](const std::string& name) -> Result<> {
         if (odoo::kind_of_name(name) != odoo::NameKind::file) return {};
-        if (faccessat(into.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return {};
+        if (faccessat(into.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW | AT_EACCESS) == 0) return {};
         if (!TRY(is_what_it_says(from.get(), name))) return {};
         TRY(make_parents_like(from.get(), into.get(), name));
         if (linkat(from.get(), name.c_str(), into.get(), name.c_str(), 0) == 0) ++taken;
@@ -299,7 +299,8 @@ Result<std::optional<Reconciled>> reconcile_filestore(pq::Connection& connection
                               ++out.names;
                               if (odoo::kind_of_name(name) != odoo::NameKind::file) {
                                   ++out.external;
-                              } else if (faccessat(root.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
+                              } else if (faccessat(root.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW | AT_EACCESS) !=
+                                         0) {
                                   ++out.missing;
                                   if (out.examples.size() < kExamples) out.examples.push_back(name);
                               }
