@@ -11,10 +11,11 @@ TEST_PACKAGES="postgresql-15 postgresql-client-15 pgbackrest zstd curl jq openss
   python3-aiosmtpd
   ceph-mon ceph-osd ceph-common radosgw"
 
+# missing_packages [MORE...]
 missing_packages() {
   local package installed
   installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p')
-  for package in $BUILD_PACKAGES $TEST_PACKAGES; do
+  for package in $BUILD_PACKAGES $TEST_PACKAGES "$@"; do
     grep -qxF "$package" <<<"$installed" || echo "$package"
   done
 }
@@ -23,9 +24,10 @@ apt_get() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 "$@"
 }
 
+# cmd_setup [MORE...]: MORE is what a single word of ./dev needs.
 cmd_setup() {
   local missing as_root=()
-  missing=$(missing_packages)
+  missing=$(missing_packages "$@")
   if [ -z "$missing" ]; then
     say "setup: everything is installed"
     return
@@ -45,7 +47,7 @@ cmd_setup() {
     apt_get update
     apt_get install -y --no-install-recommends $missing >/dev/null
   }
-  missing=$(missing_packages)
+  missing=$(missing_packages "$@")
   [ -z "$missing" ] || die "setup: still missing:" $missing
   say "setup: installed"
 }

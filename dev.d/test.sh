@@ -156,7 +156,7 @@ cmd_test() {
       stage build
       [ ${#FAILED_STAGES[@]} -gt 0 ] || stage unit -L "$what" "$@"
       ;;
-    lint | asan | tsan | coverage | fuzz) stage "$what" "$@" ;;
+    lint | asan | tsan | coverage | fuzz | package) stage "$what" "$@" ;;
     *) die "no such kind of test: $what" ;;
   esac
   say "--- summary"
