@@ -136,7 +136,20 @@ Result<> Daemon::listen() {
         api_->handle(std::move(exchange));
     }));
     TRY(make_socket_folder(config.socket));
-    return server_->listen_unix(config.socket, kSocketMode, config.socket_group).context("open the socket");
+    TRY(server_->listen_unix(config.socket, kSocketMode, config.socket_group).context("open the socket"));
+    return config.metrics_port == 0 ? Result<>() : listen_for_metrics(config.metrics_port);
+}
+
+Result<> Daemon::listen_for_metrics(std::uint16_t port) {
+    http::Server::Options options;
+    options.limits = socket_limits();
+    options.error_body = local_api::Api::error_body;
+    metrics_server_ =
+        TRY(http::Server::create(*loop_, std::move(options), [this](std::unique_ptr<http::Exchange> exchange) {
+            api_->handle_metrics(std::move(exchange));
+        }));
+    TRY(metrics_server_->listen_tcp("127.0.0.1", port).context("open metrics_port"));
+    return {};
 }
 
 Result<> Daemon::run() {
@@ -163,6 +176,7 @@ Result<> Daemon::run() {
     if (stopper_.joinable()) stopper_.join();
     api_.reset();
     server_.reset();
+    metrics_server_.reset();
     courier_.reset();
     bases_.reset();
     schedule_.reset();
@@ -182,8 +196,14 @@ void Daemon::begin_stop() {
         worker_->stop(kGraceMs);
         storage_.stop();
         courier_->stop(kFlushMs);
-        loop_->post([this] { server_->stop(kServerGraceMs, [this] { loop_->stop(); }); });
+        loop_->post([this] { close_servers(); });
     });
+}
+
+void Daemon::close_servers() {
+    const auto close_socket = [this] { server_->stop(kServerGraceMs, [this] { loop_->stop(); }); };
+    if (!metrics_server_) return close_socket();
+    metrics_server_->stop(kServerGraceMs, close_socket);
 }
 
 // Stopping waits for transfers, which the loop must not.

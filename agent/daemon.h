@@ -36,7 +36,9 @@ private:
     Daemon(std::string config_file, AgentConfig config, std::string agent_id, FileLock lock, std::unique_ptr<Loop> loop,
            sqlite::Database database);
     Result<> listen();
+    Result<> listen_for_metrics(std::uint16_t port);
     void begin_stop();
+    void close_servers();
     std::optional<wal::Timeline> timeline_of(const std::string& cluster) const;
     void reload();
     void restart_wal();
@@ -59,6 +61,7 @@ private:
     std::optional<Courier> courier_;  // tells of wal_
     std::optional<local_api::Api> api_;
     std::unique_ptr<http::Server> server_;
+    std::unique_ptr<http::Server> metrics_server_;
     std::thread stopper_;
     std::thread restarter_;
     std::mutex restart_mutex_;

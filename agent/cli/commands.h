@@ -33,6 +33,7 @@ int show_snapshots(const Output& output, const std::string& database, std::size_
 int show_inventory(const Output& output);
 int check(const Output& output, const std::string& database, const std::string& cluster);
 int show_limits(const Output& output);
+int show_metrics(const Output& output);
 int show_wal(const Output& output);
 int change_limits(const Output& output, const local_api::LimitsView& change);
 

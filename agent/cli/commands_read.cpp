@@ -79,6 +79,13 @@ int show_inventory(const Output& output) {
     return show<json::Object>(json, "/v1/inventory", [](const json::Object&) { return ""; });
 }
 
+int show_metrics(const Output& output) {
+    const auto text = AgentSocket(output.socket).call("GET", "/v1/metrics");
+    if (!text) return report(output, text.error());
+    fmt::print("{}", *text);
+    return code(ExitCode::ok);
+}
+
 int show_limits(const Output& output) { return show<local_api::LimitsView>(output, "/v1/limits", render_limits); }
 
 int setup_wal(const Output& output, const local_api::WalSetupRequest& request) {

@@ -105,6 +105,9 @@ void add_reading(CLI::App& app, Chosen& chosen) {
         app.add_subcommand("inventory", "servers, databases and Odoo instances of this host, as JSON");
     inventory->callback([&] { chosen.run = [&] { return show_inventory(chosen.output); }; });
 
+    CLI::App* metrics = app.add_subcommand("metrics", "figures for Prometheus");
+    metrics->callback([&] { chosen.run = [&] { return show_metrics(chosen.output); }; });
+
     auto& checked = kept<std::pair<std::string, std::string>>(chosen);
     CLI::App* checks = app.add_subcommand("check", "what would fail, before it fails");
     checks->add_option("DATABASE", checked.first, "this one only; else every Odoo");

@@ -67,6 +67,7 @@ struct AgentConfig {
     std::string socket = "/run/backstay/agent.sock";
     std::string socket_group;                           // empty: the process's
     std::string wal_socket = "/run/backstay/wal.sock";  // for PostgreSQL's hooks; it can push and fetch WAL, no more
+    std::uint16_t metrics_port = 0;                     // of 127.0.0.1, for Prometheus; 0: none
     std::string wal_group = "postgres";                 // who may use it; empty: the process's
     std::string scratch_dir;                            // empty: state_dir/scratch
     std::string snapshot_dir;                           // empty: state_dir/snapshots

@@ -80,6 +80,7 @@ void read_top(Section& section, AgentConfig& config) {
     section.read("socket_group", config.socket_group);
     section.read_path("wal_socket", config.wal_socket);
     section.read("wal_group", config.wal_group);
+    section.read("metrics_port", config.metrics_port, 0);
     section.read_path("scratch_dir", config.scratch_dir);
     section.read_path("snapshot_dir", config.snapshot_dir);
     section.read("snapshot_keep_days", config.snapshot_keep_days, 1, 365);

@@ -63,9 +63,9 @@ void Section::read(std::string_view key, std::vector<std::string>& out) {
     if (const auto* list = typed<std::vector<std::string>>(key, "a list of texts", holder)) out = *list;
 }
 
-void Section::read(std::string_view key, std::uint16_t& port) {
+void Section::read(std::string_view key, std::uint16_t& port, std::int32_t low) {
     std::int32_t wide = port;
-    read(key, wide, 1, 65535);
+    read(key, wide, low, 65535);
     port = static_cast<std::uint16_t>(wide);
 }
 

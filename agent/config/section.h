@@ -33,7 +33,8 @@ public:
     void read(std::string_view key, std::string& out);
     void read(std::string_view key, bool& out);
     void read(std::string_view key, std::vector<std::string>& out);
-    void read(std::string_view key, std::uint16_t& port);
+    // `low` 0: none is one, too.
+    void read(std::string_view key, std::uint16_t& port, std::int32_t low = 1);
     void read(std::string_view key, std::int32_t& out, std::int32_t low, std::int32_t high);
     void read(std::string_view key, std::uint64_t& out);
     // An absolute path; "" only when the default is.

@@ -9,6 +9,7 @@
 #include "agent/inventory/inventory.h"
 #include "agent/local-api/answers.h"
 #include "agent/local-api/check.h"
+#include "agent/local-api/metrics.h"
 #include "agent/local-api/orders.h"
 #include "agent/local-api/views.h"
 #include "agent/local-api/wal.h"
@@ -141,11 +142,49 @@ Api::Api(ApiParts parts)
                 });
 }
 
+void Api::handle_metrics(std::unique_ptr<http::Exchange> exchange) {
+    const http::Request& request = exchange->request();
+    if (request.path != "/metrics") return exchange->respond(error_body(404, "not_found", "there is only /metrics"));
+    if (request.method != "GET" && request.method != "HEAD") {
+        return exchange->respond(error_body(405, "method_not_allowed", "/metrics is only read"));
+    }
+    quick_.serve(std::move(exchange), [this](sqlite::Database& database, const http::Request&) {
+        auto response = metrics(database);
+        return response ? std::move(*response) : error_answer(response.error());
+    });
+}
+
 http::Response Api::error_body(int status, std::string_view code, std::string_view message) {
     return error_answer(status, code, message);
 }
 
 void Api::handle(std::unique_ptr<http::Exchange> exchange) { router_.handle(std::move(exchange), error_body); }
+
+Result<StatusAnswer> Api::status(sqlite::Database& database) const {
+    StatusAnswer status;
+    status.version = kVersion;
+    status.agent_id = parts_.settings.agent_id();
+    status.pid = ::getpid();
+    status.started_at = parts_.started_at;
+    status.control_plane = parts_.control_plane();
+    status.control_plane.unsent_reports = TRY(Outbox(database).size());
+    status.control_plane.refused_reports = TRY(Outbox(database).refused());
+    for (const DestinationOrder& one : parts_.settings.config().destinations) status.destinations.push_back(one.id);
+    const auto active = TRY(JobRepository(database).newest(kListMax, true));
+    status.active = TRY(view_all(database, active, parts_.worker));
+    status.last_backups = TRY(last_backups(database));
+    status.wal = TRY(view_wal(database, parts_.wal()));
+    status.last_snapshots = TRY(last_snapshots(database));
+    status.next_runs = TRY(view_next_runs(database, parts_.settings.clock().now_ms()));
+    return status;
+}
+
+Result<http::Response> Api::metrics(sqlite::Database& database) const {
+    http::Response response;
+    response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+    response.body = metrics_text(TRY(status(database)));
+    return response;
+}
 
 void Api::add_reading() {
     using http::PathParams;
@@ -153,23 +192,8 @@ void Api::add_reading() {
     using http::Response;
     add("GET", "/v1/status", quick_,
         [this](sqlite::Database& database, const Request&, const PathParams&) -> Result<Response> {
-            StatusAnswer status;
-            status.version = kVersion;
-            status.agent_id = parts_.settings.agent_id();
-            status.pid = ::getpid();
-            status.started_at = parts_.started_at;
-            status.control_plane = parts_.control_plane();
-            status.control_plane.unsent_reports = TRY(Outbox(database).size());
-            status.control_plane.refused_reports = TRY(Outbox(database).refused());
-            for (const DestinationOrder& one : parts_.settings.config().destinations)
-                status.destinations.push_back(one.id);
-            const auto active = TRY(JobRepository(database).newest(kListMax, true));
-            status.active = TRY(view_all(database, active, parts_.worker));
-            status.last_backups = TRY(last_backups(database));
-            status.wal = TRY(view_wal(database, parts_.wal()));
-            status.last_snapshots = TRY(last_snapshots(database));
-            status.next_runs = TRY(view_next_runs(database, parts_.settings.clock().now_ms()));
-            return answer(200, status);
+            const StatusAnswer now = TRY(status(database));
+            return answer(200, now);
         });
     add("GET", "/v1/jobs", quick_,
         [this](sqlite::Database& database, const Request& request, const PathParams&) -> Result<Response> {
@@ -328,11 +352,8 @@ void Api::add_changing() {
 
 void Api::add_wal() {
     add("GET", "/v1/metrics", quick_,
-        [this](sqlite::Database& database, const http::Request&, const http::PathParams&) -> Result<http::Response> {
-            http::Response response;
-            response.headers.set("Content-Type", "text/plain; version=0.0.4");
-            response.body = wal_metrics(TRY(view_wal(database, parts_.wal())));
-            return response;
+        [this](sqlite::Database& database, const http::Request&, const http::PathParams&) {
+            return metrics(database);
         });
     add("POST", "/v1/wal-setup", slow_,
         [this](sqlite::Database&, const http::Request& request, const http::PathParams&) -> Result<http::Response> {

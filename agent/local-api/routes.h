@@ -39,6 +39,9 @@ public:
     void job_changed(const std::string& job_id);
     void progressed(const std::string& job_id, const Progress& progress);
 
+    // Of the port for Prometheus, which has this one answer.
+    void handle_metrics(std::unique_ptr<http::Exchange> exchange);
+
     static http::Response error_body(int status, std::string_view code, std::string_view message);
 
 private:
@@ -49,6 +52,8 @@ private:
     void add_snapshots();
     void add_changing();
     void add_wal();
+    Result<StatusAnswer> status(sqlite::Database& database) const;
+    Result<http::Response> metrics(sqlite::Database& database) const;
     void watch(std::unique_ptr<http::Exchange> exchange, const std::string& job_id);
     void end_watch(const std::string& job_id);
     // A desk's work that needs the request's path parameter.

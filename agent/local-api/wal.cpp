@@ -79,32 +79,6 @@ Result<std::vector<WalView>> view_wal(sqlite::Database& database,
     return views;
 }
 
-std::string wal_metrics(const std::vector<WalView>& clusters) {
-    std::string text;
-    const auto family = [&](std::string_view name, std::string_view type, auto value) {
-        text += fmt::format("# TYPE backstay_wal_{} {}\n", name, type);
-        for (const WalView& view : clusters) {
-            const std::optional<double> number = value(view);
-            if (number) text += fmt::format("backstay_wal_{}{{cluster=\"{}\"}} {}\n", name, view.cluster, *number);
-        }
-    };
-    using Number = std::optional<double>;
-    const auto number = [](const auto& maybe) { return maybe ? Number(static_cast<double>(*maybe)) : Number(); };
-    family("backlog_bytes", "gauge", [](const WalView& v) { return Number(static_cast<double>(v.backlog_bytes)); });
-    family("lag_seconds", "gauge", [&](const WalView& v) { return number(v.lag_seconds); });
-    family("seconds_to_full", "gauge", [&](const WalView& v) { return number(v.seconds_to_full); });
-    family("spool_bytes", "gauge", [](const WalView& v) { return Number(static_cast<double>(v.spool_bytes)); });
-    family("healthy", "gauge", [](const WalView& v) { return Number(v.alerts.empty() ? 1 : 0); });
-    family("archived_files_total", "counter",
-           [](const WalView& v) { return Number(static_cast<double>(v.archived_files)); });
-    family("archived_bytes_total", "counter",
-           [](const WalView& v) { return Number(static_cast<double>(v.archived_bytes)); });
-    family("failures_total", "counter", [](const WalView& v) { return Number(static_cast<double>(v.failed_count)); });
-    family("dropped_files_total", "counter",
-           [](const WalView& v) { return Number(static_cast<double>(v.dropped_files)); });
-    return text;
-}
-
 Result<WalSetupAnswer> set_up_wal(const AgentConfig& config, const WalSetupRequest& request) {
     if (config.wal.empty()) {
         return Error(Errc::invalid, "the agent's configuration has no [[wal]]").with_hint("see conf/agent.toml");

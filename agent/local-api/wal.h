@@ -12,9 +12,6 @@ namespace backstay::local_api {
 
 Result<std::vector<WalView>> view_wal(sqlite::Database& database, const std::vector<archiver::ClusterStatus>& clusters);
 
-// The same for Prometheus: one family of gauges and counters, labelled by cluster.
-std::string wal_metrics(const std::vector<WalView>& clusters);
-
 // GET shows, POST with `apply` makes.
 Result<WalSetupAnswer> set_up_wal(const AgentConfig& config, const WalSetupRequest& request);
 
