@@ -12,30 +12,16 @@ std::optional<Severity> severity_from(std::string_view text) {
 }
 
 const std::vector<std::string_view>& all_types() {
-    static const std::vector<std::string_view> types{type::kBackupFailed,
-                                                     type::kBackupPartial,
-                                                     type::kBackupOverdue,
-                                                     type::kScheduleSkipped,
-                                                     type::kVerificationFailed,
-                                                     type::kRemoteCopyFailed,
-                                                     type::kDestinationUnreachable,
-                                                     type::kDestinationLowSpace,
-                                                     type::kWalArchivingFailing,
-                                                     type::kWalGap,
-                                                     type::kPitrWindowShort,
-                                                     type::kSnapshotFailed,
-                                                     type::kRestoreFailed,
-                                                     type::kRestoreCompleted,
-                                                     type::kRollbackFailed,
-                                                     type::kRollbackCompleted,
-                                                     type::kRetentionBlocked,
-                                                     type::kScanSuspicious,
-                                                     type::kStaleRecordsRemoved,
-                                                     type::kOrphansRemoved,
-                                                     type::kAgentOffline,
-                                                     type::kAgentDiskLow,
-                                                     type::kClockSkew,
-                                                     type::kKeyMissing};
+    static const std::vector<std::string_view> types{
+        type::kBackupFailed,        type::kBackupPartial,       type::kBackupOverdue,
+        type::kScheduleSkipped,     type::kVerificationFailed,  type::kDrillFailed,
+        type::kDrillOverdue,        type::kRemoteCopyFailed,    type::kDestinationUnreachable,
+        type::kDestinationLowSpace, type::kWalArchivingFailing, type::kWalGap,
+        type::kPitrWindowShort,     type::kSnapshotFailed,      type::kRestoreFailed,
+        type::kRestoreCompleted,    type::kRollbackFailed,      type::kRollbackCompleted,
+        type::kRetentionBlocked,    type::kScanSuspicious,      type::kStaleRecordsRemoved,
+        type::kOrphansRemoved,      type::kAgentOffline,        type::kAgentDiskLow,
+        type::kClockSkew,           type::kKeyMissing};
     return types;
 }
 

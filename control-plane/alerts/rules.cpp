@@ -148,6 +148,37 @@ Judgement judge_verification(const Ended& ended) {
     return out;
 }
 
+Judgement judge_drill(const Ended& ended, bool damaged) {
+    Judgement out = judge_verification(ended);
+    if (ended.status == "completed") {
+        out.over.push_back({std::string(type::kDrillFailed), subject_of(ended), std::nullopt});
+        out.over.push_back({std::string(type::kDrillOverdue), subject_of(ended), std::nullopt});
+    }
+    if (ended.status != "failed" && ended.status != "partial") return out;
+    if (!damaged) out.found.clear();
+    Finding found = event(ended, type::kDrillFailed, on_production(ended) ? Severity::critical : Severity::warning,
+                          fmt::format("A restore drill of {} failed", place(ended)));
+    found.about.backup_id = ended.backup_id;
+    out.found.push_back(std::move(found));
+    return out;
+}
+
+std::optional<Finding> judge_drills(const DrillFact& fact, TimeMs now) {
+    const TimeMs since = std::max(fact.expected_since, fact.last_passed_at.value_or(0));
+    if (fact.interval_ms <= 0 || (now - since) * 2 <= fact.interval_ms * 3) return std::nullopt;
+    Finding found;
+    found.type = type::kDrillOverdue;
+    found.subject = fact.environment.id;
+    found.is_event = false;
+    found.title = fmt::format("A restore drill of {} is overdue", fact.environment.name);
+    found.message = fact.last_passed_at
+                        ? fmt::format("the last one that passed is of {}", to_rfc3339(*fact.last_passed_at))
+                        : std::string("none passed yet");
+    found.about.project_id = fact.environment.project_id;
+    found.about.environment_id = fact.environment.id;
+    return found;
+}
+
 Judgement judge_snapshot(const Ended& ended) {
     Judgement out;
     if (is_restorable(ended)) {

@@ -57,6 +57,8 @@ struct Ended {
 Judgement judge_backup(const Ended& ended);
 Judgement judge_copy(const Ended& ended);  // `status`: the backup's, as it is now
 Judgement judge_verification(const Ended& ended);
+// `damaged`: it was the backup that failed, and not only the trial.
+Judgement judge_drill(const Ended& ended, bool damaged);
 Judgement judge_snapshot(const Ended& ended);
 Judgement judge_restore(const Ended& ended, bool is_rollback);
 // `still_blocked`: of the same environment, another backup waits in vain to be removed.
@@ -125,6 +127,15 @@ struct WindowFact {
     std::optional<TimeMs> earliest;  // the first moment that can be had back; absent: none
 };
 std::optional<Finding> judge_window(const WindowFact& window, TimeMs now);
+
+// How often an environment's backups are to be restored on trial.
+struct DrillFact {
+    EnvironmentName environment;
+    std::int64_t interval_ms = 0;
+    TimeMs expected_since = 0;
+    std::optional<TimeMs> last_passed_at;
+};
+std::optional<Finding> judge_drills(const DrillFact& fact, TimeMs now);
 
 struct AgentSilence {
     std::string id;

@@ -28,6 +28,7 @@ struct CommandLine {
     KeyArguments key;
     ScheduleArguments schedule;
     AlertArguments alert;
+    DrillArguments drill;
     AuditArguments audit;
     std::string slug;
     std::string id;
@@ -194,6 +195,21 @@ void add_retention(CLI::App& app, CommandLine& line) {
                      line.slug);
 }
 
+void add_drills(CLI::App& app, CommandLine& line) {
+    CLI::App* drills = group(app, "drills", "Restores on trial of an environment's newest backup");
+    const auto of_one = [&](const char* name, const char* help, Action action) {
+        CLI::App* one = command(*drills, line, name, help, std::move(action));
+        add_organization(one, line.drill.organization);
+        one->add_option("--environment", line.drill.environment, "The environment's id")->required();
+        return one;
+    };
+    of_one("list", "Show them, newest first", [&] { return drills_list(line.common, line.drill); });
+    of_one("run", "Order one now", [&] { return drills_run(line.common, line.drill); });
+    of_one("set", "How often they come by themselves", [&] { return drills_set(line.common, line.drill); })
+        ->add_option("--every-days", line.drill.every_days, "Days between two; 0: never")
+        ->required();
+}
+
 void add_alerts(CLI::App& app, CommandLine& line) {
     CLI::App* alerts = group(app, "alert", "What somebody should look at");
     CLI::App* list = command(*alerts, line, "list", "Show those that are not dismissed, newest first",
@@ -255,6 +271,7 @@ int run(int argc, char** argv) {
     add_agents_and_keys(app, line);
     add_schedules(app, line);
     add_retention(app, line);
+    add_drills(app, line);
     add_alerts(app, line);
     add_audit(app, line);
     try {

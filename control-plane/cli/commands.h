@@ -89,6 +89,11 @@ struct AuditArguments {
     std::string until;
     std::int64_t limit = 100;
 };
+struct DrillArguments {
+    std::string organization;
+    std::string environment;
+    std::int64_t every_days = 0;
+};
 struct AlertArguments {
     std::string organization;
     std::string id;
@@ -117,6 +122,10 @@ Result<> schedule_remove(const Common& common, const ScheduleArguments& argument
 Result<> retention_show(const Common& common, const std::string& organization);
 Result<> retention_set(const Common& common, const ScheduleArguments& arguments);
 Result<> retention_reset(const Common& common, const std::string& organization);
+// Restore drills of one environment.
+Result<> drills_list(const Common& common, const DrillArguments& arguments);
+Result<> drills_run(const Common& common, const DrillArguments& arguments);
+Result<> drills_set(const Common& common, const DrillArguments& arguments);
 Result<> alert_list(const Common& common, const AlertArguments& arguments);
 // Who did what, newest first.
 Result<> audit_list(const Common& common, const AuditArguments& arguments);

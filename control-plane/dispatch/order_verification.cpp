@@ -42,14 +42,14 @@ Result<std::vector<std::string>> due_backups(sqlite::Database& db, TimeMs now) {
                            [](const sqlite::Statement& row) { return row.text(0); });
 }
 
-Result<bool> is_idle(sqlite::Database& db, const std::string& agent_id, TimeMs now) {
+}  // namespace
+
+Result<bool> agent_is_idle(sqlite::Database& db, const std::string& agent_id, TimeMs now) {
     const auto agent = TRY(store::Agents(db).by_id(agent_id));
     if (!agent || agent->seen_at < now - kAliveMs) return false;
     const auto jobs = TRY(unfinished_jobs_of_agent(db, agent_id));
     return std::all_of(jobs.begin(), jobs.end(), [](const Job& job) { return is_quick(job.kind); });
 }
-
-}  // namespace
 
 Result<std::string> order_verification(sqlite::Database& db, const BackupRow& backup, const Care& care, bool drill,
                                        std::string_view performed_by, TimeMs now, Stir& stir) {
@@ -86,7 +86,7 @@ Result<> verify_due(sqlite::Database& db, TimeMs now, Stir& stir) {
             TRY(operations::set_next_check(db, id, now + operations::kVerifyAgainMs));
             continue;
         }
-        if (!TRY(is_idle(db, care->agent_id, now))) continue;
+        if (!TRY(agent_is_idle(db, care->agent_id, now))) continue;
         TRY(order_verification(db, *backup, *care, false, kPerformedBy, now, stir));
         log::info("backup to be verified again", {{"backup", id}, {"agent", care->agent_id}});
         given.insert(care->agent_id);

@@ -16,6 +16,9 @@ namespace backstay::dispatch {
 Result<std::string> order_verification(sqlite::Database& db, const operations::BackupRow& backup, const Care& care,
                                        bool drill, std::string_view performed_by, TimeMs now, Stir& stir);
 
+// Here, and without work that somebody waits for.
+Result<bool> agent_is_idle(sqlite::Database& db, const std::string& agent_id, TimeMs now);
+
 // Orders what is due: one backup at a time for each agent, the longest due first, and only for agents that are here and
 // have nothing better to do. Complete copies are looked at. Called by the sweep, inside its transaction.
 Result<> verify_due(sqlite::Database& db, TimeMs now, Stir& stir);

@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "common/sqlite/transaction.h"
 #include "control-plane/dispatch/desk.h"
+#include "control-plane/dispatch/drills.h"
 #include "control-plane/dispatch/order_snapshot.h"
 #include "control-plane/dispatch/order_verification.h"
 #include "control-plane/dispatch/prune.h"
@@ -49,6 +50,7 @@ Result<> pruned(sqlite::Database& db, TimeMs now, dispatch::Stir& stir) {
 
 Result<> verified(sqlite::Database& db, TimeMs now, dispatch::Stir& stir) {
     auto transaction = TRY(sqlite::Transaction::begin(db));
+    TRY(dispatch::drills_due(db, now, stir));
     TRY(dispatch::verify_due(db, now, stir));
     return transaction.commit();
 }
@@ -63,6 +65,7 @@ Result<> overdue(sqlite::Database& db, TimeMs now) {
     auto transaction = TRY(sqlite::Transaction::begin(db));
     TRY(schedule::watch_overdue(db, now));
     TRY(schedule::watch_windows(db, now));
+    TRY(dispatch::watch_drills(db, now));
     return transaction.commit();
 }
 

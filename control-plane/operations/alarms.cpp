@@ -8,8 +8,10 @@
 #include "control-plane/alerts/destination_silence.h"
 #include "control-plane/alerts/repository.h"
 #include "control-plane/alerts/rules.h"
+#include "control-plane/operations/drills.h"
 #include "control-plane/operations/history.h"
 #include "control-plane/operations/snapshots.h"
+#include "control-plane/operations/verification.h"
 #include "control-plane/store/destinations.h"
 #include "control-plane/store/environments.h"
 #include "control-plane/store/rows.h"
@@ -126,12 +128,17 @@ Result<Judgement> judge_one_deletion(sqlite::Database& db, const OperationRow& o
     return alerts::judge_deletion(ended, blocked > 0);
 }
 
-Result<Judgement> judge_one_verification(sqlite::Database& db, const Ended& ended) {
+Result<Judgement> judge_one_verification(sqlite::Database& db, const OperationRow& operation, const Ended& ended) {
     const auto row = TRY(find_backup_row(db, ended.backup_id));
     // Removed while it was looked at: what is missing then is no news.
     if (!row || row->status == "deleting" || row->deleted_at) return Judgement();
-    Judgement out = alerts::judge_verification(ended);
-    if (row->status != "completed") out.over.clear();  // the copies looked at are sound, another one is not
+    const auto steps = TRY(steps_of(db, operation.id));
+    const bool damaged =
+        std::any_of(steps.begin(), steps.end(), [](const StepRow& step) { return denies_content(step.record); });
+    Judgement out = is_drill(operation) ? alerts::judge_drill(ended, damaged) : alerts::judge_verification(ended);
+    if (row->status != "completed") {  // the copies looked at are sound, another one is not
+        std::erase_if(out.over, [](const auto& relief) { return relief.type == alerts::type::kVerificationFailed; });
+    }
     return out;
 }
 
@@ -144,7 +151,7 @@ Result<Judgement> judge(sqlite::Database& db, const OperationRow& operation, End
         case Kind::deletion:
             return judge_one_deletion(db, operation, ended);
         case Kind::verification:
-            return judge_one_verification(db, ended);
+            return judge_one_verification(db, operation, ended);
         case Kind::restore:
         case Kind::rollback:
             return alerts::judge_restore(ended, operation.kind == Kind::rollback);

@@ -6,8 +6,10 @@
 #include <array>
 
 #include "common/domain/reasons.h"
+#include "control-plane/operations/drills.h"
 #include "control-plane/operations/history.h"
 #include "control-plane/operations/lifecycle.h"
+#include "control-plane/store/drill_settings.h"
 
 namespace backstay::operations {
 namespace {
@@ -78,6 +80,11 @@ Result<> settle_verification(sqlite::Database& db, const OperationRow& operation
     const bool damaged =
         std::any_of(steps.begin(), steps.end(), [](const StepRow& step) { return denies_content(step.record); });
     TRY(set_next_check(db, backup->id, now + (done || damaged ? kVerifyEveryMs : kVerifyAgainMs)));
+    const bool comes_again =
+        is_drill(operation) && operation.performed_by == kDrillSchedule && operation.environment_id;
+    if (comes_again && !done && !damaged) {
+        TRY(store::DrillSettingsOf(db).set_next(*operation.environment_id, now + kVerifyAgainMs));
+    }
     TRY(judge_by(db, *backup, step::kVerification, find_step(steps, step::kStructureCheck), now));
     TRY(judge_by(db, *backup, step::kDrill, find_step(steps, step::kContentChecks), now));
     TRY(refresh(db, *backup, now));

@@ -4,6 +4,7 @@
 #include "control-plane/agent-api/routes.h"
 #include "control-plane/api/alerts.h"
 #include "control-plane/api/backups.h"
+#include "control-plane/api/drills.h"
 #include "control-plane/api/schedules.h"
 #include "control-plane/api/snapshots.h"
 #include "control-plane/dispatch/desk.h"
@@ -51,6 +52,7 @@ void add_all_routes(api::RouteTable& routes, const RouteParts& parts) {
     api::add_backup_routes(routes, live);
     api::add_backup_care_routes(routes, live);
     api::add_restore_routes(routes, live);
+    api::add_drill_routes(routes, live);
     api::add_pitr_routes(routes);
     api::add_snapshot_routes(routes, live);
     api::add_snapshot_care_routes(routes, live);

@@ -108,6 +108,7 @@ def registry(told, plane):
     told("post", "/environments/{environmentId}/backup-schedule/retention-preview", {}, **of_it)
     told("delete", "/environments/{environmentId}/backup-schedule", **of_it)
     told("put", "/environments/{environmentId}/snapshot-settings", {"destinationIds": []}, **of_it)
+    told("put", "/environments/{environmentId}/drills", {"everyDays": 30}, **of_it)
     told("delete", "/environments/{id}", id=environment)
     told("delete", "/projects/{id}", id=project)
     token = told("post", "/enroll-tokens", {"name": "db9"})
@@ -150,6 +151,8 @@ def backups(told, plane):
     asked = told("post", "/backups/{backupId}/copy", {"destinationIds": [plane.shared]}, backupId=backup)
     told("post", "/operations/{type}/{operationId}/cancel", type="copy", operationId=asked["copyId"])
     told("post", "/backups/{backupId}/verify", {"drill": False}, backupId=backup)
+    plane.agent.finish(plane.agent.take(kind="verify"))
+    told("post", "/environments/{environmentId}/drills", **of_it)
     plane.agent.finish(plane.agent.take(kind="verify"))
     wanted = {"targetType": "other", "targetEnvironmentId": plane.staging, "createSafetyBackup": False}
     log = told("post", "/backups/{backupId}/restore", wanted, backupId=backup)["restoreLogId"]

@@ -61,7 +61,9 @@ def test_a_sound_backup_is_proven_again_and_a_damaged_one_is_told(lab, api):
 
 def test_a_drill_proves_that_it_can_be_restored_and_leaves_nothing(lab, api):
     backup = backed_up(lab, api)
-    asked = api.post(f"/backups/{backup['id']}/verify", {"drill": True})["verificationId"]
+    ordered = api.post(f"/environments/{lab.env['ENV_PRODUCTION_ID']}/drills")
+    assert ordered["backupId"] == backup["id"]
+    asked = ordered["drillId"]
     drill = until_terminal(lambda: api.get(f"/operations/verification/{asked}"))
     assert drill["status"] == "completed", drill["recoveryEvidence"]
     assert {"scratch_restore", "content_checks", "neutralize", "scratch_drop"} <= set(drill["recoveryEvidence"]["requiredSteps"])
