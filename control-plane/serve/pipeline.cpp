@@ -290,7 +290,7 @@ std::string_view Pipeline::shown_path(const Pending& pending) {
 void Pipeline::note_link(const Pending& pending, int status) {
     if (!is_link(pending.route)) return;
     const std::int64_t now = steady_ms();
-    if (status == 404 || status == 410) refusals_.take(peer_host(pending.exchange->request().peer), now);
+    if (status == 404 || status == 410) refusals_.take(store::peer_address(pending.exchange->request().peer), now);
     if (status >= 400) return;
     if (admitted_.size() >= kRemembered) admitted_.clear();
     admitted_.insert_or_assign(pending.credential_hash, now);
