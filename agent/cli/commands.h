@@ -63,6 +63,14 @@ int decrypt(const DecryptOptions& options);
 
 inline constexpr const char* kDefaultConfig = "/etc/backstay/agent.toml";
 
+struct DoctorOptions {
+    std::string config = kDefaultConfig;
+    std::string user = "backstay";  // whom root becomes, to see what the agent sees
+    std::string database;
+};
+int doctor(const Output& output, const DoctorOptions& options);
+std::vector<local_api::CheckLine> examine(const std::string& socket, const DoctorOptions& options);
+
 // A restore with no agent running: the command itself does it.
 struct AloneOptions {
     std::string from;  // a folder, a file of JSON, or a destination of the configuration

@@ -386,6 +386,15 @@ void add_wal_setup(CLI::App& app, Chosen& chosen) {
     }
 }
 
+void add_doctor(CLI::App& app, Chosen& chosen) {
+    auto& options = kept<DoctorOptions>(chosen);
+    CLI::App* doctor = app.add_subcommand("doctor", "what is wrong on this host, and how to mend it; best run by root");
+    doctor->add_option("DATABASE", options.database, "this one only; else every Odoo");
+    doctor->add_option("--config", options.config, "of the agent")->capture_default_str();
+    doctor->add_option("--user", options.user, "the account that the agent runs as")->capture_default_str();
+    doctor->callback([&] { chosen.run = [&] { return cli::doctor(chosen.output, options); }; });
+}
+
 void add_host(CLI::App& app, Chosen& chosen) {
     auto& enrolment = kept<EnrollOptions>(chosen);
     CLI::App* enrolling = app.add_subcommand("enroll", "make this host known to a control plane");
@@ -432,6 +441,7 @@ int run(int argc, const char* const* argv) {
     add_snapshots(app, chosen);
     add_limits(app, chosen);
     add_wal_setup(app, chosen);
+    add_doctor(app, chosen);
     add_host(app, chosen);
     try {
         app.parse(argc, argv);

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "agent/inventory/clusters.h"
 #include "agent/inventory/inventory.h"
+#include "agent/local-api/check_host.h"
 #include "common/crypto/secretstream.h"
 #include "common/files/files.h"
 #include "common/human.h"
@@ -90,6 +92,7 @@ CheckAnswer run_check(const AgentConfig& config, const std::string& database, co
                       const std::stop_token& stop) {
     CheckList list;
     check_state(config, list);
+    check_host(config, list);
     check_key(config, list);
     const std::vector<Target> found = targets(config, database, cluster, stop, list);
     if (found.empty() && !database.empty()) {
@@ -104,6 +107,11 @@ CheckAnswer run_check(const AgentConfig& config, const std::string& database, co
     }
     for (const DestinationOrder& destination : config.destinations) check_destination(config, destination, stop, list);
     return CheckAnswer{list.take()};
+}
+
+CheckAnswer check_alone(AgentConfig config, const std::string& database) {
+    complete_clusters(config);
+    return run_check(config, database, std::nullopt, {});
 }
 
 }  // namespace backstay::local_api

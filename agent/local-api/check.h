@@ -38,6 +38,9 @@ private:
 CheckAnswer run_check(const AgentConfig& config, const std::string& database, const std::optional<std::string>& cluster,
                       const std::stop_token& stop);
 
+// The same where no agent runs, which would have found the clusters that the configuration leaves out.
+CheckAnswer check_alone(AgentConfig config, const std::string& database);
+
 // Tools, connection, rights, Odoo, filestore and scratch space of one database.
 void check_database(const AgentConfig& config, const ClusterConfig& cluster, const std::string& database,
                     const std::stop_token& stop, CheckList& list);

@@ -1,11 +1,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "agent/local-api/check.h"
+#include "agent/local-api/check_host.h"
 #include "agent/odoo/instance.h"
 #include "agent/odoo/location.h"
 #include "agent/postgres/cluster.h"
 #include "common/files/files.h"
+#include "common/files/rights.h"
 #include "common/human.h"
 #include "common/pq/connection.h"
 
@@ -65,11 +66,12 @@ void check_filestore(const odoo::Location& location, CheckList& list) {
         return list.fail("filestore", "no filestore was found for this database",
                          "name it with filestore in an [[odoo]] of the agent's configuration");
     }
-    if (::access(location.filestore.c_str(), R_OK | X_OK) != 0) {
+    if (!may_access(location.filestore, R_OK | X_OK)) {
         return list.fail("filestore", fmt::format("{} cannot be read by the agent's user", location.filestore),
                          "put the agent's user into the group of Odoo's files");
     }
     list.ok("filestore", location.filestore);
+    check_restores(location.filestore, list);
 }
 
 // What may not be read may still be an Odoo: its files are looked at all the same.

@@ -131,3 +131,12 @@ def test_members_of_the_group_reach_the_agent_and_others_do_not(both):
     both.sh("useradd --system admin1 && useradd --system --groups backstay admin2")
     assert both.sh("runuser -u admin1 -- backstay status", check=False).returncode == 4
     assert both.sh("runuser -u admin2 -- backstay status", check=False).returncode == 0
+
+
+def test_the_doctor_finds_a_host_well_and_what_is_wrong_with_it(host):
+    well = host.run("backstay", "doctor", check=False)
+    assert well.returncode == 3 and " 0 to mend" in well.stdout, well.stdout
+    assert "every [[destination]] is on this host" in well.stdout
+    host.sh("touch /var/lib/backstay/left-by-root && systemctl stop backstay-agent")
+    ill = host.run("backstay", "doctor", check=False)
+    assert ill.returncode == 1 and "left-by-root" in ill.stdout and "systemctl enable --now backstay-agent" in ill.stdout, ill.stdout

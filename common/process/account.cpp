@@ -1,0 +1,34 @@
+#include "common/process/account.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <vector>
+
+namespace backstay {
+
+std::optional<uid_t> account_named(const std::string& name) {
+    std::vector<char> text(16 * 1024);
+    struct passwd entry {};
+    struct passwd* found = nullptr;
+    ::getpwnam_r(name.c_str(), &entry, text.data(), text.size(), &found);
+    return found != nullptr ? std::optional(found->pw_uid) : std::nullopt;
+}
+
+Result<> become_account(uid_t account) {
+    std::vector<char> text(16 * 1024);
+    struct passwd entry {};
+    struct passwd* found = nullptr;
+    ::getpwuid_r(account, &entry, text.data(), text.size(), &found);
+    // An account without a name has no group of its own and no further ones.
+    const gid_t group = found != nullptr ? found->pw_gid : static_cast<gid_t>(account);
+    const int grouped = found != nullptr ? ::initgroups(found->pw_name, group) : ::setgroups(0, nullptr);
+    if (grouped != 0 || ::setgid(group) != 0 || ::setuid(account) != 0) {
+        return Error::from_errno(errno, "become another account");
+    }
+    return {};
+}
+
+}  // namespace backstay

@@ -1,0 +1,18 @@
+// Which account a process acts as.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "common/result.h"
+
+namespace backstay {
+
+std::optional<uid_t> account_named(const std::string& name);
+
+// A process of root's goes on as this account, with its groups, for good. For anybody else it is denied.
+Result<> become_account(uid_t account);
+
+}  // namespace backstay
