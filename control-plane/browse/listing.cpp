@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "control-plane/browse/listing_guard.h"
 #include "control-plane/browse/paths.h"
 #include "control-plane/browse/reach.h"
 #include "control-plane/browse/records.h"
@@ -74,6 +75,7 @@ Result<http::Response> browse_level(const api::Call& call, sqlite::Database& db,
     query.continue_after = TRY(open_cursor(call, box, level));
     const auto page = storage.list(query);
     if (!page) return storage_problem(page.error(), level.destination);
+    TRY(ListingGuard().check(query, *page));
     Records records(db, call.organization_id, call.now - kUnheardGraceMs);
     json::Array files;
     for (const std::string& folder : page->folders) {

@@ -2,6 +2,7 @@
 #include "common/sqlite/transaction.h"
 #include "control-plane/alerts/destination_silence.h"
 #include "control-plane/browse/clean_ups.h"
+#include "control-plane/browse/listing_guard.h"
 #include "control-plane/browse/scans.h"
 #include "control-plane/browse/scratch_list.h"
 #include "control-plane/browse/tally.h"
@@ -19,9 +20,11 @@ Result<> list_all(sqlite::Database& db, const ScanRow& scan, Storage& storage, S
                   TimeMs now, const std::atomic<bool>& stopping) {
     ListQuery query;
     query.max_entries = storage.kind() == "local" ? 5 * kPageEntries : kPageEntries;
+    ListingGuard guard;
     while (true) {
         if (stopping) return Error(Errc::cancelled, "the control plane is stopping");
         auto page = TRY(storage.list(query));
+        TRY(guard.check(query, page));
         Records records(db, scan.organization_id,
                         unheard_before(scan, now));  // anew for each page: records come and go meanwhile
         std::vector<ScratchList::Entry> entries;

@@ -244,6 +244,28 @@ private:
     const std::string hidden_;
 };
 
+// Its first page is followed by itself.
+class Repeating final : public Wrapped {
+public:
+    using Wrapped::Wrapped;
+    Result<ListPage> list(const ListQuery&) override {
+        auto page = inner_.list({});
+        if (page) page->next = std::to_string(++pages_);
+        return page;
+    }
+
+private:
+    int pages_ = 0;
+};
+
+TEST_F(ScanTest, EndsWithAListingThatHasNoEndAndActsOnNothingOfIt) {
+    put("uploads/old", 90 * kDay);
+    Repeating storage(storage_);
+    const json::Object analytics = run(ScanKind::orphans, 30, &storage);
+    EXPECT_EQ(analytics.at("status").as_string(), "partial");
+    EXPECT_EQ(storage_.objects().size(), 1U);
+}
+
 TEST_F(ScanTest, AsksForEachMissingFileByNameBeforeARecordGoes) {
     const std::string hidden = stored_backup();
     stored_backup();
