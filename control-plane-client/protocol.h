@@ -229,12 +229,13 @@ struct AssignmentsRequest {
 };
 BOOST_DESCRIBE_STRUCT(AssignmentsRequest, (), (instance_id, wait_ms, free_slots, storage_version))
 
-inline constexpr std::int32_t kStorageVersion = 1;
+inline constexpr std::int32_t kStorageVersion = 2;
 
 // Somebody wants to look into a destination on the agent's host. Handed out once, within the long poll, to agents that
 // say a storageVersion; answered within a minute. Actions: stat and remove (key), list (prefix … maxEntries), free;
-// read (key, first, count), whose content is the body of the answer; write (key, expectedBytes), whose content is got
-// by GET /agent/v1/storage/{requestId}.
+// cancel (since version 2): nobody waits any more for the request of that requestId; read (key, first, count), whose
+// content is the body of the answer; write (key, expectedBytes), whose content is got by GET
+// /agent/v1/storage/{requestId}.
 struct StorageRequest {
     std::string request_id;
     std::string action;

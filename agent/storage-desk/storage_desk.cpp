@@ -1,6 +1,7 @@
 #include "agent/storage-desk/storage_desk.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "agent/storage-desk/odoo_zip.h"
@@ -143,17 +144,34 @@ void StorageDesk::start() {
 }
 
 void StorageDesk::stop() {
+    std::vector<std::stop_source> ending;
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
+        for (const auto& [id, stop] : running_) ending.push_back(stop);
     }
-    stop_.request_stop();
+    for (std::stop_source& stop : ending) stop.request_stop();
     wake_.notify_all();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
 }
 
+void StorageDesk::cancel(const std::string& request_id) {
+    std::optional<std::stop_source> running;
+    {
+        const std::lock_guard lock(mutex_);
+        for (Queue* queue : {&questions_, &transfers_}) {
+            std::erase_if(queue->waiting,
+                          [&](const Waiting& waiting) { return waiting.request.request_id == request_id; });
+        }
+        if (const auto found = running_.find(request_id); found != running_.end()) running = found->second;
+    }
+    // Not under the lock: it calls whoever waits.
+    if (running) running->request_stop();
+}
+
 void StorageDesk::take(StorageRequest request, control_plane::ClientConfig contact) {
+    if (request.action == "cancel") return cancel(request.request_id);
     {
         const std::lock_guard lock(mutex_);
         Queue& queue = request.action == "read" || request.action == "write" || request.action == kOdooZip ? transfers_
@@ -167,14 +185,18 @@ void StorageDesk::take(StorageRequest request, control_plane::ClientConfig conta
 void StorageDesk::serve(Queue& queue) {
     while (true) {
         Waiting next;
+        std::stop_token stop;
         {
             std::unique_lock lock(mutex_);
             wake_.wait(lock, [&] { return stopping_ || !queue.waiting.empty(); });
             if (stopping_) return;
             next = std::move(queue.waiting.front());
             queue.waiting.pop_front();
+            stop = running_[next.request.request_id].get_token();
         }
-        handle(next.request, config_(), std::move(next.contact), stop_.get_token());
+        handle(next.request, config_(), std::move(next.contact), stop);
+        const std::lock_guard lock(mutex_);
+        running_.erase(next.request.request_id);
     }
 }
 

@@ -6,8 +6,10 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <stop_token>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -26,7 +28,8 @@ public:
     void start();
     // What is on its way is broken off.
     void stop();
-    // Any thread. More than can wait are dropped: who asked gives up by itself.
+    // Any thread. More than can wait are dropped: who asked gives up by itself. A request to cancel ends the one that
+    // it names.
     void take(control_plane::StorageRequest request, control_plane::ClientConfig contact);
 
 private:
@@ -39,14 +42,15 @@ private:
         std::deque<Waiting> waiting;
     };
     void serve(Queue& queue);
+    void cancel(const std::string& request_id);
 
     const std::function<AgentConfig()> config_;
     std::mutex mutex_;
     std::condition_variable wake_;
     bool stopping_ = false;
-    std::stop_source stop_;
     Queue questions_;
     Queue transfers_;
+    std::map<std::string, std::stop_source> running_;  // by request id
     std::vector<std::thread> threads_;
 };
 

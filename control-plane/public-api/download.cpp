@@ -82,6 +82,7 @@ Error zip_problem(const Error& error, const std::string& destination) {
     if (error.code() == Errc::invalid || error.reason() == reason::kEncryptionKeyMissing) {
         return api::conflict("not_downloadable", error.message());
     }
+    if (error.reason() == reason::kDiskSpaceLow) return api::problem(507, "scratch_full", error.message());
     return browse::storage_problem(error, destination);
 }
 

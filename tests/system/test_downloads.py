@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pathlib
 import shutil
 import signal
 import urllib.parse
@@ -150,6 +151,32 @@ def test_a_backup_of_the_database_only(both, tmp_path):
     assert answer["filestore_url"] is None
     with zipfile.ZipFile(zip_of(both, backup, tmp_path / "db.zip")) as archive:
         assert archive.namelist() == ["dump.sql", "manifest.json"]
+
+
+def metric(lab, name):
+    with requests.Session() as session:
+        session.trust_env = False
+        lines = session.get(lab.env["METRICS_URL"], timeout=60).text.splitlines()
+    return [float(line.split()[-1]) for line in lines if line.split()[0] == name]
+
+
+def test_clients_that_go_in_the_middle_leave_nothing(both, local, tmp_path):
+    """Three at once are one too many, unless another has ended by then."""
+    url = f"{both.env['API_URL']}/public/v1/backups/{local['id']}/download?format=odoo_zip"
+    with requests.Session() as session:
+        session.trust_env = False
+        answers = [session.get(url, stream=True, timeout=120, headers={"Authorization": f"Bearer {both.env['API_KEY_RO']}"}) for _ in range(3)]
+        assert {answer.status_code for answer in answers} <= {200, 429}
+        for answer in answers:
+            if answer.status_code == 429:
+                assert answer.json()["error"] == "too_many_transfers" and int(answer.headers["Retry-After"]) > 0
+            else:
+                answer.raw.read(1000)
+            answer.close()
+    assert processes.wait_until(lambda: metric(both, "backstay_transfers") == [0] and metric(both, "backstay_transfer_threads_busy") == [0], 60)
+    scratch = pathlib.Path(both.env["AGENT_STATE"]) / "scratch"
+    assert processes.wait_until(lambda: not list(scratch.glob("export-*")), 60)
+    zip_of(both, local, tmp_path / "again.zip")
 
 
 def test_without_its_agent_there_is_no_zip(both, remote):

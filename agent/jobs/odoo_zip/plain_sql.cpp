@@ -1,5 +1,7 @@
 #include "agent/jobs/odoo_zip/plain_sql.h"
 
+#include <fmt/format.h>
+
 #include <thread>
 
 #include "agent/jobs/odoo_zip/sql_lines.h"
@@ -8,9 +10,12 @@
 #include "common/domain/reasons.h"
 #include "common/domain/steps.h"
 #include "common/files/files.h"
+#include "common/human.h"
 
 namespace backstay::odoo_zip {
 namespace {
+
+constexpr std::uint64_t kReserve = 1ULL << 30;
 
 ProcessSpec script_process(const SqlMaking& making) {
     ProcessSpec spec;
@@ -54,8 +59,20 @@ Result<> from_stream(const SqlMaking& making, Source& dump, Sink& to) {
     return drained;
 }
 
+// Before anything of it is fetched.
+Result<> check_room(const SqlMaking& making) {
+    const ManifestArtifact* dump = find_artifact(making.backup.manifest, artifact::kDatabase);
+    const std::uint64_t needed = dump == nullptr ? 0 : std::max(dump->bytes, dump->uncompressed_bytes);
+    const std::uint64_t free = TRY(free_space(making.scratch)).free_bytes;
+    if (free >= kReserve && free - kReserve >= needed) return {};
+    return Error(Errc::exhausted, fmt::format("the dump needs {} in the agent's scratch folder, and {} are free",
+                                              human::size(needed), human::size(free)))
+        .with_reason(reason::kDiskSpaceLow);
+}
+
 // Its files come in the order in which pg_dump ended them, which is not that of the script.
 Result<> from_folder(const SqlMaking& making, Sink& to) {
+    TRY(check_room(making));
     const TempDir folder = TRY(TempDir::create_at(making.scratch));
     const auto dump = TRY(restore::fetch_dump(making.backup.origins.list, making.backup, folder.path(),
                                               making.pg_restore, making.stop, making.on_stored_bytes));
