@@ -8,7 +8,7 @@ namespace backstay::agent_api {
 namespace {
 
 constexpr std::uint64_t kMostContent = 1ULL << 50U;
-constexpr std::size_t kMostAnswer = 32U << 20U;
+constexpr std::size_t kMostAnswer = 16U << 20U;  // 5,000 names of a kilobyte, three times
 
 http::Response nobody_waits() { return api::error_answer(404, "not_found", "nobody waits for this request"); }
 
@@ -19,9 +19,9 @@ struct Gathering {
 };
 
 void take_answer(relay::StorageDesk& desk, const std::string& agent, const std::string& id, Gathering& all) {
-    auto answer = json::decode_text<control_plane::StorageAnswer>(all.text, json::kLenient);
-    if (!answer) return all.exchange->respond(api::error_answer(400, "validation_error", answer.error().message()));
-    if (!desk.answer(agent, id, std::move(*answer))) return all.exchange->respond(nobody_waits());
+    const auto taken = desk.answer_text(agent, id, std::move(all.text));
+    if (!taken) return all.exchange->respond(api::error_answer(400, "validation_error", taken.error().message()));
+    if (!*taken) return all.exchange->respond(nobody_waits());
     all.exchange->respond(api::json_answer(200, json::Value(json::Object())));
 }
 

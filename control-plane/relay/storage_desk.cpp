@@ -18,7 +18,8 @@ constexpr std::size_t kMostTickets = 200;
 constexpr std::size_t kMostCancelled = 200;
 constexpr std::size_t kPipeBytes = 512 * 1024;
 constexpr std::int64_t kLookMs = 500;
-constexpr std::int32_t kTakesCancels = 2;  // of storageVersion
+constexpr std::size_t kQuickText = 64 * 1024;  // of JSON
+constexpr std::int32_t kTakesCancels = 2;      // of storageVersion
 constexpr std::string_view kOdooZip = "odoo_zip";
 
 Error offline() {
@@ -94,7 +95,7 @@ void StorageDesk::forget(const Ticket& ticket, bool complete) {
         const std::lock_guard lock(mutex_);
         tickets_.erase(ticket.request.request_id);
         const auto known = agents_.find(ticket.agent);
-        if (complete || !ticket.taken || ticket.answer || stopping_ || known == agents_.end()) return;
+        if (complete || !ticket.taken || ticket.answered() || stopping_ || known == agents_.end()) return;
         Agent& agent = known->second;
         if (agent.version < kTakesCancels || agent.cancelled.size() >= kMostCancelled) return;
         agent.cancelled.push_back(ticket.request.request_id);
@@ -118,21 +119,27 @@ Result<> StorageDesk::wait_begun(const std::shared_ptr<Ticket>& ticket, const st
     std::unique_lock lock(mutex_);
     while (true) {
         moved_.wait_for(lock, stop, std::chrono::milliseconds(kLookMs),
-                        [&] { return stopping_ || ticket->begun || ticket->answer.has_value(); });
+                        [&] { return stopping_ || ticket->begun || ticket->answered(); });
         if (stopping_ || stop.stop_requested()) return stopped();
         if (ticket->answer && ticket->answer->failure) return to_error(*ticket->answer->failure);
         if (ticket->begun) return {};
-        if (ticket->answer || steady_ms() >= until || is_silent(ticket->agent)) return offline();
+        if (ticket->answered() || steady_ms() >= until || is_silent(ticket->agent)) return offline();
     }
 }
 
 StorageDesk::Answered StorageDesk::wait_answer(const std::shared_ptr<Ticket>& ticket, const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     moved_.wait_for(lock, stop, std::chrono::milliseconds(patience_.answer_ms),
-                    [&] { return stopping_ || ticket->answer.has_value(); });
-    if (!ticket->answer) return stopping_ || stop.stop_requested() ? stopped() : offline();
-    if (ticket->answer->failure) return to_error(*ticket->answer->failure);
-    return *ticket->answer;
+                    [&] { return stopping_ || ticket->answered(); });
+    if (!ticket->answered()) return stopping_ || stop.stop_requested() ? stopped() : offline();
+    if (ticket->answer && ticket->answer->failure) return to_error(*ticket->answer->failure);
+    if (ticket->answer) return *ticket->answer;
+    const std::string text = std::move(*ticket->text);
+    lock.unlock();
+    auto decoded = json::decode_text<StorageAnswer>(text, json::kLenient);
+    if (!decoded) return Error(Errc::corrupted, "the agent's answer is not understood: " + decoded.error().message());
+    if (decoded->failure) return to_error(*decoded->failure);
+    return decoded;
 }
 
 Result<StorageAnswer> StorageDesk::ask(const std::string& agent, StorageRequest request, const std::stop_token& stop) {
@@ -214,7 +221,8 @@ void StorageDesk::note_gone(const std::string& agent, const std::string& instanc
 bool StorageDesk::expects(const std::string& agent, const std::string& request_id) const {
     const std::lock_guard lock(mutex_);
     const auto found = tickets_.find(request_id);
-    return found != tickets_.end() && found->second->agent == agent && found->second->taken && !found->second->answer;
+    return found != tickets_.end() && found->second->agent == agent && found->second->taken &&
+           !found->second->answered();
 }
 
 bool StorageDesk::has_waiting(const std::string& agent) const {
@@ -252,7 +260,7 @@ bool StorageDesk::answer(const std::string& agent, const std::string& request_id
     {
         const std::lock_guard lock(mutex_);
         const auto found = tickets_.find(request_id);
-        if (found == tickets_.end() || found->second->agent != agent || found->second->answer) return false;
+        if (found == tickets_.end() || found->second->agent != agent || found->second->answered()) return false;
         ticket = found->second;
         ticket->answer = std::move(answer);
     }
@@ -262,6 +270,21 @@ bool StorageDesk::answer(const std::string& agent, const std::string& request_id
         ticket->pipe->fail(to_error(*ticket->answer->failure));
         if (ticket->request.action == "write") ticket->pipe->close(to_error(*ticket->answer->failure));
     }
+    return true;
+}
+
+Result<bool> StorageDesk::answer_text(const std::string& agent, const std::string& request_id, std::string text) {
+    if (text.size() <= kQuickText) {
+        auto decoded = TRY(json::decode_text<StorageAnswer>(text, json::kLenient));
+        return answer(agent, request_id, std::move(decoded));
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = tickets_.find(request_id);
+        if (found == tickets_.end() || found->second->agent != agent || found->second->answered()) return false;
+        found->second->text = std::move(text);
+    }
+    moved_.notify_all();
     return true;
 }
 

@@ -56,6 +56,9 @@ public:
     // For the agent's answers. False, or null: nobody waits for it, or it is another agent's.
     bool expects(const std::string& agent, const std::string& request_id) const;
     bool answer(const std::string& agent, const std::string& request_id, control_plane::StorageAnswer answer);
+    // The same as it came. What is long is understood by whoever waits for it, since that takes time. invalid: it is no
+    // answer.
+    Result<bool> answer_text(const std::string& agent, const std::string& request_id, std::string text);
     SharedPipe content(const std::string& agent, const std::string& request_id, std::string_view action);
 
     // The daemon ends: nobody waits any longer.
@@ -69,7 +72,9 @@ private:
         bool taken = false;
         bool begun = false;  // its content comes, or goes
         std::optional<control_plane::StorageAnswer> answer;
+        std::optional<std::string> text;  // instead, when it is long
         SharedPipe pipe;
+        bool answered() const { return answer.has_value() || text.has_value(); }
     };
     struct Agent {
         std::int32_t version = 0;  // as its last poll said

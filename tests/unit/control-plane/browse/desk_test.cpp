@@ -187,6 +187,27 @@ TEST(StorageDesk, TakesWhatARestartedAgentHadForLost) {
     EXPECT_EQ(zip.error().reason(), "agent_restarted");
 }
 
+TEST(StorageDesk, UnderstandsLongAnswersWhereTheyAreWaitedFor) {
+    StorageDesk desk([](const std::string&) {});
+    StorageAnswer page;
+    for (int i = 1000; i < 6000; ++i) page.objects.push_back({"key-" + std::to_string(i), 1, {1}, "e"});
+    const std::string long_text = json::encode_text(page);
+    for (const std::string& text : {long_text, long_text.substr(1)}) {
+        std::thread agent([&] {
+            const std::string id = taken(desk, "a1").request_id;
+            EXPECT_FALSE(desk.answer_text("a1", id, "nonsense"));
+            EXPECT_TRUE(desk.answer_text("a1", id, text).value());
+            EXPECT_FALSE(desk.answer_text("a1", id, text).value()) << "twice";
+        });
+        const auto answer = desk.ask("a1", request("list"), {});
+        agent.join();
+        EXPECT_EQ(answer ? answer->objects.size() : 0, text == long_text ? 5000U : 0U);
+        if (!answer) {
+            EXPECT_EQ(answer.error().code(), Errc::corrupted);
+        }
+    }
+}
+
 TEST(StorageDesk, TakesOneBodyOfARequest) {
     StorageDesk desk([](const std::string&) {});
     Fetching read(desk, "read");
