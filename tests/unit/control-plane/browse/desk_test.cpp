@@ -172,7 +172,7 @@ TEST(StorageDesk, GivesAnAgentUpThatIsSilent) {
     desk.note_poll("a1", "p1", 2);
     Fetching stalled(desk, "read");
     const SharedPipe pipe = desk.content("a1", taken(desk, "a1").request_id, "read");
-    EXPECT_TRUE(pipe->offer("abc"));
+    static_cast<void>(pipe->offer("abc"));  // too late, if this thread was slow
     EXPECT_EQ(stalled.error().code(), Errc::timed_out);
 }
 
