@@ -11,6 +11,7 @@
 #include "common/domain/verdict.h"
 #include "common/files/files.h"
 #include "common/json/json.h"
+#include "common/text.h"
 
 namespace backstay::cli {
 namespace {

@@ -8,6 +8,7 @@
 #include "agent/local-api/wal_view.h"
 #include "common/human.h"
 #include "common/json/json.h"
+#include "common/text.h"
 
 namespace backstay::cli {
 namespace {

@@ -3,6 +3,7 @@
 #include "agent/cli/agent_socket.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/render.h"
+#include "common/text.h"
 
 namespace backstay::cli {
 namespace {

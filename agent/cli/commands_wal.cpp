@@ -6,6 +6,7 @@
 #include "agent/cli/render.h"
 #include "common/human.h"
 #include "common/json/json.h"
+#include "common/text.h"
 
 namespace backstay::cli {
 namespace {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/human.h"
+#include "common/text.h"
 
 namespace backstay::cli {
 namespace {
@@ -64,13 +65,6 @@ std::string render_operation(const local_api::OperationView& operation, bool jud
 }
 
 }  // namespace
-
-std::string printable(std::string_view text) {
-    std::string clean(text);
-    std::replace_if(
-        clean.begin(), clean.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
-    return clean;
-}
 
 std::string when(Timestamp time) {
     std::string text = to_rfc3339(time.ms).substr(0, 19);

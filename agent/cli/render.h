@@ -38,7 +38,4 @@ std::string render_check(const local_api::CheckAnswer& answer);
 std::string render_wal_setup(const local_api::WalSetupAnswer& answer);
 std::string render_limits(const local_api::LimitsView& limits);
 
-// Control characters of names that others chose never reach a terminal.
-std::string printable(std::string_view text);
-
 }  // namespace backstay::cli

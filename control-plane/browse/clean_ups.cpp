@@ -19,6 +19,13 @@ namespace {
 
 constexpr std::int64_t kCopiesAtOnce = 1000;
 
+// Stored copies in destination $1 of records that exist and rest, untouched since $2.
+constexpr std::string_view kRestingCopies =
+    " FROM copies c LEFT JOIN backups b ON b.id = c.backup_id LEFT JOIN snapshots s ON s.id = c.backup_id WHERE "
+    "c.destination_id = $1 AND c.updated_at < $2 AND c.state IN ('uploaded', 'verified') AND c.object_key <> '' AND "
+    "coalesce(b.deleted_at, s.deleted_at) IS NULL AND coalesce(b.status, s.status) IN ('completed', 'partial', "
+    "'failed', 'cancelled')";
+
 struct CopyAt {
     std::string record_id;
     std::string artifact;
@@ -35,17 +42,15 @@ Result<std::string> host_of(sqlite::Database& db, const ScanRow& scan) {
     return agent.value_or("");
 }
 
-// Stored copies in the destination of records that exist and rest, after (record, artifact).
+// Those of an organization after (record, artifact).
 Result<std::vector<CopyAt>> copies_after(sqlite::Database& db, const ScanRow& scan, const std::string& host,
                                          const CopyAt& after, TimeMs started_at) {
     return store::all_rows(
-        db.query("SELECT c.backup_id, c.artifact, c.object_key, s.id IS NOT NULL, coalesce(b.environment_id, "
-                 "s.environment_id, '') FROM copies c LEFT JOIN backups b ON b.id = c.backup_id LEFT JOIN snapshots s "
-                 "ON s.id = c.backup_id WHERE c.destination_id = $1 AND c.state IN ('uploaded', 'verified') AND "
-                 "c.updated_at < $2 AND c.object_key <> '' AND coalesce(b.organization_id, s.organization_id) = $3 AND "
-                 "coalesce(b.deleted_at, s.deleted_at) IS NULL AND coalesce(b.status, s.status) IN ('completed', "
-                 "'partial', 'failed', 'cancelled') AND (c.backup_id, c.artifact) > ($4, $5) AND ($6 = '' OR "
-                 "coalesce(b.agent_id, s.agent_id) = $6) ORDER BY c.backup_id, c.artifact LIMIT $7",
+        db.query(fmt::format("SELECT c.backup_id, c.artifact, c.object_key, s.id IS NOT NULL, "
+                             "coalesce(b.environment_id, s.environment_id, ''){} AND coalesce(b.organization_id, "
+                             "s.organization_id) = $3 AND (c.backup_id, c.artifact) > ($4, $5) AND ($6 = '' OR "
+                             "coalesce(b.agent_id, s.agent_id) = $6) ORDER BY c.backup_id, c.artifact LIMIT $7",
+                             kRestingCopies),
                  {scan.destination_id, started_at, scan.organization_id, after.record_id, after.artifact, host,
                   kCopiesAtOnce}),
         [](const sqlite::Statement& row) {
@@ -73,10 +78,26 @@ Result<> raise(sqlite::Database& db, const ScanRow& scan, const alerts::Finding&
 
 bool is_there(const CopyRecord& copy) { return copy.state == CopyState::uploaded || copy.state == CopyState::verified; }
 
+// What of it is still as it was when it was found: looking again takes a while, and what is stored anew meanwhile is
+// not missing.
+Result<std::vector<std::string>> still_missing(sqlite::Database& db, const ScanRow& scan, const StaleRecord& record,
+                                               TimeMs started_at) {
+    auto resting = TRY(store::all_rows(db.query(fmt::format("SELECT c.artifact{} AND c.backup_id = $3", kRestingCopies),
+                                                {scan.destination_id, started_at, record.id}),
+                                       [](const sqlite::Statement& row) { return row.text(0); }));
+    std::erase_if(resting, [&](const std::string& artifact) {
+        return std::find(record.missing.begin(), record.missing.end(), artifact) == record.missing.end();
+    });
+    return resting;
+}
+
 // A snapshot lies on its host; only a backup can have lost its last copy.
-Result<bool> drop_one(sqlite::Database& db, const ScanRow& scan, const StaleRecord& record, TimeMs now) {
+Result<bool> drop_one(sqlite::Database& db, const ScanRow& scan, const StaleRecord& record, TimeMs started_at,
+                      TimeMs now) {
     auto transaction = TRY(sqlite::Transaction::begin(db));
-    TRY(mark_missing(db, record.id, scan.destination_id, record.missing, now));
+    const auto missing = TRY(still_missing(db, scan, record, started_at));
+    if (missing.empty()) return false;
+    TRY(mark_missing(db, record.id, scan.destination_id, missing, now));
     bool gone = false;
     if (auto backup = TRY(operations::find_backup_row(db, record.id)); backup && !record.is_snapshot) {
         const auto copies = TRY(operations::copies_of(db, record.id));
@@ -135,11 +156,12 @@ Result<std::vector<StaleRecord>> confirm_stale(Storage& storage, const std::vect
     return gone;
 }
 
-Result<> drop_stale(sqlite::Database& db, const ScanRow& scan, const std::vector<StaleRecord>& stale, TimeMs now) {
+Result<> drop_stale(sqlite::Database& db, const ScanRow& scan, const std::vector<StaleRecord>& stale, TimeMs started_at,
+                    TimeMs now) {
     if (stale.empty()) return {};
     std::int64_t gone = 0;
     for (const StaleRecord& record : stale) {
-        if (TRY(drop_one(db, scan, record, now))) ++gone;
+        if (TRY(drop_one(db, scan, record, started_at, now))) ++gone;
     }
     return raise(db, scan,
                  finding_of(scan, alerts::type::kStaleRecordsRemoved, alerts::Severity::info, "Stale records removed",

@@ -31,8 +31,9 @@ Result<std::vector<StaleRecord>> confirm_stale(Storage& storage, const std::vect
                                                const std::atomic<bool>& stopping);
 
 // The copies count as missing; a backup of which no copy is left anywhere goes. Raises stale_records_removed. In a
-// transaction for each record.
-Result<> drop_stale(sqlite::Database& db, const ScanRow& scan, const std::vector<StaleRecord>& stale, TimeMs now);
+// transaction for each record. What changed since `started_at` stays as it is.
+Result<> drop_stale(sqlite::Database& db, const ScanRow& scan, const std::vector<StaleRecord>& stale, TimeMs started_at,
+                    TimeMs now);
 // Nothing was dropped: a critical alert instead.
 Result<> raise_suspicion(sqlite::Database& db, const ScanRow& scan, const StaleFound& found, TimeMs now);
 

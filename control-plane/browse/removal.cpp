@@ -35,6 +35,13 @@ Result<bool> lies_here(sqlite::Database& db, const store::DestinationRow& row, c
     return snapshot && looking == snapshot->agent_id;
 }
 
+Result<> note_removal(const api::Call& call, sqlite::Database& db, const std::string& destination,
+                      const std::string& path) {
+    auto transaction = TRY(sqlite::Transaction::begin(db));
+    TRY(api::note_audit(call, db, "storage.delete_file", destination, path));
+    return transaction.commit();
+}
+
 }  // namespace
 
 Result<> mark_missing(sqlite::Database& db, std::string_view record_id, std::string_view destination_id,
@@ -66,6 +73,8 @@ Result<> remove_file(const api::Call& call, sqlite::Database& db, Storage& stora
         return api::conflict("file_referenced", joined.of.area == Area::wal ? "recoveries to a moment may need this WAL"
                                                                             : "a backup or snapshot needs this file");
     }
+    // Told first: a file must not go without a trace, whatever happens after.
+    TRY(note_removal(call, db, row.id, path));
     if (auto removed = storage.remove(path); !removed) return storage_problem(removed.error(), row.id);
     auto transaction = TRY(sqlite::Transaction::begin(db));
     if (joined.linked && !joined.of.record_id.empty() && TRY(lies_here(db, row, joined.of.record_id))) {
@@ -76,7 +85,6 @@ Result<> remove_file(const api::Call& call, sqlite::Database& db, Storage& stora
             TRY(mark_missing(db, joined.of.record_id, row.id,
                              joined.of.kind == "manifest" ? std::vector<std::string>() : artifacts, call.now));
     }
-    TRY(api::note_audit(call, db, "storage.delete_file", row.id, path));
     return transaction.commit();
 }
 

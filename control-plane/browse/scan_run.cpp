@@ -72,7 +72,7 @@ Result<> weigh_records(sqlite::Database& db, const ScanRow& scan, Storage& stora
         return {};
     }
     tell(outcome, *gone);
-    return drop_stale(db, scan, *gone, listed.now);
+    return drop_stale(db, scan, *gone, outcome.started_at, listed.now);
 }
 
 Result<std::map<std::string, std::string>> names_of(sqlite::Database& db, const std::string& organization) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "common/text.h"
 #include "control-plane/store/store.h"
 
 namespace backstay::cli {
@@ -42,7 +43,8 @@ void print(const Common& common, const json::Object& object, const Lines& lines)
     if (common.json) return print_line(json::serialize(json::Value(object)));
     std::size_t width = 0;
     for (const auto& [key, value] : lines) width = std::max(width, width_of(key));
-    for (const auto& [key, value] : lines) print_line(value.empty() ? key : padded(key, width) + "  " + value);
+    for (const auto& [key, value] : lines)
+        print_line(printable(value.empty() ? key : padded(key, width) + "  " + value));
 }
 
 void print_table(const Common& common, const json::Value& listing, const std::vector<std::string>& headings,
@@ -58,7 +60,7 @@ void print_table(const Common& common, const json::Value& listing, const std::ve
         for (std::size_t i = 0; i < cells.size(); ++i) {
             line += i + 1 == cells.size() ? cells[i] : padded(cells[i], widths[i] + 2);
         }
-        return line;
+        return printable(line);
     };
     print_line(line_of(headings));
     for (const auto& row : rows) print_line(line_of(row));

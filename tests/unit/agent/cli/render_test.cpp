@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/cli/bar.h"
+#include "common/text.h"
 
 namespace backstay::cli {
 namespace {

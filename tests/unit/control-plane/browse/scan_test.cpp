@@ -1,6 +1,8 @@
 // Scans and clean-ups over a store in memory and the real database.
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "common/domain/layout.h"
 #include "control-plane/alerts/repository.h"
 #include "control-plane/browse/scans.h"
@@ -235,10 +237,12 @@ public:
     Result<ObjectInfo> stat(std::string_view key) override {
         ++asked;
         if (failing) return Error(Errc::unavailable, "not now");
+        if (meanwhile) meanwhile();
         return inner_.stat(key);
     }
     int asked = 0;
     bool failing = false;
+    std::function<void()> meanwhile;
 
 private:
     const std::string hidden_;
@@ -280,6 +284,25 @@ TEST_F(ScanTest, AsksForEachMissingFileByNameBeforeARecordGoes) {
     const auto copies = operations::copies_of(world_.db(), ids_[0]).value();
     for (const CopyRecord& copy : copies) {
         EXPECT_EQ(copy.state, copy.artifact == "db" ? CopyState::missing : CopyState::verified);
+    }
+}
+
+TEST_F(ScanTest, KeepsWhatIsStoredAnewWhileItLooksAgain) {
+    stored_backup();
+    backup({row_.id});
+    Forgetful storage(storage_, "nothing");
+    storage.meanwhile = [&] {
+        CopyRecord copy;
+        copy.destination_id = row_.id;
+        copy.artifact = "db";
+        copy.state = CopyState::verified;
+        copy.key = "anew";
+        EXPECT_TRUE(operations::put_copy(world_.db(), ids_[1], copy, now_ + 1));
+    };
+    run(ScanKind::records, 0, &storage);
+    EXPECT_TRUE(exists(1));
+    for (const CopyRecord& copy : operations::copies_of(world_.db(), ids_[1]).value()) {
+        EXPECT_EQ(copy.state, copy.artifact == "db" ? CopyState::verified : CopyState::missing);
     }
 }
 
