@@ -22,6 +22,7 @@ namespace {
 using operations::BackupRow;
 
 constexpr std::int64_t kLookedAtOnce = 50;
+constexpr TimeMs kSubstituteAgainMs = 3'600'000;
 constexpr std::string_view kPerformedBy = "system";
 
 Result<EnvironmentOrder> environment_of(sqlite::Database& db, const BackupRow& backup) {
@@ -81,12 +82,18 @@ Result<> verify_due(sqlite::Database& db, TimeMs now, Stir& stir) {
         const auto backup = TRY(operations::find_backup_row(db, id));
         if (!backup || given.contains(backup->agent_id)) continue;
         const auto care = care_for(db, *backup, true);
-        if (!care && care.error().reason() != "no_agent") return care.error();
+        if (!care && care.error().reason() != "no_agent") {
+            log::error("backup not verified", {{"backup", id}, {"error", care.error().message()}});
+        }
         if (!care || care->where.empty() || backup->folder.empty()) {  // nobody reaches it now
             TRY(operations::set_next_check(db, id, now + operations::kVerifyAgainMs));
             continue;
         }
-        if (!TRY(agent_is_idle(db, care->agent_id, now))) continue;
+        if (!TRY(agent_is_idle(db, care->agent_id, now))) {
+            // One that another agent cares for must not keep its place before all others.
+            if (care->agent_id != backup->agent_id) TRY(operations::set_next_check(db, id, now + kSubstituteAgainMs));
+            continue;
+        }
         TRY(order_verification(db, *backup, *care, false, kPerformedBy, now, stir));
         log::info("backup to be verified again", {{"backup", id}, {"agent", care->agent_id}});
         given.insert(care->agent_id);

@@ -49,7 +49,8 @@ Result<> judge_by(sqlite::Database& db, OperationRow& backup, std::string_view n
 }  // namespace
 
 bool denies_content(const StepRecord& step) {
-    static constexpr std::array kSteps = {step::kVerifyArtifacts, step::kStructureCheck, step::kContentChecks};
+    static constexpr std::array kSteps = {step::kFetchArtifacts, step::kVerifyArtifacts, step::kStructureCheck,
+                                          step::kContentChecks};
     static constexpr std::array kDamage = {
         reason::kRemoteMissing,    reason::kRemoteCorrupt,         reason::kChecksumMismatch, reason::kArtifactMissing,
         reason::kStructureInvalid, reason::kFilestoreInconsistent, reason::kRestoreFailed};
@@ -72,7 +73,9 @@ Result<> settle_backup(sqlite::Database& db, const OperationRow& operation, Time
 }
 
 Result<> settle_verification(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
-    if (!operation.backup_id || operation.phase == Phase::cancelled) return {};
+    if (!operation.backup_id) return {};
+    // Somebody did not want it now.
+    if (operation.phase == Phase::cancelled) return set_next_check(db, *operation.backup_id, now + kVerifyAgainMs);
     auto backup = TRY(find_operation(db, *operation.backup_id));
     if (!backup || backup->kind != Kind::backup || !is_ended(*backup)) return {};
     const auto steps = TRY(steps_of(db, operation.id));

@@ -15,15 +15,8 @@ namespace {
 constexpr std::size_t kManifestMax = 16 << 20;
 
 Result<Manifest> fetch_manifest(Storage& storage, const std::string& folder, const std::string& backup_id) {
-    StringSink sink(kManifestMax);
-    TRY(storage.get(folder + "/manifest.json", {}, sink));
-    Manifest manifest = TRY(read_manifest(sink.text()));
-    if (!backup_id.empty() && manifest.backup_id != backup_id) {
-        return Error(Errc::corrupted,
-                     fmt::format("the manifest in {} is that of backup {}", folder, manifest.backup_id))
-            .with_reason(reason::kStructureInvalid);
-    }
-    return manifest;
+    const std::string text = TRY(fetch_manifest_text(storage, folder));
+    return read_manifest_of(text, folder, backup_id);
 }
 
 Result<> holds(Storage& storage, const std::string& folder, const ManifestArtifact& artifact) {
@@ -35,6 +28,22 @@ Result<> holds(Storage& storage, const std::string& folder, const ManifestArtifa
 }
 
 }  // namespace
+
+Result<std::string> fetch_manifest_text(Storage& storage, const std::string& folder) {
+    StringSink sink(kManifestMax);
+    TRY(storage.get(folder + "/manifest.json", {}, sink));
+    return std::move(sink.text());
+}
+
+Result<Manifest> read_manifest_of(std::string_view text, const std::string& folder, const std::string& backup_id) {
+    Manifest manifest = TRY(read_manifest(text));
+    if (!backup_id.empty() && manifest.backup_id != backup_id) {
+        return Error(Errc::corrupted,
+                     fmt::format("the manifest in {} is that of backup {}", folder, manifest.backup_id))
+            .with_reason(reason::kStructureInvalid);
+    }
+    return manifest;
+}
 
 Result<Origins> open_origins(const std::vector<DestinationOrder>& destinations, const JobHost& host,
                              std::stop_token stop) {

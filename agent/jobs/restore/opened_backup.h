@@ -19,6 +19,10 @@ struct Origins {
     std::vector<std::unique_ptr<Storage>> storages;
     std::vector<ArtifactOrigin> list;
 };
+Result<std::string> fetch_manifest_text(Storage& storage, const std::string& folder);
+// corrupted: it is no manifest, or (structure_invalid) that of another backup; `backup_id` may be empty.
+Result<Manifest> read_manifest_of(std::string_view text, const std::string& folder, const std::string& backup_id);
+
 // Those that cannot be opened are left out; none at all is an error.
 Result<Origins> open_origins(const std::vector<DestinationOrder>& destinations, const JobHost& host,
                              std::stop_token stop);

@@ -3,6 +3,7 @@
 #include "agent/jobs/restore/drill.h"
 #include "agent/jobs/restore/folders.h"
 #include "agent/jobs/restore/verification.h"
+#include "common/crypto/digest.h"
 #include "common/domain/reasons.h"
 
 namespace backstay {
@@ -32,8 +33,10 @@ private:
     }
 
     Result<Testimony> fetch() {
-        backup_ =
-            TRY(restore::open_backup(order_.destinations, order_.folder, order_.backup_id, host_, steps_.stop_token()));
+        auto opened =
+            restore::open_backup(order_.destinations, order_.folder, order_.backup_id, host_, steps_.stop_token());
+        if (!opened) return judge_unreadable(std::move(opened).error());
+        backup_ = std::move(*opened);
         Testimony testimony;
         testimony.summary = fmt::format("manifest of {} with {} artifacts", backup_.manifest.backup_id,
                                         backup_.manifest.artifacts.size());
@@ -41,8 +44,30 @@ private:
         return testimony;
     }
 
-    // The state of one artifact in one destination, as evidence.
+    // No manifest could be read anywhere. Only when each destination was asked and denies it, the backup is lost; who
+    // could not be asked may still have it.
+    Error judge_unreadable(Error error) {
+        if (error.code() == Errc::cancelled) return error;
+        const auto unsure = [&error] {
+            return Error(Errc::unavailable, error.message()).with_reason(reason::kDestinationUnreachable);
+        };
+        const auto origins = restore::open_origins(order_.destinations, host_, steps_.stop_token());
+        if (!origins || origins->list.size() < order_.destinations.size()) return unsure();
+        for (const ArtifactOrigin& origin : origins->list) {
+            const Result<> checked = check_manifest(origin);
+            if (checked || !denies(checked.error())) return unsure();
+        }
+        error.add_reason(reason::kRemoteCorrupt);
+        return error;
+    }
+
+    static bool denies(const Error& error) {
+        return error.code() == Errc::not_found || error.code() == Errc::corrupted;
+    }
+
+    // The state of one artifact in one destination, as evidence. What could not be looked at stays what it was.
     Result<> record(const ArtifactOrigin& origin, const ManifestArtifact& artifact, const Result<>& checked) {
+        if (!checked && !denies(checked.error())) return {};
         CopyRecord copy;
         copy.destination_id = origin.destination_id;
         copy.artifact = artifact.name;
@@ -51,15 +76,29 @@ private:
         copy.size_bytes = artifact.bytes;
         copy.state = CopyState::verified;
         if (!checked) {
-            copy.state = checked.error().code() == Errc::not_found   ? CopyState::missing
-                         : checked.error().code() == Errc::corrupted ? CopyState::corrupt
-                                                                     : CopyState::uploaded;
+            const bool missing = checked.error().code() == Errc::not_found;
+            copy.state = missing ? CopyState::missing : CopyState::corrupt;
+            copy.reason = missing ? reason::kRemoteMissing : reason::kRemoteCorrupt;
             copy.message = checked.error().message();
-            copy.reason = copy.state == CopyState::missing   ? reason::kRemoteMissing
-                          : copy.state == CopyState::corrupt ? reason::kRemoteCorrupt
-                                                             : std::string_view(checked.error().reason());
         }
         return steps_.copied(copy);
+    }
+
+    // A destination's own manifest: without it nothing there counts as a backup.
+    Result<> check_manifest(const ArtifactOrigin& origin) {
+        ManifestArtifact about;
+        about.name = artifact::kManifest;
+        about.path = "manifest.json";
+        const auto text = restore::fetch_manifest_text(*origin.storage, order_.folder);
+        if (text) {
+            about.sha256 = digest_hex(DigestKind::sha256, as_bytes(*text));
+            about.bytes = text->size();
+        }
+        const auto read =
+            text ? restore::read_manifest_of(*text, order_.folder, order_.backup_id) : Result<Manifest>(text.error());
+        const Result<> checked = read ? Result<>() : Result<>(read.error());
+        TRY(record(origin, about, checked));
+        return checked;
     }
 
     Result<Testimony> read_back() {
@@ -70,14 +109,19 @@ private:
         std::optional<Error> first;
         const auto take_fault = [&](Error error, const std::string& destination) {
             error.add_context(destination);
-            if (first) {
+            if (first && (denies(*first) || !denies(error))) {
                 first->followed_by(error);
-            } else {
-                first = std::move(error);
+                return;
             }
+            // Damage says more than a destination that is away.
+            if (first) error.followed_by(*first);
+            first = std::move(error);
         };
         for (const ArtifactOrigin& origin : backup_.origins.list) {
-            bool whole = true;
+            auto manifest = check_manifest(origin);
+            if (!manifest && manifest.error().code() == Errc::cancelled) return std::move(manifest).error();
+            bool whole = manifest.has_value();
+            if (!manifest) take_fault(std::move(manifest).error(), origin.destination_id);
             for (const ManifestArtifact& artifact : backup_.manifest.artifacts) {
                 auto checked = check_stored(origin, order_.folder, artifact, [this](std::uint64_t count) {
                     steps_.progress().add(step::kVerifyArtifacts, count);

@@ -301,7 +301,8 @@ TEST_F(ScanTest, KeepsWhatIsStoredAnewWhileItLooksAgain) {
     };
     run(ScanKind::records, 0, &storage);
     EXPECT_TRUE(exists(1));
-    for (const CopyRecord& copy : operations::copies_of(world_.db(), ids_[1]).value()) {
+    const auto copies = operations::copies_of(world_.db(), ids_[1]).value();
+    for (const CopyRecord& copy : copies) {
         EXPECT_EQ(copy.state, copy.artifact == "db" ? CopyState::verified : CopyState::missing);
     }
 }

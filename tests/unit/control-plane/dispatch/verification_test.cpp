@@ -125,6 +125,26 @@ TEST_F(Verifications, ThatCouldNotBeDoneSayNothingOfTheBackupAndComeAgainTheNext
     EXPECT_EQ(world_.backup(backup).verified_at, world_.now);
 }
 
+TEST_F(Verifications, ThatFindNoManifestAnywhereTurnTheBackup) {
+    made();
+    pass(30 * kDay);
+    ASSERT_EQ(sweep().size(), 1U);
+    looked_at(handed_out(), step::kFetchArtifacts, reason::kRemoteMissing);
+    EXPECT_EQ(alarm()->severity, alerts::Severity::critical);
+}
+
+TEST_F(Verifications, ThatSomebodyCancelledComeAgainTheNextDay) {
+    made();
+    pass(30 * kDay);
+    ASSERT_EQ(sweep().size(), 1U);
+    const auto jobs = unfinished_jobs_of_agent(world_.db(), world_.agent.id).value();
+    ASSERT_EQ(jobs.size(), 1U);
+    EXPECT_TRUE(cancel_job(world_.db(), jobs[0].id, world_.now, world_.stir));
+    EXPECT_TRUE(sweep().empty());
+    pass(kDay);
+    EXPECT_EQ(sweep().size(), 1U);
+}
+
 TEST_F(Verifications, OfABackupThatIsRemovedMeanwhileAlarmNobody) {
     const std::string backup = made();
     pass(30 * kDay);

@@ -68,7 +68,7 @@ TEST_F(Verify, ProvesASoundBackupByItsStructure) {
     VerifyRun run(*sample_, backup_, false, {sample_->destination_folder()});
     ASSERT_TRUE(run.outcome) << run.outcome.error().message();
     EXPECT_EQ(run.journal.verdict().status, "green");
-    EXPECT_EQ(run.journal.copies().size(), 2U);
+    EXPECT_EQ(run.journal.copies().size(), 3U) << "database, filestore, manifest";
     for (const CopyRecord& copy : run.journal.copies()) EXPECT_EQ(copy.state, CopyState::verified);
 }
 
@@ -165,6 +165,34 @@ TEST_F(Verify, NamesTheDestinationThatIsDamagedOrLacksAnArtifact) {
     VerifyRun second(*sample_, backup_, false, {lacking});
     ASSERT_FALSE(second.outcome);
     EXPECT_EQ(second.outcome.error().reason(), reason::kRemoteMissing);
+}
+
+TEST_F(Verify, CallsABackupLostOnlyWhenEveryDestinationDeniesIt) {
+    const std::string emptied = copy_of_destination("emptied");
+    std::filesystem::remove(emptied + "/" + backup_ + "/manifest.json");
+    VerifyRun lost(*sample_, backup_, false, {emptied});
+    ASSERT_FALSE(lost.outcome);
+    EXPECT_EQ(lost.outcome.error().reason(), reason::kRemoteMissing);
+    ASSERT_EQ(lost.journal.copies().size(), 1U);
+    EXPECT_EQ(lost.journal.copies()[0].artifact, "manifest");
+    EXPECT_EQ(lost.journal.copies()[0].state, CopyState::missing);
+
+    const std::string away = copy_of_destination("away");
+    std::filesystem::remove_all(away);
+    std::ofstream(away) << "no folder";
+    VerifyRun unsure(*sample_, backup_, false, {away, emptied});
+    ASSERT_FALSE(unsure.outcome);
+    EXPECT_EQ(unsure.outcome.error().reason(), reason::kDestinationUnreachable);
+    EXPECT_TRUE(std::none_of(unsure.journal.copies().begin(), unsure.journal.copies().end(),
+                             [](const CopyRecord& copy) { return copy.destination_id == "d-away"; }));
+
+    VerifyRun one_lacks(*sample_, backup_, false, {sample_->destination_folder(), emptied});
+    ASSERT_FALSE(one_lacks.outcome);
+    EXPECT_EQ(one_lacks.outcome.error().reason(), reason::kRemoteMissing);
+    for (const CopyRecord& copy : one_lacks.journal.copies()) {
+        const bool bad = copy.destination_id == "d-emptied" && copy.artifact == "manifest";
+        EXPECT_EQ(copy.state, bad ? CopyState::missing : CopyState::verified) << copy.destination_id << copy.artifact;
+    }
 }
 
 TEST_F(Verify, FailsTheDrillWhenTheManifestCountsOtherwise) {
