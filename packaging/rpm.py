@@ -61,7 +61,7 @@ def build(package, binaries, work, out):
     files = [entry(tree, path) for path in sorted(tree.rglob("*")) if path.is_file()]
     files += [f"%dir /{one}" for one in (f"usr/share/doc/{package.name}", f"usr/share/doc/{package.name}/examples",
                                           f"usr/share/licenses/{package.name}")]
-    files += ["%dir /etc/backstay", "%dir /usr/lib/backstay"] if package is contents.AGENT else []
+    files += ["%dir %attr(0700,root,root) /etc/backstay", "%dir /usr/lib/backstay"] if package is contents.AGENT else []
     machine = subprocess.run(["uname", "-m"], capture_output=True, text=True, check=True).stdout.strip()
     spec = work / f"{package.name}.spec"
     spec.write_text(SPEC.format(

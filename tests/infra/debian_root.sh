@@ -18,7 +18,9 @@ PLAIN=(env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb HOME=/root LANG=C.UTF
 
 init_pid() {
   local pid
-  pid=$(cat "$PIDFILE" 2>/dev/null) && [ -d "/proc/$pid" ] && echo "$pid"
+  pid=$(cat "$PIDFILE" 2>/dev/null) && [ -d "/proc/$pid" ] || return 1
+  # The number may be another process's by now.
+  [ "$(readlink "/proc/$pid/ns/pid")" != "$(readlink /proc/self/ns/pid)" ] && grep -qx systemd "/proc/$pid/comm" && echo "$pid"
 }
 
 inside() { nsenter -t "$(init_pid)" -m -u -i -n -p -r -w "${PLAIN[@]}" "$@"; }

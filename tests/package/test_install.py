@@ -98,7 +98,7 @@ def test_removing_stops_and_keeps_what_was_set_up_and_purging_keeps_what_cannot_
     told = machine.run("dpkg", "-P", AGENT, CONTROL).stderr
     for kept in ("/var/lib/backstay/snapshots", "/var/backups/backstay", "/var/lib/backstay-control"):
         assert f"{kept} " in told
-    machine.sh("test ! -e /etc/backstay && test ! -e /var/lib/backstay/agent.db && test -d /var/lib/backstay/snapshots/one")
+    machine.sh("test ! -e /etc/backstay && test -e /var/lib/backstay/agent.db && test -d /var/lib/backstay/snapshots/one")
     machine.sh("test -e /var/lib/backstay-control/secrets.key && test -d /var/backups/backstay/v1")
     assert not machine.sh("ls /etc/systemd/system/multi-user.target.wants | grep backstay", check=False).stdout
 
