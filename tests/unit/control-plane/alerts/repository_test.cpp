@@ -41,7 +41,7 @@ TEST_F(AlertsTest, MergesEventsOfOneSubjectWhileTheyAreOpen) {
     Finding again = finding();
     again.about.backup_id = "b2";
     EXPECT_EQ(raise(again, kNow + 5), Change::repeated);
-    EXPECT_EQ(raise(finding("other")), Change::raised);
+    EXPECT_EQ(raise(finding("other"), kNow + 6), Change::raised);
     ASSERT_EQ(listed().total, 2);
     const Alert alert = listed().items.at(1);
     EXPECT_EQ(alert.occurrences, 2);
