@@ -112,7 +112,8 @@ TEST_F(SftpFaults, AnUploadThatStallsIsTakenUp) {
 }
 
 TEST_F(SftpFaults, AnUploadIsGivenUpWhenTheLineStaysBad) {
-    const auto stored = put(harmed(first({Kind::reset, 1 << 20}, 1000)), kLarge * 4);
+    // All attempts of one piece together let too little through, however fast it is acknowledged.
+    const auto stored = put(harmed(first({Kind::reset, 128 << 10}, 1000)), kLarge * 4);
     ASSERT_FALSE(stored);
     expect_error(stored.error(), Errc::unavailable, reason::kDestinationUnreachable);
     EXPECT_EQ(objects(), 0U);
