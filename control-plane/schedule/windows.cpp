@@ -52,7 +52,8 @@ Result<std::vector<control_plane::WalWish>> wal_wishes(sqlite::Database& db, con
         if (!archive) continue;
         const auto days = static_cast<std::int32_t>(schedule.wal_retention_days);
         const std::int32_t every = interval_days(schedule, now);
-        auto [at, is_new] = wishes.try_emplace(archive->wal.cluster, archive->wal.cluster, days, every);
+        const control_plane::WalWish wish{archive->wal.cluster, days, every};
+        auto [at, is_new] = wishes.try_emplace(archive->wal.cluster, wish);
         if (is_new) continue;
         at->second.retention_days = std::max(at->second.retention_days, days);
         at->second.base_every_days = std::min(at->second.base_every_days, every);
