@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace backstay::config {
 
 void Section::fault(std::string_view key, std::string_view message, std::uint32_t line) {
