@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
+
 #include "agent/assignments.h"
 #include "agent/inventory/clusters.h"
 #include "agent/notify.h"
@@ -19,6 +21,7 @@ constexpr std::int64_t kGraceMs = 10'000;
 constexpr std::int64_t kFlushMs = 3'000;
 constexpr std::uint64_t kServerGraceMs = 1'000;
 constexpr unsigned kSocketMode = 0660;
+constexpr int kLockAttempts = 60;  // three seconds
 
 http::ServerLimits socket_limits() {
     http::ServerLimits limits;
@@ -32,11 +35,20 @@ Result<> make_socket_folder(const std::string& socket) {
     return slash == 0 || slash == std::string::npos ? Result<>() : make_folders(socket.substr(0, slash), 0755);
 }
 
+// One that was killed may still be ending, or a child that it had just forked: they hold the lock a little longer.
+Result<FileLock> take_lock(const std::string& path) {
+    for (int attempt = 1;; ++attempt) {
+        auto lock = FileLock::acquire(path);
+        if (lock || lock.error().code() != Errc::conflict || attempt == kLockAttempts) return lock;
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::create(const std::string& config_file, AgentConfig config) {
     TRY(make_folders(config.state_dir, 0700));
-    FileLock lock = TRY(FileLock::acquire(config.state_dir + "/lock").context("another agent runs on this state"));
+    FileLock lock = TRY(take_lock(config.state_dir + "/lock").context("another agent runs on this state"));
     TRY(make_folders(scratch_folder(config), 0700));
     const auto identity = TRY(load_identity(config.state_dir));
     const std::string agent_id = identity ? identity->agent_id : TRY(local_agent_id(config.state_dir));
