@@ -112,7 +112,7 @@ void add_organization_routes(api::RouteTable& routes) {
     routes.add({"GET", "/api/organizations/{id}", Permission::view_backups}, show_organization);
     routes.add_write({"PUT", "/api/organizations/{id}", Permission::manage_organization}, update_organization);
     routes.add_write({"PATCH", "/api/organizations/{id}", Permission::manage_organization}, update_organization);
-    routes.add({"GET", "/api/audit-log", Permission::manage_keys}, list_audit);
+    routes.add({"GET", "/api/audit-logs", Permission::manage_keys}, list_audit);
 }
 
 // A browser's event stream sends its token in the URL, where it must not live long.

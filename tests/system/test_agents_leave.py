@@ -52,7 +52,7 @@ def test_a_backup_on_a_removed_agents_host_is_forgotten_and_says_what_stays(plan
     answer = plane.owner.delete(f"/backups/{backup}")
     assert "stay" in answer["message"] and "here" in answer["message"], answer
     refused(lambda: plane.owner.get(f"/backups/{backup}"), 404, "not_found")
-    entry = next(row for row in plane.owner.get("/audit-log", limit=100)["entries"] if row["objectId"] == backup)
+    entry = next(row for row in plane.owner.get("/audit-logs", limit=100)["entries"] if row["objectId"] == backup)
     assert entry["action"] == "backup.delete" and "stay" in entry["detail"], entry
 
 
@@ -79,5 +79,5 @@ def test_a_backup_whose_destinations_are_gone_ends_with_the_reason(plane):
     answer = plane.owner.delete(f"/backups/{backup}")
     assert "stay" in answer["message"] and "short-lived" in answer["message"], answer
     refused(lambda: plane.owner.get(f"/backups/{backup}"), 404, "not_found")
-    entry = next(row for row in plane.owner.get("/audit-log", limit=100)["entries"] if row["objectId"] == backup)
+    entry = next(row for row in plane.owner.get("/audit-logs", limit=100)["entries"] if row["objectId"] == backup)
     assert "short-lived" in entry["detail"], entry

@@ -17,7 +17,7 @@ NOBODYS = {("post", "/organizations")}
 
 
 def rows(plane, **query):
-    return plane.owner.get("/audit-log", limit=100, **query)["entries"]
+    return plane.owner.get("/audit-logs", limit=100, **query)["entries"]
 
 
 def by_request(plane, request_id):
@@ -49,7 +49,7 @@ def test_every_changing_route_that_is_refused_leaves_exactly_one_row(plane):
     def told():
         found = {}
         for offset in (0, 100):
-            for row in plane.owner.get("/audit-log", limit=100, offset=offset, action="refused")["entries"]:
+            for row in plane.owner.get("/audit-logs", limit=100, offset=offset, action="refused")["entries"]:
                 found.setdefault(row["requestId"], []).append(row)
         return found
 
@@ -247,10 +247,10 @@ def test_backups_taken_away_are_told(plane, host):
 def test_the_trail_is_for_owners_and_admins_and_is_searched(plane):
     for api in (plane.viewer, plane.developer, plane.stranger):
         if api is plane.stranger:
-            assert not [row for row in api.get("/audit-log", limit=100)["entries"] if row["objectId"] == plane.project]
+            assert not [row for row in api.get("/audit-logs", limit=100)["entries"] if row["objectId"] == plane.project]
             continue
         with pytest.raises(Refused) as refused:
-            api.get("/audit-log")
+            api.get("/audit-logs")
         assert refused.value.status == 403
     made = plane.owner.post("/projects", {"name": "Searched"})["id"]
     assert [row["action"] for row in rows(plane, objectId=made)] == ["project.create"]
@@ -258,7 +258,7 @@ def test_the_trail_is_for_owners_and_admins_and_is_searched(plane):
     assert rows(plane, objectId=made, actor="nobody") == []
     assert rows(plane, objectId=made, since="2999-01-01T00:00:00Z") == [] and rows(plane, objectId=made, until="2999-01-01T00:00:00Z")
     with pytest.raises(Refused) as refused:
-        plane.owner.get("/audit-log", since="yesterday")
+        plane.owner.get("/audit-logs", since="yesterday")
     assert (refused.value.status, refused.value.body["error"]) == (400, "invalid_parameter")
     assert "viewer viewer@acme.example" in [row["detail"] for row in rows(plane, action="token.create", actor="cli")]
     listed = plane.control.made("audit", "list", "--org", "acme", "--object", made)

@@ -86,7 +86,7 @@ def test_organizations_and_the_rest(plane):
     mine = next(row for row in listed if row["slug"] == "acme")
     assert plane.owner.get(f"/organizations/{mine['id']}")["name"] == "Acme"
     assert plane.owner.put(f"/organizations/{mine['id']}", {"name": "Acme Ltd"})["name"] == "Acme Ltd"
-    actions = [row["action"] for row in plane.owner.get("/audit-log", limit=100)["entries"]]
+    actions = [row["action"] for row in plane.owner.get("/audit-logs", limit=100)["entries"]]
     assert "organization.update" in actions
     short = plane.viewer.get("/stream-token")["token"]
     backup = plane.made_backup(type="db")["id"]

@@ -289,7 +289,7 @@ def test_what_is_over_is_removed_by_the_sweep(plane):
     assert assignment["order"]["snapshotId"] == snapshot
     plane.agent.finish(assignment)
     refused(lambda: shown(plane, snapshot), 404, "not_found")
-    entry = next(row for row in plane.owner.get("/audit-log", limit=100)["entries"] if row["objectId"] == snapshot)
+    entry = next(row for row in plane.owner.get("/audit-logs", limit=100)["entries"] if row["objectId"] == snapshot)
     assert (entry["action"], entry["actor"]) == ("snapshot.expire", "system")
 
 
@@ -323,7 +323,7 @@ def test_who_may_not_see_or_do_it(plane):
     key = plane.api(plane.owner.post("/api-keys", {"name": "second", "mode": "rw", "projectId": plane.second_project})["key"])
     refused(lambda: key.get(path), 404, "not_found")
     refused(lambda: key.get("/operations", snapshotId=snapshot), 404, "not_found")
-    actions = {row["action"] for row in plane.owner.get("/audit-log", limit=100)["entries"] if row["objectId"] == snapshot}
+    actions = {row["action"] for row in plane.owner.get("/audit-logs", limit=100)["entries"] if row["objectId"] == snapshot}
     assert actions == {"snapshot.create"}
 
 

@@ -48,7 +48,7 @@ def test_a_schedule_is_made_shown_changed_and_removed_as_through_rest(plane):
     text = command(plane, "schedule", "show", *of_one, as_json=False).stdout
     assert "paused" in text and "9 daily" in text and "30 2 * * 0" in text
     assert "prod" in command(plane, "schedule", "list", as_json=False).stdout
-    trail = plane.owner.get("/audit-log", limit=20)
+    trail = plane.owner.get("/audit-logs", limit=20)
     assert "schedule.create" in json.dumps(trail) and '"cli"' in json.dumps(trail)
 
 

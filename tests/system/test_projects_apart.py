@@ -65,7 +65,7 @@ def test_keys_and_the_audit_trail_are_its_own(plane, second_admin):
     refused(lambda: second_admin.delete(f"/api-keys/{theirs['id']}"), 404, "not_found")
     refused(lambda: second_admin.delete(f"/api-keys/{whole['id']}"), 404, "not_found")
     backup, foreign = plane.made_backup(plane.elsewhere, type="db")["id"], plane.made_backup(type="db")["id"]
-    entries = second_admin.get("/audit-log", limit=100)
+    entries = second_admin.get("/audit-logs", limit=100)
     objects = {row["objectId"] for row in entries["entries"]}
     assert {backup, ours["id"], plane.elsewhere} <= objects and entries["total"] == len(entries["entries"])
     assert not objects & {foreign, whole["id"], theirs["id"], plane.production, plane.agent.agent_id, plane.shared}
