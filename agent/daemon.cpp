@@ -21,12 +21,13 @@ constexpr std::int64_t kGraceMs = 10'000;
 constexpr std::int64_t kFlushMs = 3'000;
 constexpr std::uint64_t kServerGraceMs = 1'000;
 constexpr unsigned kSocketMode = 0660;
-constexpr int kLockAttempts = 60;  // three seconds
+constexpr std::chrono::seconds kLockPatience(3);
 
-http::ServerLimits socket_limits() {
-    http::ServerLimits limits;
-    limits.connections = 200;
-    return limits;
+http::Server::Options server_options() {
+    http::Server::Options options;
+    options.limits.connections = 200;
+    options.error_body = local_api::Api::error_body;
+    return options;
 }
 
 // The folder of the socket may be a runtime folder that nobody made yet.
@@ -35,20 +36,12 @@ Result<> make_socket_folder(const std::string& socket) {
     return slash == 0 || slash == std::string::npos ? Result<>() : make_folders(socket.substr(0, slash), 0755);
 }
 
-// One that was killed may still be ending, or a child that it had just forked: they hold the lock a little longer.
-Result<FileLock> take_lock(const std::string& path) {
-    for (int attempt = 1;; ++attempt) {
-        auto lock = FileLock::acquire(path);
-        if (lock || lock.error().code() != Errc::conflict || attempt == kLockAttempts) return lock;
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::create(const std::string& config_file, AgentConfig config) {
     TRY(make_folders(config.state_dir, 0700));
-    FileLock lock = TRY(take_lock(config.state_dir + "/lock").context("another agent runs on this state"));
+    FileLock lock =
+        TRY(FileLock::acquire(config.state_dir + "/lock", kLockPatience).context("another agent runs on this state"));
     TRY(make_folders(scratch_folder(config), 0700));
     const auto identity = TRY(load_identity(config.state_dir));
     const std::string agent_id = identity ? identity->agent_id : TRY(local_agent_id(config.state_dir));
@@ -141,10 +134,7 @@ local_api::ControlPlaneView Daemon::control_plane_view() const {
 
 Result<> Daemon::listen() {
     const AgentConfig config = settings_.config();
-    http::Server::Options options;
-    options.limits = socket_limits();
-    options.error_body = local_api::Api::error_body;
-    server_ = TRY(http::Server::create(*loop_, std::move(options), [this](std::unique_ptr<http::Exchange> exchange) {
+    server_ = TRY(http::Server::create(*loop_, server_options(), [this](std::unique_ptr<http::Exchange> exchange) {
         api_->handle(std::move(exchange));
     }));
     TRY(make_socket_folder(config.socket));
@@ -153,11 +143,8 @@ Result<> Daemon::listen() {
 }
 
 Result<> Daemon::listen_for_metrics(std::uint16_t port) {
-    http::Server::Options options;
-    options.limits = socket_limits();
-    options.error_body = local_api::Api::error_body;
     metrics_server_ =
-        TRY(http::Server::create(*loop_, std::move(options), [this](std::unique_ptr<http::Exchange> exchange) {
+        TRY(http::Server::create(*loop_, server_options(), [this](std::unique_ptr<http::Exchange> exchange) {
             api_->handle_metrics(std::move(exchange));
         }));
     TRY(metrics_server_->listen_tcp("127.0.0.1", port).context("open metrics_port"));

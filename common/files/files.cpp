@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 #include "common/fd.h"
 #include "common/ids.h"
@@ -68,6 +70,23 @@ Result<struct stat> regular_file(int descriptor, const std::string& path) {
     if (::fstat(descriptor, &info) != 0) return failed("look at", path);
     if (!S_ISREG(info.st_mode)) return Error(Errc::invalid, fmt::format("{} is not a regular file", path));
     return info;
+}
+
+// Of the open file description, so that two locks inside one process exclude each other too.
+bool lock_whole(int file) {
+    struct flock request {};
+    request.l_type = F_WRLCK;
+    request.l_whence = SEEK_SET;
+    return ::fcntl(file, F_OFD_SETLK, &request) == 0;
+}
+
+Error held_by_another(int file, const std::string& path) {
+    char holder[16] = {};
+    const ssize_t count = ::pread(file, holder, sizeof(holder) - 1, 0);
+    std::string_view id(holder, count > 0 ? static_cast<std::size_t>(count) : 0);
+    id = id.substr(0, id.find('\n'));
+    return Error(Errc::conflict, id.empty() ? fmt::format("{} is locked by another process", path)
+                                            : fmt::format("{} is locked by process {}", path, id));
 }
 
 }  // namespace
@@ -199,22 +218,15 @@ TempDir::~TempDir() {
     std::filesystem::remove_all(path_, ignored);
 }
 
-Result<FileLock> FileLock::acquire(const std::string& path) {
+Result<FileLock> FileLock::acquire(const std::string& path, std::chrono::milliseconds patience) {
     const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file < 0) return failed("open", path);
     FileLock lock(file);
-    struct flock request {};
-    request.l_type = F_WRLCK;
-    request.l_whence = SEEK_SET;
-    // Of the open file description, so that two locks inside one process exclude each other too.
-    if (::fcntl(file, F_OFD_SETLK, &request) != 0) {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    while (!lock_whole(file)) {
         if (errno != EAGAIN && errno != EACCES) return failed("lock", path);
-        char holder[16] = {};
-        const ssize_t count = ::pread(file, holder, sizeof(holder) - 1, 0);
-        std::string_view id(holder, count > 0 ? static_cast<std::size_t>(count) : 0);
-        id = id.substr(0, id.find('\n'));
-        return Error(Errc::conflict, id.empty() ? fmt::format("{} is locked by another process", path)
-                                                : fmt::format("{} is locked by process {}", path, id));
+        if (std::chrono::steady_clock::now() >= end) return held_by_another(file, path);
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
     const std::string owner = fmt::format("{}\n", ::getpid());
     if (::ftruncate(file, 0) != 0) return failed("write", path);

@@ -2,6 +2,7 @@
 // undo themselves. Every call may block; any thread.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -64,7 +65,8 @@ private:
 // file stays. Taken already: conflict, with the holder's process id in the message where it is known.
 class FileLock {
 public:
-    static Result<FileLock> acquire(const std::string& path);
+    // Waits that long for a holder that is ending: one that was killed, or a child that it had just forked.
+    static Result<FileLock> acquire(const std::string& path, std::chrono::milliseconds patience = {});
     ~FileLock();
     FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
     FileLock& operator=(FileLock&& other) noexcept {

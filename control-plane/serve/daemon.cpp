@@ -19,6 +19,7 @@ namespace backstay::serve {
 namespace {
 
 constexpr std::uint64_t kStopGraceMs = 10'000;
+constexpr std::chrono::seconds kLockPatience(3);
 
 struct Address {
     std::string host;
@@ -47,9 +48,7 @@ std::string shown(const Address& address) {
 
 Result<std::string> mail_password(const MailSettings& mail) {
     if (mail.password_file.empty()) return std::string();
-    std::string text = TRY(read_file(mail.password_file, 4096).context("read the password for mail"));
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-    return text;
+    return TRY(read_secret_file(mail.password_file, 4096).context("read the password for mail"));
 }
 
 // All parts of one running control plane; members are destroyed from the last to the first.
@@ -99,7 +98,8 @@ private:
 };
 
 Result<std::unique_ptr<Daemon>> Daemon::build(Settings settings, const std::string& store_url) {
-    auto lock = TRY(FileLock::acquire(settings.state_dir + "/serve.lock").context("take the state folder"));
+    auto lock =
+        TRY(FileLock::acquire(settings.state_dir + "/serve.lock", kLockPatience).context("take the state folder"));
     auto box = TRY(open_secret_box(settings));
     auto verifier = TRY(open_verifier(settings));
     const std::string store_file = TRY(store_path(settings, store_url));

@@ -6,6 +6,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <optional>
 #include <thread>
 
 #include "tests/support/temp_dir.h"
@@ -119,6 +121,19 @@ TEST_F(Files, AFileLockIsExclusiveAndNamesItsHolder) {
         EXPECT_NE(second.error().message().find(std::to_string(::getpid())), std::string::npos);
     }
     EXPECT_TRUE(FileLock::acquire(at("lock")));
+}
+
+TEST_F(Files, AFileLockWaitsForAHolderThatIsEnding) {
+    std::optional<FileLock> held(std::move(*FileLock::acquire(at("lock"))));
+    std::promise<void> tried;
+    auto second = std::async(std::launch::async, [&] {
+        EXPECT_FALSE(FileLock::acquire(at("lock")));
+        tried.set_value();
+        return FileLock::acquire(at("lock"), std::chrono::seconds(60)).has_value();
+    });
+    tried.get_future().wait();
+    held.reset();
+    EXPECT_TRUE(second.get());
 }
 
 TEST_F(Files, FreeSpaceAnswersForAPathThatIsNotThereYet) {
