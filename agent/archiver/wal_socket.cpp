@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <grp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -11,6 +10,7 @@
 #include <cstring>
 
 #include "common/log.h"
+#include "common/process/account.h"
 
 namespace backstay::archiver {
 namespace {
@@ -22,13 +22,9 @@ constexpr int kFirstMessageMs = 5'000;
 constexpr int kQueue = 64;
 
 Result<gid_t> group_id(const std::string& name) {
-    std::vector<char> buffer(16 << 10);
-    group entry{};
-    group* found = nullptr;
-    if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) {
-        return Error(Errc::invalid, fmt::format("wal_group: there is no group \"{}\"", name));
-    }
-    return found->gr_gid;
+    const auto group = group_named(name);
+    if (!group) return Error(Errc::invalid, fmt::format("wal_group: there is no group \"{}\"", name));
+    return *group;
 }
 
 sockaddr_un address_of(const std::string& path) {

@@ -1,7 +1,6 @@
 #include "agent/local-api/check_host.h"
 
 #include <fmt/format.h>
-#include <grp.h>
 #include <sys/stat.h>
 #include <sys/timex.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "common/files/files.h"
 #include "common/files/rights.h"
 #include "common/human.h"
+#include "common/process/account.h"
 
 namespace backstay::local_api {
 namespace {
@@ -31,16 +31,13 @@ struct Group {
 };
 
 Group find_group(const std::string& name) {
-    std::vector<char> names(64 * 1024);
-    struct group entry {};
-    struct group* found = nullptr;
-    ::getgrnam_r(name.c_str(), &entry, names.data(), names.size(), &found);
-    if (found == nullptr) return {};
+    const auto id = group_named(name);
+    if (!id) return {};
     std::vector<gid_t> groups(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
     const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
     groups.resize(static_cast<std::size_t>(std::max(count, 0)));
-    const bool member = std::find(groups.begin(), groups.end(), found->gr_gid) != groups.end();
-    return {true, ::geteuid() == 0 || ::getegid() == found->gr_gid || member};
+    const bool member = std::find(groups.begin(), groups.end(), *id) != groups.end();
+    return {true, ::geteuid() == 0 || ::getegid() == *id || member};
 }
 
 void check_group(const char* key, const std::string& name, CheckList& list) {

@@ -1,6 +1,5 @@
 #include "common/http/server_listener.h"
 
-#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -8,9 +7,9 @@
 #include <uv.h>
 
 #include <cerrno>
-#include <vector>
 
 #include "common/log.h"
+#include "common/process/account.h"
 
 namespace backstay::http {
 
@@ -45,12 +44,9 @@ Result<> remove_stale_socket(const std::string& path) {
 }
 
 Result<> give_to_group(const std::string& path, const std::string& group) {
-    std::vector<char> names(16 * 1024);
-    struct group entry {};
-    struct group* found = nullptr;
-    ::getgrnam_r(group.c_str(), &entry, names.data(), names.size(), &found);
-    if (found == nullptr) return Error(Errc::not_found, "there is no group '" + group + "' for " + path);
-    if (::chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) != 0) {
+    const auto id = group_named(group);
+    if (!id) return Error(Errc::not_found, "there is no group '" + group + "' for " + path);
+    if (::chown(path.c_str(), static_cast<uid_t>(-1), *id) != 0) {
         return Error::from_errno(errno, "give " + path + " to group " + group);
     }
     return {};

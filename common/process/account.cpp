@@ -17,6 +17,15 @@ std::optional<uid_t> account_named(const std::string& name) {
     return found != nullptr ? std::optional(found->pw_uid) : std::nullopt;
 }
 
+std::optional<gid_t> group_named(const std::string& name) {
+    // Large groups list all their members.
+    std::vector<char> text(64 * 1024);
+    struct group entry {};
+    struct group* found = nullptr;
+    ::getgrnam_r(name.c_str(), &entry, text.data(), text.size(), &found);
+    return found != nullptr ? std::optional(found->gr_gid) : std::nullopt;
+}
+
 Result<> become_account(uid_t account) {
     std::vector<char> text(16 * 1024);
     struct passwd entry {};

@@ -1,4 +1,4 @@
-// Which account a process acts as.
+// Accounts and groups by their names, and which account a process acts as.
 #pragma once
 
 #include <sys/types.h>
@@ -11,6 +11,7 @@
 namespace backstay {
 
 std::optional<uid_t> account_named(const std::string& name);
+std::optional<gid_t> group_named(const std::string& name);
 
 // A process of root's goes on as this account, with its groups, for good. For anybody else it is denied.
 Result<> become_account(uid_t account);

@@ -16,7 +16,7 @@ ALLOWED = {
     "common/json": ["common"],
     "common/domain": ["common", "common/json", "common/time"],
     "common/event": ["common"],
-    "common/http": ["common", "common/event", "common/json", "common/crypto"],
+    "common/http": ["common", "common/event", "common/json", "common/crypto", "common/process"],
     "common/crypto": ["common", "common/json", "common/files"],
     "common/mail": ["common"],
     "common/sqlite": ["common"],
