@@ -235,7 +235,7 @@ log_level = "info"                  # debug, info, warning, error
 allow_private_destinations = false  # connection tests reach loopback and private networks; link-local they never do
 allow_private_webhooks = false      # webhooks go to loopback and private networks too, and without TLS
 metrics = "loopback"                # who may read /metrics: loopback, open
-metrics_token_file = ""             # whoever sends the token in this file may read it from anywhere
+metrics_token_file = ""             # whoever sends the token in this file (mode 0600) may read it from anywhere
 
 [tls]                               # both or none; without them put a TLS proxy in front
 certificate_file = ""
@@ -270,7 +270,7 @@ port = 587
 security = "starttls"               # tls (from the first byte), starttls, none
 from = ""                           # the sender's address
 username = ""
-password_file = ""
+password_file = ""                  # mode 0600
 ca_file = ""                        # PEM; empty: the system's
 )";
 }

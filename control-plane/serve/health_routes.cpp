@@ -34,11 +34,8 @@ Result<MetricsAccess> metrics_access(const MetricsSettings& settings) {
     MetricsAccess access;
     access.open = settings.open;
     if (settings.token_file.empty()) return access;
-    const std::string text = TRY(read_file(settings.token_file, 4096).context("read metrics_token_file"));
-    const std::size_t end = text.find_last_not_of(" \t\r\n");
-    if (end == std::string::npos)
-        return Error(Errc::invalid, "metrics_token_file " + settings.token_file + " is empty");
-    access.token_hash = auth::hash_secret(text.substr(0, end + 1));
+    access.token_hash =
+        auth::hash_secret(TRY(read_secret_file(settings.token_file, 4096).context("read metrics_token_file")));
     return access;
 }
 

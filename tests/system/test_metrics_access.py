@@ -41,8 +41,14 @@ def test_as_installed_only_this_host_may(own):
     assert own.call("GET", "/healthz").status_code == 200
 
 
+def write_secret(own, text, mode=0o600):
+    file = pathlib.Path(own.state, "metrics.key")
+    file.write_text(text)
+    file.chmod(mode)
+
+
 def test_a_token_opens_them_from_anywhere(own):
-    pathlib.Path(own.state, "metrics.key").write_text("a-long-secret-for-prometheus\n")
+    write_secret(own, "a-long-secret-for-prometheus\n")
     own.set("", listen="0.0.0.0:0", metrics_token_file="metrics.key")
     from_outside(own.start())
     assert "backstay_agents" in own.call("GET", "/metrics", "a-long-secret-for-prometheus").text
@@ -59,7 +65,14 @@ def test_they_can_be_open(own):
 
 
 def test_an_empty_token_file_is_no_token(own):
-    pathlib.Path(own.state, "metrics.key").write_text("\n")
+    write_secret(own, "\n")
     own.set("", metrics_token_file="metrics.key")
     with pytest.raises(AssertionError, match="is empty"):
+        own.start()
+
+
+def test_a_token_file_that_others_can_read_is_refused(own):
+    write_secret(own, "a-long-secret-for-prometheus\n", 0o644)
+    own.set("", metrics_token_file="metrics.key")
+    with pytest.raises(AssertionError, match="others could read"):
         own.start()
