@@ -86,10 +86,7 @@ Result<> Drill::make_files() {
     making.folder = target_.filestore;
     making.owner = target_.file_owner;
     making.stop = steps_.stop_token();
-    for (const ManifestFileProblem& problem : said.missing_files) making.known_damaged.insert(problem.store_fname);
-    if (said.missing_count > said.missing_files.size()) {
-        making.unnamed_damaged = said.missing_count - said.missing_files.size();
-    }
+    admit_damage(making, said);
     return with_sound_origin(backup_.origins, [&](const std::vector<ArtifactOrigin>& origins) -> Result<> {
         auto archive = TRY(ArtifactReader::open(origins, backup_.folder, *artifact, backup_.key));
         files_ = TRY(make_filestore(*archive, making));

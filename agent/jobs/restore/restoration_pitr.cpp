@@ -145,12 +145,8 @@ Result<Testimony> Restoration::unite_filestores() {
     for (const OpenedBackup& backup : moment_files_) {
         const Manifest& manifest = backup.manifest;
         making.known_damaged.clear();
-        for (const ManifestFileProblem& problem : manifest.filestore->missing_files) {
-            making.known_damaged.insert(problem.store_fname);
-        }
-        making.unnamed_damaged =
-            manifest.filestore->missing_count -
-            std::min<std::uint64_t>(manifest.filestore->missing_count, manifest.filestore->missing_files.size());
+        making.unnamed_damaged = 0;
+        admit_damage(making, *manifest.filestore);
         FilesMade made;
         TRY(with_sound_origin(backup.origins, [&](const std::vector<ArtifactOrigin>& from) -> Result<> {
             auto reader = TRY(

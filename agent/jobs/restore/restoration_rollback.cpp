@@ -122,13 +122,7 @@ Result<> Restoration::read_two_archives(const FilestoreMaking& making) {
         FilestoreMaking second = making;
         second.add = true;
         second.wanted = [&](const std::string& name) { return list.holds(name); };
-        for (const ManifestFileProblem& problem : base_->manifest.filestore->missing_files) {
-            second.known_damaged.insert(problem.store_fname);
-        }
-        const ManifestFilestore& said = *base_->manifest.filestore;
-        if (said.missing_count > said.missing_files.size()) {
-            second.unnamed_damaged += said.missing_count - said.missing_files.size();
-        }
+        admit_damage(second, *base_->manifest.filestore);
         const FilesMade more = TRY(read(*base_, from_base, second));
         files_made_ = made;
         files_made_->files += more.files;

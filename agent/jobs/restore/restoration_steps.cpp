@@ -109,12 +109,7 @@ Result<Testimony> Restoration::restore_filestore() {
     making.owner = target_->file_owner;
     making.stop = work_.get_token();
     making.on_bytes = [this](std::uint64_t bytes) { steps_.progress().add(step::kRestoreFilestore, bytes); };
-    for (const ManifestFileProblem& problem : manifest.filestore->missing_files) {
-        making.known_damaged.insert(problem.store_fname);
-    }
-    if (manifest.filestore->missing_count > manifest.filestore->missing_files.size()) {
-        making.unnamed_damaged = manifest.filestore->missing_count - manifest.filestore->missing_files.size();
-    }
+    admit_damage(making, *manifest.filestore);
     const ManifestArtifact* artifact = find_artifact(manifest, artifact::kFilestore);
     TRY(read_archives(making));
     if (!with_database() && target_->filestore_exists) {

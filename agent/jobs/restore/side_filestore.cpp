@@ -209,6 +209,13 @@ Result<std::uint64_t> keep_from_folder(int from, int into, const std::string& na
 
 }  // namespace
 
+void admit_damage(FilestoreMaking& making, const ManifestFilestore& said) {
+    for (const ManifestFileProblem& problem : said.missing_files) making.known_damaged.insert(problem.store_fname);
+    if (said.missing_count > said.missing_files.size()) {
+        making.unnamed_damaged += said.missing_count - said.missing_files.size();
+    }
+}
+
 Result<> begin_filestore(const FilestoreMaking& making) {
     TRY(remove_folder(making.folder));
     TRY(make_folders(parent_of(making.folder), 0755));

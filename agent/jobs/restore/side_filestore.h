@@ -10,6 +10,7 @@
 #include "agent/artifact/tar_reader.h"
 #include "agent/jobs/restore/target.h"
 #include "common/bytes.h"
+#include "common/domain/manifest.h"
 #include "common/pq/connection.h"
 
 namespace backstay::restore {
@@ -37,6 +38,9 @@ struct FilestoreMaking {
     std::function<Result<bool>(const std::string& name)> wanted;
     std::stop_token stop;
 };
+
+// Lets through, further, what a manifest says was missing or damaged when the backup was made.
+void admit_damage(FilestoreMaking& making, const ManifestFilestore& said);
 
 // Writes every file of the archive, its SHA-1 checked against its name. A name that leads elsewhere, or content that
 // its name denies and the manifest does not, ends it: filestore_inconsistent.
