@@ -3,7 +3,6 @@
 #include <set>
 
 #include "common/domain/orders.h"
-#include "common/ids.h"
 #include "control-plane/api/backups.h"
 #include "control-plane/api/operation_scope.h"
 #include "control-plane/api/scope.h"
@@ -19,20 +18,8 @@ namespace {
 
 using auth::Permission;
 using operations::BackupRow;
-using operations::Kind;
 
 bool is_restorable(const BackupRow& row) { return row.status == "completed" || row.status == "partial"; }
-
-operations::OperationRow new_operation(const Call& call, const BackupRow& backup, Kind kind) {
-    operations::OperationRow operation;
-    operation.id = new_ordered_uuid();
-    operation.kind = kind;
-    operation.organization_id = call.organization_id;
-    operation.environment_id = backup.environment_id;
-    operation.backup_id = backup.id;
-    operation.performed_by = call.principal.name;
-    return operation;
-}
 
 Result<> refuse_while_used(sqlite::Database& db, const BackupRow& backup) {
     const auto jobs = TRY(dispatch::unfinished_jobs_of_backup(db, backup.id));
@@ -149,10 +136,8 @@ Result<http::Response> copy(Call& call, sqlite::Transaction& transaction, live::
         if (!complete.contains(row.id)) order.to.push_back({row.id, row.name, row.type, {}});
     }
     if (order.to.empty()) return conflict("nothing_to_copy", "these destinations hold the backup already");
-    dispatch::NewJob job;
-    job.kind = "copy";
-    job.agent_id = care.agent_id;
-    job.operation = new_operation(call, backup, Kind::copy);
+    dispatch::NewJob job =
+        dispatch::job_about(backup, operations::Kind::copy, "copy", care.agent_id, call.principal.name);
     order.copy_id = job.operation.id;
     order.backup_id = backup.id;
     order.folder = backup.folder;

@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "common/ids.h"
 #include "control-plane/operations/rows.h"
 #include "control-plane/store/agents.h"
 #include "control-plane/store/environments.h"
@@ -97,6 +98,20 @@ Result<std::string> left_behind(sqlite::Database& db, const Stored& stored, cons
         text.append("'").append(row ? row->name : id).append("'").append(why);
     }
     return text;
+}
+
+NewJob job_about(const Stored& stored, operations::Kind operation, std::string_view kind, std::string_view agent_id,
+                 std::string_view performed_by) {
+    NewJob job;
+    job.kind = kind;
+    job.agent_id = agent_id;
+    job.operation.id = new_ordered_uuid();
+    job.operation.kind = operation;
+    job.operation.organization_id = stored.organization_id;
+    job.operation.environment_id = stored.environment_id;
+    job.operation.backup_id = stored.id;
+    job.operation.performed_by = performed_by;
+    return job;
 }
 
 }  // namespace backstay::dispatch

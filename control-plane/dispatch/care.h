@@ -7,6 +7,7 @@
 
 #include "common/result.h"
 #include "common/sqlite/database.h"
+#include "control-plane/dispatch/desk.h"
 #include "control-plane/operations/history.h"
 #include "control-plane/operations/snapshots.h"
 #include "control-plane/store/destinations.h"
@@ -46,5 +47,9 @@ Result<Care> care_for(sqlite::Database& db, const Stored& stored, bool complete_
 
 // Whose files nobody can delete any more, and why: "'disk' (removed)"; empty: none.
 Result<std::string> left_behind(sqlite::Database& db, const Stored& stored, const Care& care);
+
+// A job about it, under an operation of its own; still without its order.
+NewJob job_about(const Stored& stored, operations::Kind operation, std::string_view kind, std::string_view agent_id,
+                 std::string_view performed_by);
 
 }  // namespace backstay::dispatch

@@ -1,7 +1,6 @@
 #include "control-plane/dispatch/order_removal.h"
 
 #include "common/domain/orders.h"
-#include "common/ids.h"
 #include "common/json/json.h"
 #include "control-plane/dispatch/order_backup.h"
 
@@ -22,20 +21,6 @@ Result<> find_folder(sqlite::Database& db, BackupRow& row) {
 
 }  // namespace
 
-NewJob removal_job(const Stored& stored, std::string_view kind, std::string_view agent_id,
-                   std::string_view performed_by) {
-    NewJob job;
-    job.kind = kind;
-    job.agent_id = agent_id;
-    job.operation.id = new_ordered_uuid();
-    job.operation.kind = operations::Kind::deletion;
-    job.operation.organization_id = stored.organization_id;
-    job.operation.environment_id = stored.environment_id;
-    job.operation.backup_id = stored.id;
-    job.operation.performed_by = performed_by;
-    return job;
-}
-
 Result<std::string> remove_backup(sqlite::Database& db, BackupRow& row, std::string_view performed_by, TimeMs now,
                                   Stir& stir) {
     TRY(find_folder(db, row));
@@ -50,7 +35,7 @@ Result<std::string> remove_backup(sqlite::Database& db, BackupRow& row, std::str
         TRY(operations::update_backup(db, row));
     } else {
         TRY(operations::update_backup(db, row));
-        NewJob job = removal_job(row, "delete", care.agent_id, performed_by);
+        NewJob job = job_about(row, operations::Kind::deletion, "delete", care.agent_id, performed_by);
         const DeleteOrder order{job.operation.id, row.id, row.folder, closed(care.where)};
         job.order = json::encode(order).as_object();
         TRY(enqueue(db, std::move(job), now, stir));

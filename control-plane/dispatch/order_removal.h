@@ -15,10 +15,6 @@
 
 namespace backstay::dispatch {
 
-// The job that removes what is stored, still without its order, under an operation of its own.
-NewJob removal_job(const Stored& stored, std::string_view kind, std::string_view agent_id,
-                   std::string_view performed_by);
-
 // Inside the caller's transaction; the caller has checked that it may go. Answers what stays because nobody reaches it:
 // "'disk' (removed)"; empty: nothing. A backup of which nothing lies anywhere is gone at once. conflict with reason
 // no_agent: nobody can do it.

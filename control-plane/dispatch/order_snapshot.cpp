@@ -137,7 +137,7 @@ Result<std::string> remove_snapshot(sqlite::Database& db, SnapshotRow& row, cons
         return left;
     }
     TRY(operations::update_snapshot(db, row));
-    NewJob job = removal_job(row, "delete_snapshot", agent_id, performed_by);
+    NewJob job = job_about(row, operations::Kind::deletion, "delete_snapshot", agent_id, performed_by);
     job.operation.subject = row.id;
     const DeleteSnapshotOrder order{job.operation.id, row.id, folder_of(row), closed(care.where)};
     job.order = json::encode(order).as_object();

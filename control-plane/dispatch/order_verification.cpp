@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "common/domain/orders.h"
-#include "common/ids.h"
 #include "common/json/json.h"
 #include "common/log.h"
 #include "control-plane/dispatch/desk.h"
@@ -54,15 +53,7 @@ Result<bool> agent_is_idle(sqlite::Database& db, const std::string& agent_id, Ti
 
 Result<std::string> order_verification(sqlite::Database& db, const BackupRow& backup, const Care& care, bool drill,
                                        std::string_view performed_by, TimeMs now, Stir& stir) {
-    NewJob job;
-    job.kind = "verify";
-    job.agent_id = care.agent_id;
-    job.operation.id = new_ordered_uuid();
-    job.operation.kind = operations::Kind::verification;
-    job.operation.organization_id = backup.organization_id;
-    job.operation.environment_id = backup.environment_id;
-    job.operation.backup_id = backup.id;
-    job.operation.performed_by = performed_by;
+    NewJob job = job_about(backup, operations::Kind::verification, "verify", care.agent_id, performed_by);
     job.operation.plan = plan_verification(drill);
     VerifyOrder order;
     order.verification_id = job.operation.id;
