@@ -42,7 +42,7 @@ inline registry::Actor actor_of(const api::Call& call) {
             call.request_id,
             call.now,
             call.principal.id,
-            call.request.method + " " + call.request.path,
+            api::request_line(call.request),
             store::peer_address(call.request.peer)};
 }
 

@@ -74,11 +74,6 @@ Result<http::Response> update_organization(Call& call, sqlite::Transaction& tx) 
     return api::json_answer(200, json::Value(registry::view(organization)));
 }
 
-std::string word_of(const Call& call, std::string_view name) {
-    const std::string* word = call.request.query_value(name);
-    return word == nullptr ? std::string() : *word;
-}
-
 Result<std::optional<TimeMs>> time_of(const Call& call, std::string_view name) {
     const std::string* text = call.request.query_value(name);
     if (text == nullptr) return std::optional<TimeMs>();
@@ -92,9 +87,9 @@ Result<http::Response> list_audit(Call& call, sqlite::Database& db) {
     store::AuditFilter filter;
     filter.organization_id = call.organization_id;
     filter.project_id = call.principal.project_id.value_or("");
-    filter.actor = word_of(call, "actor");
-    filter.action = word_of(call, "action");
-    filter.object_id = word_of(call, "objectId");
+    filter.actor = api::query_of(call, "actor");
+    filter.action = api::query_of(call, "action");
+    filter.object_id = api::query_of(call, "objectId");
     filter.since = TRY(time_of(call, "since")).value_or(0);
     filter.until = TRY(time_of(call, "until"));
     const auto listing = TRY(store::Audit(db).list(filter, page));

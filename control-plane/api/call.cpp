@@ -27,6 +27,13 @@ const std::string& Call::param(std::string_view name) const {
     return found->second;
 }
 
+std::string request_line(const http::Request& request) { return request.method + " " + request.path; }
+
+std::string query_of(const Call& call, std::string_view name) {
+    const std::string* text = call.request.query_value(name);
+    return text != nullptr ? *text : std::string();
+}
+
 Result<json::Value> body_value(const Call& call) {
     if (call.request.body.empty()) return json::Value(json::Object{});
     const std::string_view type = call.request.headers.get("Content-Type");
@@ -48,9 +55,8 @@ Result<store::Page> page_of(const Call& call, std::int64_t usual, std::int64_t m
 }
 
 Result<std::string> choice_of(const Call& call, std::string_view name, std::initializer_list<std::string_view> values) {
-    const std::string* text = call.request.query_value(name);
-    if (text == nullptr || text->empty()) return std::string();
-    if (std::find(values.begin(), values.end(), *text) != values.end()) return *text;
+    std::string text = query_of(call, name);
+    if (text.empty() || std::find(values.begin(), values.end(), text) != values.end()) return text;
     std::string allowed;
     for (const std::string_view value : values) allowed.append(allowed.empty() ? "" : ", ").append(value);
     return problem(400, "invalid_parameter", std::string(name) + " must be one of " + allowed);

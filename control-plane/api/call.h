@@ -32,6 +32,9 @@ struct Call {
     const std::string& param(std::string_view name) const;
 };
 
+// "DELETE /api/backups/…": method and path, without the query.
+std::string request_line(const http::Request& request);
+
 // The body as T (camelCase, unknown members refused, absent members keep T's defaults unless std::optional marks them).
 // 400 invalid_json or validation_error with `detail`. An empty body counts as {}.
 Result<json::Value> body_value(const Call& call);
@@ -50,6 +53,9 @@ Result<T> body(const Call& call, json::Missing missing = json::Missing::keep_def
 // limit and offset of the query; 400 invalid_parameter when they are no whole numbers from 0 on. A limit of 0 means the
 // default, one above `most` means `most`.
 Result<store::Page> page_of(const Call& call, std::int64_t usual, std::int64_t most = 100);
+
+// A parameter of the query; empty when absent.
+std::string query_of(const Call& call, std::string_view name);
 
 // An optional query parameter with a fixed set of values; empty when absent, 400 invalid_parameter for others.
 Result<std::string> choice_of(const Call& call, std::string_view name, std::initializer_list<std::string_view> values);

@@ -14,7 +14,9 @@ using auth::Permission;
 Result<http::Response> list(Call& call, sqlite::Database& db) {
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     const auto page = TRY(page_of(call, 20));
-    json::Object out = TRY(drill_list_view(db, environment, page));
+    const auto found =
+        TRY(operations::list_drills(db, environment.organization_id, environment.id, page.limit, page.offset));
+    json::Object out = TRY(drill_list_view(db, environment, found));
     return json_answer(200, json::Value(std::move(out)));
 }
 
@@ -64,10 +66,8 @@ Result<json::Object> drills_view(sqlite::Database& db, const store::Environment&
 }
 
 Result<json::Object> drill_list_view(sqlite::Database& db, const store::Environment& environment,
-                                     const store::Page& page) {
+                                     const operations::OperationPage& found) {
     json::Object out = TRY(drills_view(db, environment));
-    const auto found =
-        TRY(operations::list_drills(db, environment.organization_id, environment.id, page.limit, page.offset));
     json::Array drills;
     for (const auto& row : found.rows) drills.push_back(TRY(operation_answer(row)));
     out["drills"] = std::move(drills);

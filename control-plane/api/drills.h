@@ -3,6 +3,7 @@
 
 #include "control-plane/api/routes.h"
 #include "control-plane/live/live.h"
+#include "control-plane/operations/drills.h"
 #include "control-plane/store/environments.h"
 
 namespace backstay::api {
@@ -13,6 +14,6 @@ void add_drill_routes(RouteTable& routes, live::Live& live);
 // What PUT answers, and the head of the list.
 Result<json::Object> drills_view(sqlite::Database& db, const store::Environment& environment);
 Result<json::Object> drill_list_view(sqlite::Database& db, const store::Environment& environment,
-                                     const store::Page& page);
+                                     const operations::OperationPage& found);
 
 }  // namespace backstay::api

@@ -43,7 +43,7 @@ store::AuditEntry audit_entry(const Call& call, std::string_view action, std::st
     entry.object_id = object_id;
     entry.detail = detail;
     entry.request_id = call.request_id;
-    entry.request = call.request.method + " " + call.request.path;
+    entry.request = request_line(call.request);
     entry.peer = store::peer_address(call.request.peer);
     return entry;
 }

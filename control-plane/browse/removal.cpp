@@ -63,9 +63,9 @@ Result<> mark_missing(sqlite::Database& db, std::string_view record_id, std::str
 
 Result<> remove_file(const api::Call& call, sqlite::Database& db, Storage& storage, const store::DestinationRow& row,
                      const std::string& path, bool force) {
-    const auto missing = [] { return api::problem(404, "file_not_found", "the destination has no such file"); };
-    const std::string of = attribute(path).organization_id;
-    if (!of.empty() && of != call.organization_id) return missing();
+    if (!attribute(path).is_of(call.organization_id)) {
+        return api::problem(404, "file_not_found", "the destination has no such file");
+    }
     const auto object = storage.stat(path);
     if (!object) return storage_problem(object.error(), row.id);
     const Joined joined = TRY(Records(db, call.organization_id, call.now - kUnheardGraceMs).join(*object));

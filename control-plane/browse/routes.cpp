@@ -17,11 +17,6 @@ using auth::Permission;
 constexpr std::uint64_t kMostUpload = 5ULL << 30U;
 constexpr std::uint64_t kMultipartFrame = 64 * 1024;
 
-std::string query_of(const Call& call, std::string_view name) {
-    const std::string* value = call.request.query_value(name);
-    return value == nullptr ? std::string() : *value;
-}
-
 Result<std::string> path_of(const Call& call) {
     const std::string* path = call.request.query_value("path");
     if (path == nullptr) return api::problem(400, "path_required", "name the file by ?path=");
@@ -30,9 +25,10 @@ Result<std::string> path_of(const Call& call) {
 
 Result<http::Response> browse(Call& call, sqlite::Database& db, const Browser& browser) {
     const auto row = TRY(api::find_destination(call, db, call.param("destId")));
-    std::string prefix = TRY(folder_prefix(query_of(call, "prefix")));
+    std::string prefix = TRY(folder_prefix(api::query_of(call, "prefix")));
     const auto storage = TRY(browser.reach.open(db, row));
-    return browse_level(call, db, *storage, browser.secrets, {row.id, std::move(prefix), query_of(call, "cursor")});
+    return browse_level(call, db, *storage, browser.secrets,
+                        {row.id, std::move(prefix), api::query_of(call, "cursor")});
 }
 
 // A key of one project sees whole destinations nowhere.

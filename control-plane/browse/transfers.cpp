@@ -27,12 +27,11 @@ private:
 
 Error not_wanted() { return Error(Errc::cancelled, "nobody waits for it any more"); }
 
-// A thread that waits for the pipe's other end hears of it too.
-auto closed_by(const std::stop_token& stop, BytePipe& pipe) {
-    return std::stop_callback(stop, [&pipe] { pipe.close(not_wanted()); });
-}
-
 }  // namespace
+
+std::stop_callback<std::function<void()>> closed_by(const std::stop_token& stop, BytePipe& pipe) {
+    return std::stop_callback<std::function<void()>>(stop, [&pipe] { pipe.close(not_wanted()); });
+}
 
 Bound transfers_of(const std::string& organization) {
     return {"organization " + organization, kTransfersPerOrganization};

@@ -39,6 +39,9 @@ Bound zips_of(const std::string& organization);
 // 429 too_many_transfers when there is none.
 Result<Slots::Slot> take_slot(Slots& slots, const Bound& bound);
 
+// A thread that waits for the pipe's other end hears of `stop`, too.
+std::stop_callback<std::function<void()>> closed_by(const std::stop_token& stop, BytePipe& pipe);
+
 class Transfers {
 public:
     // All outlive it; `threads` are stopped before it is destroyed.

@@ -100,8 +100,7 @@ Result<http::Response> Uploads::run(std::uint64_t number, const std::stop_token&
     else if (there.error().code() != Errc::not_found)
         return storage_problem(there.error(), row.id);
     const auto pipe = std::make_shared<BytePipe>();
-    const std::stop_callback closing(stop,
-                                     [&pipe] { pipe->close(Error(Errc::cancelled, "nobody waits for it any more")); });
+    const auto closing = closed_by(stop, *pipe);
     loop_.post([this, number, pipe] { begin(number, pipe); });
     PipeSource body(*pipe);
     MultipartSource file(body, wish.boundary, "file");

@@ -8,7 +8,7 @@
 namespace backstay::cli {
 namespace {
 
-constexpr store::Page kAll{100'000, 0};
+constexpr std::int64_t kMostShown = 100'000;
 
 Result<store::Environment> environment_of(Session& session, const DrillArguments& arguments) {
     const auto organization = TRY(session.organization(arguments.organization));
@@ -25,9 +25,9 @@ std::string time_of(const std::optional<TimeMs>& time) { return time ? to_rfc333
 Result<> drills_list(const Common& common, const DrillArguments& arguments) {
     Session session = TRY(Session::open(common));
     const auto environment = TRY(environment_of(session, arguments));
-    json::Object shown = TRY(api::drill_list_view(session.db, environment, kAll));
     const auto found =
-        TRY(operations::list_drills(session.db, environment.organization_id, environment.id, kAll.limit, 0));
+        TRY(operations::list_drills(session.db, environment.organization_id, environment.id, kMostShown, 0));
+    json::Object shown = TRY(api::drill_list_view(session.db, environment, found));
     std::vector<std::vector<std::string>> rows;
     for (const auto& row : found.rows) {
         rows.push_back({row.id, row.status, time_of(row.completed_at), row.performed_by, row.backup_id.value_or("-")});

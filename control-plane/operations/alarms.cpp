@@ -133,8 +133,7 @@ Result<Judgement> judge_one_verification(sqlite::Database& db, const OperationRo
     // Removed while it was looked at: what is missing then is no news.
     if (!row || row->status == "deleting" || row->deleted_at) return Judgement();
     const auto steps = TRY(steps_of(db, operation.id));
-    const bool damaged =
-        std::any_of(steps.begin(), steps.end(), [](const StepRow& step) { return denies_content(step.record); });
+    const bool damaged = deny_content(steps);
     Judgement out = is_drill(operation) ? alerts::judge_drill(ended, damaged) : alerts::judge_verification(ended);
     if (row->status != "completed") {  // the copies looked at are sound, another one is not
         std::erase_if(out.over, [](const auto& relief) { return relief.type == alerts::type::kVerificationFailed; });

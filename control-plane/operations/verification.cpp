@@ -39,6 +39,16 @@ Result<> mark(sqlite::Database& db, OperationRow& backup, std::string_view name,
     return put_step(db, backup.id, record, (at - plan.begin()) + 1);
 }
 
+bool denies_content(const StepRecord& step) {
+    static constexpr std::array kSteps = {step::kFetchArtifacts, step::kVerifyArtifacts, step::kStructureCheck,
+                                          step::kContentChecks};
+    static constexpr std::array kDamage = {
+        reason::kRemoteMissing,    reason::kRemoteCorrupt,         reason::kChecksumMismatch, reason::kArtifactMissing,
+        reason::kStructureInvalid, reason::kFilestoreInconsistent, reason::kRestoreFailed};
+    return step.status == StepStatus::failed && std::find(kSteps.begin(), kSteps.end(), step.name) != kSteps.end() &&
+           std::find(kDamage.begin(), kDamage.end(), step.reason) != kDamage.end();
+}
+
 // `by`: the step that tells. What it could not tell leaves an earlier finding as it is.
 Result<> judge_by(sqlite::Database& db, OperationRow& backup, std::string_view name, const StepRecord* by, TimeMs now) {
     if (by == nullptr) return {};
@@ -48,14 +58,8 @@ Result<> judge_by(sqlite::Database& db, OperationRow& backup, std::string_view n
 
 }  // namespace
 
-bool denies_content(const StepRecord& step) {
-    static constexpr std::array kSteps = {step::kFetchArtifacts, step::kVerifyArtifacts, step::kStructureCheck,
-                                          step::kContentChecks};
-    static constexpr std::array kDamage = {
-        reason::kRemoteMissing,    reason::kRemoteCorrupt,         reason::kChecksumMismatch, reason::kArtifactMissing,
-        reason::kStructureInvalid, reason::kFilestoreInconsistent, reason::kRestoreFailed};
-    return step.status == StepStatus::failed && std::find(kSteps.begin(), kSteps.end(), step.name) != kSteps.end() &&
-           std::find(kDamage.begin(), kDamage.end(), step.reason) != kDamage.end();
+bool deny_content(const std::vector<StepRow>& steps) {
+    return std::any_of(steps.begin(), steps.end(), [](const StepRow& step) { return denies_content(step.record); });
 }
 
 Result<> set_next_check(sqlite::Database& db, std::string_view backup_id, TimeMs at) {
@@ -80,8 +84,7 @@ Result<> settle_verification(sqlite::Database& db, const OperationRow& operation
     if (!backup || backup->kind != Kind::backup || !is_ended(*backup)) return {};
     const auto steps = TRY(steps_of(db, operation.id));
     const bool done = operation.status == "completed";
-    const bool damaged =
-        std::any_of(steps.begin(), steps.end(), [](const StepRow& step) { return denies_content(step.record); });
+    const bool damaged = deny_content(steps);
     TRY(set_next_check(db, backup->id, now + (done || damaged ? kVerifyEveryMs : kVerifyAgainMs)));
     const bool comes_again =
         is_drill(operation) && operation.performed_by == kDrillSchedule && operation.environment_id;

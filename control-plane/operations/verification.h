@@ -21,8 +21,8 @@ Result<> set_next_check(sqlite::Database& db, std::string_view backup_id, TimeMs
 // A backup ended: whether that proves it, and when to look again.
 Result<> settle_backup(sqlite::Database& db, const OperationRow& operation, TimeMs now);
 
-// Whether this failed step says that the content is damaged, and not only that nobody could look.
-bool denies_content(const StepRecord& step);
+// Whether one of them failed in a way that says that the content is damaged, and not only that nobody could look.
+bool deny_content(const std::vector<StepRow>& steps);
 
 Result<> settle_verification(sqlite::Database& db, const OperationRow& operation, TimeMs now);
 

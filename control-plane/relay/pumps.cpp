@@ -43,13 +43,8 @@ public:
     void go_on() override {
         if (reading_ || exchange_ == nullptr || pipe_->full()) return;
         reading_ = true;
-        exchange_->read_body([weak = std::weak_ptr<Pumps*>(pumps_.self_), number = number_](http::BodyPiece piece) {
-            const auto pumps = weak.lock();
-            if (pumps == nullptr) return;
-            const auto found = (*pumps)->pumps_.find(number);
-            if (found == (*pumps)->pumps_.end()) return;
-            const auto kept = found->second;
-            static_cast<Receiving&>(*kept).take(std::move(piece));
+        exchange_->read_body([all = Weak(pumps_.self_), number = number_](http::BodyPiece piece) {
+            if (const auto self = look_up(all, number)) static_cast<Receiving&>(*self).take(std::move(piece));
         });
     }
 
@@ -113,14 +108,16 @@ Pumps::Pumps(Loop& loop) : loop_(loop), self_(std::make_shared<Pumps*>(this)) {}
 
 Pumps::~Pumps() = default;
 
+std::shared_ptr<Pumps::Pump> Pumps::look_up(const Weak& pumps, std::uint64_t number) {
+    const auto all = pumps.lock();
+    if (all == nullptr) return nullptr;
+    const auto found = (*all)->pumps_.find(number);
+    return found != (*all)->pumps_.end() ? found->second : nullptr;
+}
+
 std::function<void()> Pumps::waking(std::uint64_t number, void (Pump::*act)()) {
-    return [weak = std::weak_ptr<Pumps*>(self_), number, act] {
-        const auto pumps = weak.lock();
-        if (pumps == nullptr) return;
-        const auto found = (*pumps)->pumps_.find(number);
-        if (found == (*pumps)->pumps_.end()) return;
-        const auto kept = found->second;
-        ((*kept).*act)();
+    return [all = Weak(self_), number, act] {
+        if (const auto pump = look_up(all, number)) ((*pump).*act)();
     };
 }
 

@@ -38,6 +38,9 @@ private:
     class Receiving;
     class Sending;
 
+    using Weak = std::weak_ptr<Pumps*>;
+    // Null when the pump or all of them have gone.
+    static std::shared_ptr<Pump> look_up(const Weak& pumps, std::uint64_t number);
     // Calls a pump if it is still there. Safe to run whenever the loop does, also after this has gone.
     std::function<void()> waking(std::uint64_t number, void (Pump::*act)());
     void watch(BytePipe& pipe, std::uint64_t number);

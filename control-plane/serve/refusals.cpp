@@ -32,7 +32,7 @@ void Pipeline::note_refusal(const Pending& pending, const http::Response& respon
     entry.action = "refused";
     entry.detail = code_of(response);
     entry.request_id = pending.request_id;
-    entry.request = request.method + " " + request.path;
+    entry.request = api::request_line(request);
     entry.peer = store::peer_address(request.peer);
     entry.status = response.status;
     const bool taken =
