@@ -30,6 +30,8 @@ struct CommandLine {
     AlertArguments alert;
     DrillArguments drill;
     AuditArguments audit;
+    OwnBackupArguments own;
+    bool makes_state = false;  // root stays root: the folder's owner is not known yet
     std::string slug;
     std::string id;
     Action action;
@@ -237,6 +239,22 @@ void add_audit(CLI::App& app, CommandLine& line) {
     list->add_option("--limit", line.audit.limit, "At most so many")->capture_default_str();
 }
 
+void add_own_backup(CLI::App& app, CommandLine& line) {
+    OwnBackupArguments& own = line.own;
+    CLI::App* save = command(app, line, "backup", "Back up the control plane itself, beside a running server",
+                             [&] { return cli::own_backup(line.common, line.own); });
+    save->add_option("--output", own.output, "A folder, a new file, or - for standard output")->required();
+    save->add_option("--key", own.key_file, "Encrypts it under the key in this file (`backstay key generate`)");
+    save->add_flag("--without-keys", own.without_keys, "Leaves out secrets.key and its kin");
+    save->add_option("--keep", own.keep, "In a folder: the oldest go, so many stay; 0: all")
+        ->check(CLI::Range(0, 10'000));
+    CLI::App* restore = command(app, line, "restore", "Put a backup of the control plane into a new state folder",
+                                [&] { return cli::own_restore(line.common, line.own); });
+    restore->add_option("--from", own.from, "The backup")->required();
+    restore->add_option("--key", own.key_file, "The key of an encrypted one");
+    restore->preparse_callback([&line](std::size_t) { line.makes_state = true; });
+}
+
 int exit_code(const Error& error) {
     switch (error.code()) {
         case Errc::invalid:
@@ -274,12 +292,13 @@ int run(int argc, char** argv) {
     add_drills(app, line);
     add_alerts(app, line);
     add_audit(app, line);
+    add_own_backup(app, line);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
-    Result<> done = become_owner(line.common.state_dir);
+    Result<> done = line.makes_state ? Result<>() : become_owner(line.common.state_dir);
     if (done) done = line.action();
     if (done) return 0;
     std::fprintf(stderr, "backstay-control: %s\n", done.error().message().c_str());

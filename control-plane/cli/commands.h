@@ -89,6 +89,13 @@ struct AuditArguments {
     std::string until;
     std::int64_t limit = 100;
 };
+struct OwnBackupArguments {
+    std::string output;
+    std::string from;
+    std::string key_file;
+    bool without_keys = false;
+    std::int64_t keep = 0;
+};
 struct DrillArguments {
     std::string organization;
     std::string environment;
@@ -131,6 +138,9 @@ Result<> alert_list(const Common& common, const AlertArguments& arguments);
 Result<> audit_list(const Common& common, const AuditArguments& arguments);
 Result<> alert_read(const Common& common, const AlertArguments& arguments);
 Result<> alert_dismiss(const Common& common, const AlertArguments& arguments);
+// Of the control plane itself.
+Result<> own_backup(const Common& common, const OwnBackupArguments& arguments);
+Result<> own_restore(const Common& common, const OwnBackupArguments& arguments);
 Result<> key_revoke(const Common& common, const std::string& organization, const std::string& id);
 
 }  // namespace backstay::cli

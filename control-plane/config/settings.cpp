@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -123,6 +124,30 @@ void read_mail(Reader& root, MailSettings& mail, std::vector<std::string>& fault
     if (odd) faults.push_back("mail.host must be a host name or an address");
 }
 
+// "01:30" → 90
+std::optional<std::int64_t> minute_of_day(std::string_view text) {
+    const auto digits = [&](std::size_t at) {
+        const bool two = text[at] >= '0' && text[at] <= '9' && text[at + 1] >= '0' && text[at + 1] <= '9';
+        return two ? (text[at] - '0') * 10 + (text[at + 1] - '0') : 99;
+    };
+    if (text.size() != 5 || text[2] != ':' || digits(0) > 23 || digits(3) > 59) return std::nullopt;
+    return digits(0) * 60 + digits(3);
+}
+
+void read_backup(Reader& root, BackupSettings& backup, std::vector<std::string>& faults) {
+    Reader reader(root.table("backup"), "backup.", faults);
+    std::string at = "01:30";
+    reader.text("folder", backup.folder);
+    reader.text("at", at);
+    reader.number("keep", backup.keep, 1, 10'000);
+    reader.flag("with_keys", backup.with_keys);
+    reader.text("encryption_key_file", backup.encryption_key_file);
+    reader.refuse_unknown();
+    const auto minute = minute_of_day(at);
+    if (!minute) faults.push_back("backup.at must be a time of day in UTC, as in 01:30");
+    backup.minute_of_day = minute.value_or(0);
+}
+
 void read_all(const toml::table& file, Settings& settings, std::vector<std::string>& faults) {
     Reader root(&file, "", faults);
     root.text("listen", settings.listen);
@@ -166,6 +191,7 @@ void read_all(const toml::table& file, Settings& settings, std::vector<std::stri
     retention.number("tokens_days", settings.retention.tokens_days, 0, kCentury);
     retention.refuse_unknown();
     read_mail(root, settings.mail, faults);
+    read_backup(root, settings.backup, faults);
     root.refuse_unknown();
 }
 
@@ -211,7 +237,8 @@ Result<Settings> load_settings(const std::string& state_dir) {
     if (!faults.empty()) return to_error(path, faults);
     for (std::string* file : {&settings.store_file, &settings.secrets_key_file, &settings.tls_certificate_file,
                               &settings.tls_key_file, &settings.tokens.secret_file, &settings.tokens.public_key_file,
-                              &settings.metrics.token_file, &settings.mail.password_file, &settings.mail.ca_file}) {
+                              &settings.metrics.token_file, &settings.mail.password_file, &settings.mail.ca_file,
+                              &settings.backup.folder, &settings.backup.encryption_key_file}) {
         resolve(state_dir, *file);
     }
     return settings;
@@ -272,6 +299,13 @@ from = ""                           # the sender's address
 username = ""
 password_file = ""                  # mode 0600
 ca_file = ""                        # PEM; empty: the system's
+
+[backup]                            # of the control plane itself: database, settings, keys
+folder = "backups"                  # better on another disk; empty: none by itself
+at = "01:30"                        # UTC, once a day; what was missed is made up for
+keep = 7                            # the oldest goes when the next one is whole
+with_keys = true                    # false: secrets.key and its kin are not in it, keep them elsewhere
+encryption_key_file = ""            # as `backstay key generate` makes it; empty: not encrypted
 )";
 }
 

@@ -40,6 +40,15 @@ struct RetentionSettings {
     std::int64_t tokens_days = 90;       // enrolment tokens and API keys that are over
 };
 
+// The control plane's own backup, once a day.
+struct BackupSettings {
+    std::string folder = "backups";   // empty: none by itself
+    std::int64_t minute_of_day = 90;  // UTC
+    std::size_t keep = 7;             // how many stay
+    bool with_keys = true;            // holds secrets.key and its kin
+    std::string encryption_key_file;  // empty: not encrypted
+};
+
 // Who may read /metrics.
 struct MetricsSettings {
     bool open = false;       // everybody
@@ -74,6 +83,7 @@ struct Settings {
     ApiLimits limits;
     RetentionSettings retention;
     MailSettings mail;
+    BackupSettings backup;
 };
 
 // Where connection tests may go.

@@ -12,6 +12,7 @@
 #include "control-plane/config/installation.h"
 #include "control-plane/notify/deliverer.h"
 #include "control-plane/notify/mailer.h"
+#include "control-plane/own-backup/daily.h"
 #include "control-plane/serve/compose.h"
 #include "control-plane/serve/pipeline.h"
 
@@ -89,6 +90,7 @@ private:
     std::unique_ptr<Health> health_;
     std::unique_ptr<live::Live> live_;
     std::unique_ptr<notify::Deliverer> deliverer_;
+    std::unique_ptr<own_backup::Daily> daily_;
     std::unique_ptr<http::Server> server_;
     std::unique_ptr<SignalWatch> terminate_;
     std::unique_ptr<SignalWatch> interrupt_;
@@ -138,6 +140,12 @@ Result<> Daemon::start(const std::string& store_file) {
           [this] { return browser_->transfers.under_way() + browser_->uploads.under_way(); });
     gauge("backstay_transfer_threads_busy", "Threads that carry content now",
           [this] { return threads_->busy(store::DatabaseThreads::Lane::transfer); });
+    if (!settings_.backup.folder.empty()) {
+        settings_.store_file = store_file;
+        daily_ = std::make_unique<own_backup::Daily>(settings_, clock_);
+        gauge("backstay_control_backup_timestamp_seconds", "When the control plane itself was last backed up; 0: never",
+              [this] { return static_cast<double>(daily_->newest()) / 1000.0; });
+    }
     gauge("backstay_http_connections", "Connections open now", [this] { return server_->open_connections(); });
     http::Server::Options options;
     options.limits.body_bytes = settings_.limits.body_bytes;

@@ -39,6 +39,8 @@ TEST_F(SettingsTest, HaveDefaultsAndFolderPaths) {
     EXPECT_EQ(address_rule(*settings), http::AddressRule::only_public);
     EXPECT_FALSE(settings->metrics.open);
     EXPECT_EQ(settings->retention.audit_days, 400);
+    EXPECT_EQ(settings->backup.folder, folder_.path() + "/backups");
+    EXPECT_EQ(settings->backup.minute_of_day, 90);
 }
 
 TEST_F(SettingsTest, OfANewInstallationAreTheDefaults) {
@@ -64,6 +66,9 @@ TEST_F(SettingsTest, AreRefusedWithEveryFaultAtOnce) {
                              "line 5: limits.reads is not known here", "line 7: tls.key_file must be text"}) {
         EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
     }
+    EXPECT_NE(fault("[backup]\nat = \"25:00\"").find("backup.at must be a time of day"), std::string::npos);
+    EXPECT_NE(fault("[backup]\nat = \"1:30\"").find("backup.at must be a time of day"), std::string::npos);
+    EXPECT_NE(fault("[backup]\nkeep = 0").find("backup.keep must be"), std::string::npos);
     EXPECT_NE(fault("listen = ").find("line 1"), std::string::npos);
     EXPECT_NE(fault("limits = 3").find("limits must be a section"), std::string::npos);
     EXPECT_NE(fault("log_level = \"loud\"").find("log_level"), std::string::npos);

@@ -1,0 +1,84 @@
+#include "control-plane/own-backup/daily.h"
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+
+#include "common/files/files.h"
+#include "common/log.h"
+#include "control-plane/own-backup/folder.h"
+#include "control-plane/own-backup/save.h"
+
+namespace backstay::own_backup {
+namespace {
+
+constexpr TimeMs kMinuteMs = 60'000;
+constexpr TimeMs kDayMs = 24 * 60 * kMinuteMs;
+constexpr auto kFirst = std::chrono::seconds(10);
+constexpr auto kLook = std::chrono::minutes(1);
+constexpr auto kAfterFailure = std::chrono::hours(1);
+
+// One inside of the state folder is ours to make; another may be a disk that is not mounted.
+Result<> check_folder(const Settings& settings) {
+    const std::string& folder = settings.backup.folder;
+    if (folder.starts_with(settings.state_dir + "/")) return make_folders(folder, 0700);
+    std::error_code unknown;
+    if (std::filesystem::is_directory(folder, unknown)) return {};
+    return Error(Errc::not_found, "there is no folder " + folder).with_hint("is the disk mounted? See backup.folder");
+}
+
+TimeMs newest_of(const std::string& folder) {
+    const auto all = list(folder);
+    return all && !all->empty() ? all->front().made_at : 0;
+}
+
+}  // namespace
+
+TimeMs last_due(std::int64_t minute_of_day, TimeMs now) {
+    const TimeMs today = now - now % kDayMs + minute_of_day * kMinuteMs;
+    return today <= now ? today : today - kDayMs;
+}
+
+Result<TimeMs> look(const Settings& settings, TimeMs now) {
+    const BackupSettings& wanted = settings.backup;
+    TRY(check_folder(settings));
+    const TimeMs newest = newest_of(wanted.folder);
+    if (newest >= last_due(wanted.minute_of_day, now)) return newest;
+    SaveOrder order;
+    order.output = wanted.folder;
+    order.with_keys = wanted.with_keys;
+    order.keep = wanted.keep;
+    if (!wanted.encryption_key_file.empty()) order.key = TRY(StreamKey::load(wanted.encryption_key_file));
+    const Saved saved = TRY(save(settings, order, now));
+    log::info("control plane backed up", {{"file", saved.path}, {"bytes", saved.bytes}, {"removed", saved.removed}});
+    return now;
+}
+
+Daily::Daily(const Settings& settings, const Clock& clock)
+    : settings_(settings),
+      clock_(clock),
+      newest_(newest_of(settings.backup.folder)),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+Daily::~Daily() = default;
+
+void Daily::run(const std::stop_token& stop) {
+    std::chrono::seconds pause = kFirst;
+    while (true) {
+        {
+            std::unique_lock lock(mutex_);
+            wake_.wait_for(lock, stop, pause, [] { return false; });
+        }
+        if (stop.stop_requested()) return;
+        const auto looked = look(settings_, clock_.now_ms());
+        if (looked) {
+            newest_ = *looked;
+        } else {
+            log::error("control plane not backed up",
+                       {{"error", looked.error().message()}, {"hint", looked.error().hint()}});
+        }
+        pause = looked ? std::chrono::seconds(kLook) : std::chrono::seconds(kAfterFailure);
+    }
+}
+
+}  // namespace backstay::own_backup

@@ -1,0 +1,45 @@
+// The control plane's own backup once a day, on a thread of its own: at the hour of the settings, or as soon as the
+// server runs when that was missed.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "common/clock.h"
+#include "control-plane/config/settings.h"
+
+namespace backstay::own_backup {
+
+// The last moment of that time of day (minutes after midnight, UTC) that is not after `now`.
+TimeMs last_due(std::int64_t minute_of_day, TimeMs now);
+
+// One look: makes a backup when the newest in the folder is older than the last due moment, and lets the oldest go
+// after it. Answers when the newest was made, 0 when there is none.
+Result<TimeMs> look(const Settings& settings, TimeMs now);
+
+class Daily {
+public:
+    // Both outlive it. Looks first after ten seconds, then each minute; after a failure in an hour.
+    Daily(const Settings& settings, const Clock& clock);
+    ~Daily();
+    Daily(const Daily&) = delete;
+    Daily& operator=(const Daily&) = delete;
+
+    // Of the newest backup, 0: none. Any thread.
+    TimeMs newest() const { return newest_; }
+
+private:
+    void run(const std::stop_token& stop);
+
+    const Settings& settings_;
+    const Clock& clock_;
+    std::atomic<TimeMs> newest_{0};
+    std::mutex mutex_;
+    std::condition_variable_any wake_;
+    std::jthread thread_;  // last: it uses the others
+};
+
+}  // namespace backstay::own_backup

@@ -1,0 +1,193 @@
+#include "control-plane/own-backup/restore.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "common/crypto/secretstream.h"
+#include "common/files/files.h"
+#include "common/sqlite/transaction.h"
+#include "control-plane/config/settings.h"
+#include "control-plane/own-backup/files.h"
+#include "control-plane/own-backup/seal.h"
+#include "control-plane/store/store.h"
+
+namespace backstay::own_backup {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The folder, absent or empty before; removed again unless kept, when it was made here.
+class NewFolder {
+public:
+    static Result<NewFolder> take(const std::string& path) {
+        std::error_code fault;
+        const bool there = fs::exists(path, fault);
+        if (there && !fs::is_empty(path, fault)) {
+            return Error(Errc::conflict, path + " is not empty")
+                .with_hint("restore into a new folder; move the old one away, it may be needed yet");
+        }
+        if (fault) return Error::from_errno(fault.value(), "look into " + path);
+        TRY(make_folders(path, 0700));
+        if (::chmod(path.c_str(), 0700) != 0) return Error::from_errno(errno, "protect " + path);
+        return NewFolder(path, !there);
+    }
+    NewFolder(NewFolder&& other) noexcept
+        : path_(std::exchange(other.path_, {})), made_(other.made_), kept_(other.kept_) {}
+    NewFolder& operator=(NewFolder&&) = delete;
+    ~NewFolder() {
+        if (path_.empty() || kept_) return;
+        std::error_code ignored;
+        for (const auto& entry : fs::directory_iterator(path_, ignored)) fs::remove_all(entry.path(), ignored);
+        if (made_) fs::remove(path_, ignored);
+    }
+    void keep() { kept_ = true; }
+
+private:
+    NewFolder(std::string path, bool made) : path_(std::move(path)), made_(made) {}
+    std::string path_;
+    bool made_;
+    bool kept_ = false;
+};
+
+Result<> unpack(const RestoreOrder& order, const std::string& path) {
+    const std::string beginning = TRY(read_beginning(order.from, kEncryptedHeaderBytes));
+    auto file = TRY(NewFileSink::create(path));
+    SealedSink sealed(*file);
+    auto source = TRY(FileSource::open(order.from));
+    const std::string key_id = encrypted_key_id(as_bytes(beginning));
+    if (key_id.empty()) {
+        if (!beginning.starts_with("SQLite format 3")) {
+            return Error(Errc::invalid, order.from + " is no backup of a control plane");
+        }
+        TRY(copy(source, sealed));
+        return sealed.finish();
+    }
+    if (order.key_file.empty()) {
+        return Error(Errc::invalid, order.from + " is encrypted under the key " + key_id).with_hint("--key FILE");
+    }
+    const StreamKey key = TRY(StreamKey::load(order.key_file));
+    DecryptingSink decrypting(key, sealed);
+    TRY(copy(source, decrypting));
+    return decrypting.finish();
+}
+
+Result<About> about_of(sqlite::Database& db) {
+    auto rows = TRY(db.query("SELECT about FROM backup_about"));
+    if (!TRY(rows.step())) return Error(Errc::invalid, "the backup does not say what it is");
+    const json::Value text = TRY(json::parse(rows.text(0)));
+    auto about = TRY(json::decode<About>(text, json::kLenient));
+    if (about.format != 1) return Error(Errc::invalid, "the backup is of a newer version (" + about.version + ")");
+    return about;
+}
+
+// Where a file of that place goes; files from elsewhere are gathered, never put over what this system has there.
+Result<std::string> path_of(const std::string& place, const std::string& state_dir, Restored& restored) {
+    if (!place.starts_with('/')) {
+        for (const fs::path& part : fs::path(place)) {
+            if (part == "..") return Error(Errc::invalid, "the backup names a file outside: " + place);
+        }
+        return state_dir + "/" + place;
+    }
+    const std::string path = state_dir + "/elsewhere/" + fs::path(place).filename().string();
+    restored.elsewhere.push_back(path + " is for " + place);
+    return path;
+}
+
+Result<> put_files(sqlite::Database& db, const std::string& state_dir, Restored& restored) {
+    // The settings last: their presence says that the rest is there.
+    auto rows = TRY(db.query("SELECT place, content FROM backup_files ORDER BY place = $1, place", {kSettingsFile}));
+    while (TRY(rows.step())) {
+        const std::string path = TRY(path_of(rows.text(0), state_dir, restored));
+        TRY(make_folders(fs::path(path).parent_path().string(), 0700));
+        const sqlite::Blob content = rows.blob(1);
+        TRY(atomic_write(path, as_text(content), 0600));
+    }
+    return {};
+}
+
+// The keys must not stay in the database's free pages.
+Result<> make_plain(sqlite::Database& db) {
+    TRY(db.run_script("PRAGMA secure_delete = ON; DROP TABLE backup_files; DROP TABLE backup_about"));
+    TRY(db.run_script("VACUUM"));
+    auto rows = TRY(db.query("PRAGMA wal_checkpoint(TRUNCATE)"));
+    TRY(rows.step());
+    return {};
+}
+
+Result<> put_database(const std::string& from, const std::string& to) {
+    std::error_code unknown;
+    if (fs::exists(to, unknown)) {
+        return Error(Errc::conflict, "the database's place is taken: " + to).with_hint("move that file away first");
+    }
+    TRY(make_folders(fs::path(to).parent_path().string(), 0700));
+    TRY(fsync_file(from));
+    if (::rename(from.c_str(), to.c_str()) == 0) return fsync_folder(fs::path(to).parent_path().string());
+    if (errno != EXDEV) return Error::from_errno(errno, "put the database to " + to);
+    auto file = TRY(NewFileSink::create(to));
+    auto source = TRY(FileSource::open(from));
+    TRY(copy(source, *file));
+    return file->finish();
+}
+
+// Root works for the account that will run the server.
+Result<> give_away(const std::string& state_dir, std::int64_t former_owner) {
+    struct stat folder {};
+    if (::geteuid() != 0 || ::stat(state_dir.c_str(), &folder) != 0) return {};
+    const uid_t owner = folder.st_uid != 0 ? folder.st_uid : static_cast<uid_t>(former_owner);
+    const gid_t group = folder.st_uid != 0 ? folder.st_gid : static_cast<gid_t>(-1);
+    if (owner == 0) return {};
+    std::error_code fault;
+    if (::lchown(state_dir.c_str(), owner, group) != 0) return Error::from_errno(errno, "give away " + state_dir);
+    for (const auto& entry : fs::recursive_directory_iterator(state_dir, fault)) {
+        if (::lchown(entry.path().c_str(), owner, group) != 0) {
+            return Error::from_errno(errno, "give away " + entry.path().string());
+        }
+    }
+    return {};
+}
+
+Result<std::vector<std::string>> missing_files(const std::string& state_dir) {
+    std::vector<std::string> missing;
+    const Settings settings = TRY(load_settings(state_dir));
+    for (const InstallationFile& file : files_of(settings)) {
+        if (::access(file.path.c_str(), F_OK) != 0) missing.push_back(file.path + " (" + file.what + ")");
+    }
+    return missing;
+}
+
+}  // namespace
+
+Result<Restored> restore(const RestoreOrder& order, TimeMs now) {
+    NewFolder folder = TRY(NewFolder::take(order.state_dir));
+    Restored restored;
+    {
+        const auto work = TRY(TempDir::create_at(order.state_dir + "/restore.tmp"));
+        const std::string copy = work.path() + "/control.db";
+        TRY(unpack(order, copy).context("read " + order.from));
+        {
+            auto db = TRY(sqlite::Database::open(copy, {.create = false}));
+            TRY(db.check_integrity());
+            restored.about = TRY(about_of(db));
+        }
+        TRY(store::prepare_store(copy));
+        {
+            auto db = TRY(store::open_store(copy));
+            auto transaction = TRY(sqlite::Transaction::begin(db));
+            restored.forgotten = TRY(forget_unfinished(transaction, restored.about.made_at.ms, now));
+            TRY(transaction.commit());
+            TRY(put_files(db, order.state_dir, restored));
+            TRY(make_plain(db));
+        }
+        const std::string& place = restored.about.store_place;
+        TRY(put_database(copy, place.starts_with('/') ? place : order.state_dir + "/" + place));
+    }
+    TRY(give_away(order.state_dir, restored.about.owner));
+    restored.missing = TRY(missing_files(order.state_dir));
+    folder.keep();
+    return restored;
+}
+
+}  // namespace backstay::own_backup

@@ -1,0 +1,124 @@
+#include "control-plane/own-backup/save.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "common/crypto/digest.h"
+#include "common/files/files.h"
+#include "common/human.h"
+#include "common/json/json.h"
+#include "common/sqlite/transaction.h"
+#include "common/version.h"
+#include "control-plane/own-backup/files.h"
+#include "control-plane/own-backup/folder.h"
+#include "control-plane/own-backup/restore.h"
+#include "control-plane/own-backup/seal.h"
+#include "control-plane/store/store.h"
+
+namespace backstay::own_backup {
+namespace {
+
+constexpr std::uint64_t kSpare = 64 << 20;
+
+// What lies in the state folder keeps its place there, wherever that is after a restore.
+std::string place_of(const std::string& path, const std::string& state_dir) {
+    return path.starts_with(state_dir + "/") ? path.substr(state_dir.size() + 1) : path;
+}
+
+Result<> check_room(const Settings& settings) {
+    struct stat store {};
+    if (::stat(settings.store_file.c_str(), &store) != 0) return Error::from_errno(errno, settings.store_file);
+    const DiskSpace space = TRY(free_space(settings.state_dir));
+    const std::uint64_t needed = 2 * static_cast<std::uint64_t>(store.st_size) + kSpare;
+    if (space.free_bytes >= needed) return {};
+    return Error(Errc::exhausted, "a backup needs " + human::size(needed) + " in " + settings.state_dir + ", " +
+                                      human::size(space.free_bytes) + " are free");
+}
+
+Result<> keep_file(sqlite::Database& copy, const InstallationFile& file, const SaveOrder& order,
+                   const Settings& settings, std::vector<std::string>& left_out) {
+    if (!file.carried || (file.secret && !order.with_keys)) {
+        left_out.push_back(file.path);
+        return {};
+    }
+    const std::string content = TRY(read_file(file.path, 1 << 20).context("read " + file.what));
+    const sqlite::Blob bytes(as_bytes(content).begin(), as_bytes(content).end());
+    TRY(copy.run("INSERT INTO backup_files (place, content) VALUES ($1, $2)",
+                 {place_of(file.path, settings.state_dir), bytes}));
+    return {};
+}
+
+Result<> describe(sqlite::Database& copy, const Settings& settings, const SaveOrder& order,
+                  const std::vector<std::string>& left_out, TimeMs now) {
+    struct stat folder {};
+    if (::stat(settings.state_dir.c_str(), &folder) != 0) return Error::from_errno(errno, settings.state_dir);
+    About about;
+    about.made_at = {now};
+    about.version = std::string(kVersion);
+    about.state_dir = settings.state_dir;
+    about.store_place = place_of(settings.store_file, settings.state_dir);
+    about.owner = static_cast<std::int64_t>(folder.st_uid);
+    about.with_keys = order.with_keys;
+    about.left_out = left_out;
+    TRY(copy.run("INSERT INTO backup_about (about) VALUES ($1)", {json::encode_text(about)}));
+    return {};
+}
+
+Result<std::vector<std::string>> make_copy(const Settings& settings, const SaveOrder& order, const std::string& path,
+                                           TimeMs now) {
+    {
+        auto store = TRY(store::open_store(settings.store_file));
+        TRY(store.run("VACUUM INTO $1", {path}).context("copy the database"));
+    }
+    auto copy = TRY(sqlite::Database::open(path, {.create = false}));
+    TRY(copy.check_integrity().context("look at the copy"));
+    std::vector<std::string> left_out;
+    {
+        auto transaction = TRY(sqlite::Transaction::begin(copy));
+        TRY(
+            copy.run_script("CREATE TABLE backup_files (place TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT; "
+                            "CREATE TABLE backup_about (about TEXT NOT NULL) STRICT"));
+        for (const InstallationFile& file : files_of(settings)) {
+            TRY(keep_file(copy, file, order, settings, left_out));
+        }
+        TRY(describe(copy, settings, order, left_out, now));
+        TRY(transaction.commit());
+    }
+    // One file, and readable where nothing may be written.
+    TRY(copy.run("PRAGMA journal_mode = DELETE"));
+    return left_out;
+}
+
+Result<std::uint64_t> write_out(const std::string& copy, const SaveOrder& order, const std::string& path) {
+    auto file = TRY(NewFileSink::create(path));
+    std::optional<EncryptingSink> encrypting;
+    if (order.key) encrypting.emplace(*order.key, *file);
+    Sink& out = encrypting ? static_cast<Sink&>(*encrypting) : *file;
+    DigestingSink digesting(DigestKind::sha256, out);
+    auto source = TRY(FileSource::open(copy));
+    const std::uint64_t bytes = TRY(backstay::copy(source, digesting)) + kSealBytes;
+    TRY(out.write(as_bytes(seal(digesting.hex()))));
+    TRY(out.finish());
+    return order.key ? encrypted_size(bytes) : bytes;
+}
+
+}  // namespace
+
+Result<Saved> save(const Settings& settings, const SaveOrder& order, TimeMs now) {
+    const auto lock = TRY(FileLock::acquire(settings.state_dir + "/backup.lock").context("begin a backup"));
+    TRY(check_room(settings));
+    std::error_code unknown;
+    const bool folder = std::filesystem::is_directory(order.output, unknown);
+    Saved saved;
+    saved.path = folder ? order.output + "/" + name_of(now, order.key.has_value()) : order.output;
+    const auto work = TRY(TempDir::create_at(settings.state_dir + "/backup.tmp"));
+    const std::string copy = work.path() + "/control.db";
+    saved.left_out = TRY(make_copy(settings, order, copy, now));
+    saved.bytes = TRY(write_out(copy, order, saved.path));
+    if (folder && order.keep > 0) saved.removed = TRY(prune(order.output, order.keep));
+    return saved;
+}
+
+}  // namespace backstay::own_backup

@@ -1,0 +1,108 @@
+"""The control plane's own backup: made beside the running server, put back after its state folder is gone, and what agents
+and people meet afterwards."""
+
+import pathlib
+import shutil
+
+import pytest
+from conftest import PRESET, end_plane, new_folder
+from control_plane import ControlPlane
+from fake_agent import FakeAgent, Refusal
+
+
+@pytest.fixture
+def plane():
+    """One for each test: its state folder goes."""
+    one = ControlPlane(new_folder(), PRESET)
+    try:
+        yield one.up()
+    finally:
+        end_plane(one)
+
+
+def back_up(plane, *options):
+    plane.control.run("backup", "--output", str(plane.folder / "own.backup"), *options)
+    return str(plane.folder / "own.backup")
+
+
+def lose_and_restore(plane, backup, *options):
+    plane.kill()
+    shutil.rmtree(plane.state)
+    told = plane.control.run("restore", "--from", backup, *options)
+    plane.start()
+    return told
+
+
+def test_agents_and_people_go_on_after_the_state_folder_is_gone(plane):
+    before = plane.made_backup()["id"]
+    queued = plane.order()
+    told_key = plane.control.key("acme", "ro")
+    backup = back_up(plane)
+    assert pathlib.Path(backup).stat().st_mode & 0o077 == 0
+
+    # What happens after the backup is not known afterwards.
+    plane.agent.do_backup(plane.agent.take(kind="backup"))
+    assert plane.owner.get(f"/backups/{queued}")["status"] == "completed"
+    later = plane.order()
+    running = plane.agent.take(kind="backup")
+    lost_key = plane.control.key("acme", "ro")
+
+    told = lose_and_restore(plane, backup)
+    assert "1 ordered backups or snapshots forgotten" in told and "not known" in told
+
+    known = {one["id"] for one in plane.owner.get(f"/environments/{plane.production}/backups", limit=100)["backups"]}
+    assert before in known and not known & {queued, later}
+    assert plane.api(told_key).get("/backup-destinations")
+    with pytest.raises(Exception, match="401"):
+        plane.api(lost_key).get("/backup-destinations")
+
+    # The agent comes back with the credential it has; what it holds is no longer wanted, and nothing is done twice.
+    assert [one["jobId"] for one in plane.agent.heartbeat()["lost"]] == [running["jobId"]]
+    assert plane.agent.send([plane.agent.made(running, "planned", plan=None)])[0]["refused"]
+    plane.agent.held.clear()
+    assert plane.agent.poll(0)["assignments"] == []
+
+    # Old backups can be restored, new ones made.
+    plane.owner.post(f"/backups/{before}/restore", {"targetType": "other", "targetEnvironmentId": plane.staging})
+    plane.agent.take(kind="restore")
+    assert plane.made_backup(plane.elsewhere)["status"] == "completed"
+    assert any(row["action"] == "control_plane.restore" for row in plane.owner.get("/audit-logs", limit=100)["entries"])
+
+
+def test_a_restore_of_odoo_that_waited_is_never_begun_by_a_restored_control_plane(plane):
+    before = plane.made_backup()["id"]
+    restore = plane.owner.post(f"/backups/{before}/restore", {"targetType": "other", "targetEnvironmentId": plane.staging})["restoreLogId"]
+    backup = back_up(plane)
+    assert "1 restores, rollbacks or undos ended as failed" in lose_and_restore(plane, backup)
+    plane.agent.heartbeat()
+    assert plane.agent.poll(0)["assignments"] == []
+    ended = plane.owner.get("/restores/" + restore)
+    assert ended["status"] == "failed" and "earlier state" in ended["errorMessage"]
+
+
+def test_destinations_keep_their_credentials_only_with_the_keys(plane):
+    backup = back_up(plane, "--without-keys")
+    secrets = pathlib.Path(plane.state, "secrets.key").read_text()
+    tokens = pathlib.Path(plane.state, "jwt.key").read_text()
+    plane.kill()
+    shutil.rmtree(plane.state)
+    told = plane.control.run("restore", "--from", backup)
+    assert "secrets.key" in told and "jwt.key" in told
+    with pytest.raises(RuntimeError, match="secrets.key"):
+        plane.start()
+    for name, text in (("secrets.key", secrets), ("jwt.key", tokens)):
+        path = pathlib.Path(plane.state, name)
+        path.write_text(text)
+        path.chmod(0o600)
+    plane.start()
+    assert plane.owner.get(f"/backup-destinations/{plane.shared}")["id"] == plane.shared
+
+
+def test_an_agent_that_enrolled_since_must_enrol_again(plane):
+    backup = back_up(plane)
+    token = plane.control.enroll_token("acme", "db3")
+    late = FakeAgent.enrolled(plane.url, token)
+    lose_and_restore(plane, backup)
+    with pytest.raises(Refusal) as refused:
+        late.heartbeat()
+    assert refused.value.status == 401

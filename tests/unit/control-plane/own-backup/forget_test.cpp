@@ -1,0 +1,73 @@
+#include "control-plane/own-backup/forget.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/control-plane/dispatch/world.h"
+
+namespace backstay::own_backup {
+namespace {
+
+class Forgetting : public ::testing::Test {
+protected:
+    Forgotten forget() {
+        auto transaction = sqlite::Transaction::begin(world_.db());
+        auto done = forget_unfinished(*transaction, world_.now - 1000, world_.now);
+        EXPECT_TRUE(done) << done.error().message();
+        EXPECT_TRUE(transaction->commit());
+        return *done;
+    }
+    std::string order_restore() {
+        dispatch::NewJob job;
+        job.kind = "restore";
+        job.agent_id = world_.agent.id;
+        job.order = json::encode(RestoreOrder{}).as_object();
+        job.operation.id = new_uuid();
+        job.operation.kind = operations::Kind::restore;
+        job.operation.organization_id = world_.organization_id;
+        job.operation.environment_id = world_.environment.id;
+        job.operation.performed_by = "someone";
+        EXPECT_TRUE(dispatch::enqueue(world_.db(), job, world_.now, world_.stir));
+        return job.operation.id;
+    }
+    std::int64_t count(const std::string& sql) {
+        auto rows = world_.db().query(sql);
+        EXPECT_TRUE(rows);
+        EXPECT_TRUE(rows->step().value());
+        return rows->integer(0);
+    }
+
+    dispatch::World world_;
+};
+
+TEST_F(Forgetting, LeavesNoTraceOfABackupThatMayHaveBeenMadeSince) {
+    world_.order_backup();
+    EXPECT_EQ(forget().unmade, 1);
+    EXPECT_EQ(count("SELECT (SELECT count(*) FROM jobs) + (SELECT count(*) FROM backups) + (SELECT count(*) FROM "
+                    "operations) + (SELECT count(*) FROM copies)"),
+              0);
+    EXPECT_TRUE(world_.ask().assignments.empty());
+}
+
+TEST_F(Forgetting, NeverBeginsARestoreASecondTime) {
+    const std::string id = order_restore();
+    EXPECT_EQ(forget().stopped, 1);
+    EXPECT_TRUE(world_.ask().assignments.empty());
+    const auto operation = operations::find_operation(world_.db(), id).value().value();
+    EXPECT_EQ(operation.status, "failed");
+    EXPECT_NE(operation.failure.find("earlier state"), std::string::npos);
+    EXPECT_EQ(forget().stopped, 0);
+}
+
+TEST_F(Forgetting, KeepsWhatHasEnded) {
+    operations::BackupRow row;
+    row.scope = "full";
+    row.trigger_kind = "manual";
+    row.status = "completed";
+    world_.add_backup(row);
+    EXPECT_EQ(forget().unmade, 0);
+    EXPECT_EQ(count("SELECT count(*) FROM backups"), 1);
+    EXPECT_EQ(count("SELECT count(*) FROM audit WHERE action = 'control_plane.restore'"), 1);
+}
+
+}  // namespace
+}  // namespace backstay::own_backup
