@@ -5,14 +5,13 @@
 namespace backstay::cli {
 namespace {
 
-constexpr std::uint64_t kStallMs = 300'000;  // a check probes destinations for a while
 constexpr std::size_t kEventMax = 1 << 20;
 
-http::ClientOptions options_of(const std::string& path) {
+http::ClientOptions options_of(const std::string& path, std::uint64_t stall_ms) {
     http::ClientOptions options;
     options.unix_socket = path;
     options.connect_ms = 5'000;
-    options.stall_ms = kStallMs;
+    options.stall_ms = stall_ms;
     return options;
 }
 
@@ -56,7 +55,8 @@ private:
 
 }  // namespace
 
-AgentSocket::AgentSocket(std::string path) : path_(std::move(path)), client_(options_of(path_)) {}
+AgentSocket::AgentSocket(std::string path, std::uint64_t stall_ms, std::stop_token stop)
+    : path_(std::move(path)), stop_(std::move(stop)), client_(options_of(path_, stall_ms)) {}
 
 Error AgentSocket::unreachable(const Error& cause) const {
     return Error(Errc::unavailable, fmt::format("no agent answers on {}: {}", path_, cause.message()))
@@ -70,6 +70,7 @@ Result<std::string> AgentSocket::call(std::string_view method, const std::string
     request.url = "http://agent" + target;
     if (!body.empty()) request.headers.add("Content-Type", "application/json");
     request.body = std::move(body);
+    request.stop = stop_;
     auto response = client_.perform(request);
     if (!response) return unreachable(response.error());
     if (response->status / 100 == 2) return std::move(response->body);

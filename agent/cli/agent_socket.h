@@ -1,7 +1,9 @@
 // The agent's socket as `backstay` uses it: one request at a time, errors as the agent words them.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -17,7 +19,10 @@ inline constexpr std::string_view kUnreachable = "unreachable";
 
 class AgentSocket {
 public:
-    explicit AgentSocket(std::string path);
+    static constexpr std::uint64_t kPatientMs = 300'000;  // a check probes destinations for a while
+
+    // `stall_ms`: no byte for so long and the agent hangs. A stop request ends a call.
+    explicit AgentSocket(std::string path, std::uint64_t stall_ms = kPatientMs, std::stop_token stop = {});
 
     // The text of a 2xx answer.
     Result<std::string> call(std::string_view method, const std::string& target, std::string body = "");
@@ -33,6 +38,7 @@ public:
 private:
     Error unreachable(const Error& cause) const;
     std::string path_;
+    std::stop_token stop_;
     http::Client client_;
 };
 

@@ -7,13 +7,14 @@
 #include <algorithm>
 
 #include "common/human.h"
+#include "common/text.h"
 
 namespace backstay::cli {
 namespace {
 
 constexpr std::size_t kBarWidth = 28;
 
-std::size_t columns_of(std::FILE* out) {
+std::size_t columns_to(std::FILE* out) {
     winsize size{};
     if (::ioctl(::fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
     return 80;
@@ -39,13 +40,17 @@ std::string Bar::line(const Progress& progress, std::size_t columns) {
     if (!progress.done && progress.rate_bytes_per_sec > 0) {
         rest += fmt::format("  {}/s", human::size(progress.rate_bytes_per_sec));
     }
+    if (!progress.done && progress.rate_bytes_per_sec > 0 && progress.bytes_total > progress.bytes_done) {
+        const std::uint64_t left = (progress.bytes_total - progress.bytes_done) / progress.rate_bytes_per_sec;
+        rest += fmt::format("  about {} left", human::duration(static_cast<std::int64_t>(left) * 1000));
+    }
     const std::size_t room = columns > width + 1 ? columns - width - 1 : 0;
-    return bar + rest.substr(0, room);
+    return bar + cut_columns(printable(rest), room);
 }
 
 void Bar::show(const Progress& progress) {
     if (!live_) return;
-    fmt::print(out_, "\r\x1b[K{}", line(progress, columns_of(out_)));
+    fmt::print(out_, "\r\x1b[K{}", line(progress, columns_to(out_)));
     std::fflush(out_);
     drawn_ = true;
 }

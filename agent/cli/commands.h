@@ -14,7 +14,7 @@ enum class ExitCode : int {
     ok = 0,
     failed = 1,       // the job, or the call, did not succeed
     usage = 2,        // the command line or a value in it is wrong
-    amber = 3,        // done, but not all of it: a partial backup, warnings of a check
+    amber = 3,        // done, but not all of it: a partial backup, warnings of a check, something is not green
     unreachable = 4,  // no agent answers on the socket
     not_found = 5,    // no such job or backup
 };
@@ -25,6 +25,8 @@ struct Output {
 };
 
 int show_status(const Output& output);
+// Every reason for which the host, a database or a job (`of`; "": the host) is not green: failed when red.
+int show_why(const Output& output, const std::string& of);
 int show_jobs(const Output& output, std::size_t limit);
 int show_refused(const Output& output, std::size_t limit);
 int show_job(const Output& output, const std::string& job);
@@ -36,6 +38,13 @@ int show_limits(const Output& output);
 int show_metrics(const Output& output);
 int show_wal(const Output& output);
 int change_limits(const Output& output, const local_api::LimitsView& change);
+
+struct TopOptions {
+    double interval_s = 1;
+    bool once = false;
+};
+// A live view until somebody leaves it; where standard output is no terminal, one plain frame.
+int top(const Output& output, const TopOptions& options);
 
 // Each orders a job; with `wait` its progress is followed and its end decides the exit code.
 int order(const Output& output, const std::string& method, const std::string& target, const std::string& body,

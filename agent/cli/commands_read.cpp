@@ -10,20 +10,21 @@ namespace {
 
 int code(ExitCode exit_code) { return static_cast<int>(exit_code); }
 
-// Asks, then prints the agent's own JSON, or what `render` makes of it.
-template <class Answer, class Render>
-int show(const Output& output, const std::string& target, Render render) {
+// Asks, then prints the agent's own JSON, or what `render` makes of it; `judge` names the exit code.
+template <class Answer, class Render, class Judge>
+int show(const Output& output, const std::string& target, Render render, Judge judge) {
     AgentSocket agent(output.socket);
     const auto text = agent.call("GET", target);
     if (!text) return report(output, text.error());
-    if (output.json) {
-        fmt::print("{}", *text);
-        return code(ExitCode::ok);
-    }
     const auto answer = json::decode_text<Answer>(*text, json::kLenient);
     if (!answer) return report(output, answer.error());
-    fmt::print("{}", render(*answer));
-    return code(ExitCode::ok);
+    fmt::print("{}", output.json ? *text : printable_lines(render(*answer)));
+    return code(judge(*answer));
+}
+
+template <class Answer, class Render>
+int show(const Output& output, const std::string& target, Render render) {
+    return show<Answer>(output, target, render, [](const Answer&) { return ExitCode::ok; });
 }
 
 }  // namespace
@@ -46,6 +47,17 @@ int show_status(const Output& output) {
     return show<local_api::StatusAnswer>(output, "/v1/status", [](const local_api::StatusAnswer& status) {
         return render_status(status, SystemClock().now_ms());
     });
+}
+
+int show_why(const Output& output, const std::string& of) {
+    return show<local_api::WhyAnswer>(
+        output, "/v1/why?of=" + http::percent_encode(of, false),
+        [](const local_api::WhyAnswer& answer) { return render_why(answer, SystemClock().now_ms()); },
+        [](const local_api::WhyAnswer& answer) {
+            return answer.status == "red"     ? ExitCode::failed
+                   : answer.status == "amber" ? ExitCode::amber
+                                              : ExitCode::ok;
+        });
 }
 
 int show_jobs(const Output& output, std::size_t limit) {
@@ -115,20 +127,16 @@ int change_limits(const Output& output, const local_api::LimitsView& change) {
 }
 
 int check(const Output& output, const std::string& database, const std::string& cluster) {
-    AgentSocket agent(output.socket);
     std::string target = "/v1/check?database=" + http::percent_encode(database, false);
     if (!cluster.empty()) target += "&cluster=" + http::percent_encode(cluster, false);
-    const auto text = agent.call("GET", target);
-    if (!text) return report(output, text.error());
-    const auto answer = json::decode_text<local_api::CheckAnswer>(*text, json::kLenient);
-    if (!answer) return report(output, answer.error());
-    fmt::print("{}", output.json ? *text : render_check(*answer));
-    ExitCode worst = ExitCode::ok;
-    for (const local_api::CheckLine& line : answer->checks) {
-        if (line.result == "failed") return code(ExitCode::failed);
-        if (line.result == "warning") worst = ExitCode::amber;
-    }
-    return code(worst);
+    return show<local_api::CheckAnswer>(output, target, render_check, [](const local_api::CheckAnswer& answer) {
+        ExitCode worst = ExitCode::ok;
+        for (const local_api::CheckLine& line : answer.checks) {
+            if (line.result == "failed") return ExitCode::failed;
+            if (line.result == "warning") worst = ExitCode::amber;
+        }
+        return worst;
+    });
 }
 
 }  // namespace backstay::cli

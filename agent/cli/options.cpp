@@ -75,6 +75,20 @@ void add_reading(CLI::App& app, Chosen& chosen) {
     CLI::App* status = app.add_subcommand("status", "the agent, what runs, the last backup of each database");
     status->callback([&] { chosen.run = [&] { return show_status(chosen.output); }; });
 
+    auto& of = kept<std::string>(chosen);
+    CLI::App* why = app.add_subcommand("why", "why this host is not all green, what to do, and what happens by itself");
+    why->add_option("DATABASE|JOB", of, "of this one only");
+    why->callback([&] { chosen.run = [&] { return show_why(chosen.output, of); }; });
+
+    auto& live = kept<TopOptions>(chosen);
+    CLI::App* top =
+        app.add_subcommand("top", "a live view: health, what runs, WAL, backups, destinations, what is next");
+    top->add_option("--interval", live.interval_s, "seconds between two looks")
+        ->check(CLI::Range(0.2, 3600.0))
+        ->capture_default_str();
+    top->add_flag("--once", live.once, "one frame, as where the output is no terminal");
+    top->callback([&] { chosen.run = [&] { return cli::top(chosen.output, live); }; });
+
     auto& limit = kept<std::size_t>(chosen);
     limit = 20;
     CLI::App* jobs = app.add_subcommand("jobs", "jobs, newest first");

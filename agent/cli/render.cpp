@@ -10,12 +10,6 @@
 namespace backstay::cli {
 namespace {
 
-// Terminal columns of UTF-8 text, near enough: one for each code point.
-std::size_t width(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(
-        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
 std::string took(const std::optional<Timestamp>& from, const std::optional<Timestamp>& to) {
     return from && to ? human::duration(to->ms - from->ms) : "";
 }
@@ -57,6 +51,9 @@ std::string render_operation(const local_api::OperationView& operation, bool jud
         if (!part.empty()) text += "\n" + part;
     }
     if (!judged) return text;
+    std::vector<std::string> proofs;
+    for (const StepRecord& one : operation.steps) proofs.insert(proofs.end(), one.proofs.begin(), one.proofs.end());
+    if (!proofs.empty()) text += "\nproofs: " + printable(fmt::format("{}", fmt::join(proofs, ", "))) + "\n";
     text += fmt::format("\nevidence: {}{}\n", evidence.status,
                         evidence.reason.empty() || evidence.reason == "ok" ? "" : " (" + evidence.reason + ")");
     add_list(text, "why green:", evidence.why_green);
@@ -75,16 +72,21 @@ std::string when(Timestamp time) {
 // Our ids begin with the time: their first eight characters are the same for a minute.
 std::string shorten(const std::string& id) { return is_uuid(id) ? id.substr(0, 18) : id; }
 
+void Table::add(std::vector<std::string> row) {
+    for (std::string& cell : row) cell = printable(cell);
+    rows_.push_back(std::move(row));
+}
+
 std::string Table::text() const {
     std::vector<std::size_t> widths(rows_.front().size(), 0);
     for (const auto& row : rows_) {
-        for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+        for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns_of(row[i]));
     }
     std::string text;
     for (const auto& row : rows_) {
         for (std::size_t i = 0; i < row.size(); ++i) {
             text += row[i];
-            if (i + 1 < row.size()) text.append(widths[i] - width(row[i]) + 2, ' ');
+            if (i + 1 < row.size()) text.append(widths[i] - columns_of(row[i]) + 2, ' ');
         }
         while (text.ends_with(' ')) text.pop_back();
         text += '\n';
@@ -150,14 +152,29 @@ std::string render_wal(const local_api::WalView& wal) {
     return text;
 }
 
-std::string render_next_runs(const local_api::StatusAnswer& status) {
-    if (status.next_runs.empty()) return "";
-    Table table({"DATABASE", "TYPE", "NEXT (UTC)", "ZONE"});
-    for (const local_api::NextRunView& run : status.next_runs) {
-        table.add({printable(run.database), run.scope, when(run.at), run.time_zone});
+std::string render_destinations(const local_api::StatusAnswer& status, TimeMs now) {
+    if (status.destination_states.empty()) return "";
+    Table table({"DESTINATION", "TYPE", "LAST USED", "RESULT", "FREE", "WHY"});
+    for (const local_api::DestinationView& one : status.destination_states) {
+        table.add({one.name.empty() || one.name == one.id ? one.id : fmt::format("{} ({})", one.name, shorten(one.id)),
+                   one.type.empty() ? "?" : one.type,
+                   one.last_used_at ? human::duration(std::max<std::int64_t>(now - one.last_used_at->ms, 0)) + " ago"
+                                    : "never",
+                   one.last_result, one.free_bytes ? human::size(*one.free_bytes) : "", one.last_error});
     }
-    const bool alone = !status.control_plane.connected;
-    return (alone ? "\nnext runs, without the control plane while it is away\n" : "\nnext runs\n") + table.text();
+    return "\n" + table.text();
+}
+
+std::string render_upcoming(const local_api::StatusAnswer& status) {
+    if (status.upcoming.empty()) return "";
+    Table table({"NEXT (UTC)", "DATABASE", "WHAT"});
+    for (const local_api::UpcomingView& one : status.upcoming) {
+        table.add(
+            {one.at ? when(*one.at) : "when it can", one.database.empty() ? one.cluster : one.database, one.message});
+    }
+    const bool alone = !status.control_plane.url.empty() && !status.control_plane.connected;
+    return (alone ? "\nwhat happens next, without the control plane while it is away\n" : "\nwhat happens next\n") +
+           table.text();
 }
 
 }  // namespace
@@ -179,12 +196,13 @@ std::string render_status(const local_api::StatusAnswer& status, TimeMs now) {
         text += fmt::format("reports that were refused: {} (see backstay refused)\n", control.refused_reports);
     }
     if (control.unsent_reports > 0) text += fmt::format("reports waiting to be sent: {}\n", control.unsent_reports);
-    text += fmt::format("destinations: {}\n", status.destinations.empty()
-                                                  ? "none configured"
-                                                  : fmt::format("{}", fmt::join(status.destinations, ", ")));
+    if (status.destinations.empty()) text += "destinations: none configured\n";
+    text +=
+        fmt::format("health: {}{}\n", health_line(status.why), status.why.reasons.empty() ? "" : " (see backstay why)");
     for (const local_api::WalView& wal : status.wal) text += render_wal(wal);
     if (!status.active.empty()) text += "\n" + render_jobs(status.active);
-    text += render_next_runs(status);
+    text += render_destinations(status, now);
+    text += render_upcoming(status);
     if (!status.last_backups.empty()) text += "\nlast backups\n" + render_backups({status.last_backups});
     if (!status.last_snapshots.empty()) {
         text += "\nlast snapshots\n" + render_snapshots({status.last_snapshots}, now);

@@ -13,7 +13,8 @@ namespace backstay::cli {
 class Table {
 public:
     explicit Table(std::vector<std::string> head) : rows_{std::move(head)} {}
-    void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+    // Cells are made printable.
+    void add(std::vector<std::string> row);
     bool empty() const { return rows_.size() == 1; }
     std::string text() const;
 
@@ -36,6 +37,9 @@ std::string render_backups(const local_api::BackupList& list);
 std::string render_snapshots(const local_api::SnapshotList& list, TimeMs now);
 std::string render_check(const local_api::CheckAnswer& answer);
 std::string render_wal_setup(const local_api::WalSetupAnswer& answer);
+// "all green", or "red: 1 reason, and 2 amber"
+std::string health_line(const local_api::WhyAnswer& answer);
+std::string render_why(const local_api::WhyAnswer& answer, TimeMs now);
 std::string render_limits(const local_api::LimitsView& limits);
 
 }  // namespace backstay::cli

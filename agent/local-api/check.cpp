@@ -5,6 +5,7 @@
 #include "agent/inventory/clusters.h"
 #include "agent/inventory/inventory.h"
 #include "agent/local-api/check_host.h"
+#include "agent/local-api/spaces.h"
 #include "common/crypto/secretstream.h"
 #include "common/files/files.h"
 #include "common/human.h"
@@ -77,12 +78,12 @@ void check_destination(const AgentConfig& config, const DestinationOrder& order,
 }
 
 void check_state(const AgentConfig& config, CheckList& list) {
-    constexpr std::uint64_t kLow = 256ULL << 20;
     list.about("agent");
     const auto space = free_space(config.state_dir);
     if (!space) return list.fail("state", space.error());
     const std::string message = fmt::format("{} free in {}", human::size(space->free_bytes), config.state_dir);
-    if (space->free_bytes < kLow) return list.warn("state", message, "the journal of jobs is written there");
+    if (space->free_bytes < Spaces::kStateLow)
+        return list.warn("state", message, "the journal of jobs is written there");
     list.ok("state", message);
 }
 

@@ -393,6 +393,72 @@ struct NextRunView {
 };
 BOOST_DESCRIBE_STRUCT(NextRunView, (), (cluster, database, scope, at, time_zone))
 
+// A destination as this agent saw it last; how to reach it and its secrets stay in the configuration.
+struct DestinationView {
+    std::string id;
+    std::string name;
+    std::string type;         // as a [[destination]]'s; empty: not known here
+    bool configured = false;  // a [[destination]] of this host; else one that came with orders
+    std::optional<Timestamp> last_used_at;
+    std::string last_result;  // ok, failed; empty: never used
+    std::string last_error;
+    std::string reason;
+    std::optional<std::uint64_t> free_bytes;  // of a local one, as measured last
+    std::optional<std::uint64_t> min_free_bytes;
+};
+BOOST_DESCRIBE_STRUCT(DestinationView, (),
+                      (id, name, type, configured, last_used_at, last_result, last_error, reason, free_bytes,
+                       min_free_bytes))
+
+// What the agent does next by itself.
+struct UpcomingView {
+    std::string kind;  // backup, base_backup, snapshot_removal, previous_removal, sweep, wal_fill
+    std::string cluster;
+    std::string database;
+    std::optional<Timestamp> at;  // absent: as soon as it can be done
+    std::string message;
+};
+BOOST_DESCRIBE_STRUCT(UpcomingView, (), (kind, cluster, database, at, message))
+
+// One reason for which this host is not all green.
+struct WhyReason {
+    std::string status;   // amber, red: what it makes of the whole
+    std::string subject;  // "database shop", "destination disk", "WAL of main", "control plane"
+    std::string message;
+    std::optional<Timestamp> since;
+    std::string reason;                      // a reason code of docs/operations.md, or empty
+    std::vector<std::string> why_not_green;  // the evidence's own words
+    std::string hint;                        // what to do
+    std::string next;                        // what the agent does about it by itself
+    std::optional<Timestamp> next_at;
+    std::string cluster;
+    std::string database;
+    std::string job_id;
+};
+BOOST_DESCRIBE_STRUCT(WhyReason, (),
+                      (status, subject, message, since, reason, why_not_green, hint, next, next_at, cluster, database,
+                       job_id))
+
+// The last backup of a database that is proven.
+struct ProvenView {
+    std::string cluster;
+    std::string database;
+    std::string backup_id;
+    Timestamp completed_at;
+    std::optional<Timestamp> read_back_at;  // when its copies were read back; absent: nothing is known of it any more
+    std::vector<std::string> destination_ids;
+};
+BOOST_DESCRIBE_STRUCT(ProvenView, (), (cluster, database, backup_id, completed_at, read_back_at, destination_ids))
+
+// GET /v1/why
+struct WhyAnswer {
+    std::string status;              // green, amber, red; of a job that is not over pending, in_progress
+    std::vector<WhyReason> reasons;  // the worst first
+    std::vector<ProvenView> proven;
+    std::vector<std::string> why_green;  // of one job: its evidence's own words
+};
+BOOST_DESCRIBE_STRUCT(WhyAnswer, (), (status, reasons, proven, why_green))
+
 struct StatusAnswer {
     std::string version;
     std::string agent_id;
@@ -405,10 +471,14 @@ struct StatusAnswer {
     std::vector<SnapshotView> last_snapshots;
     std::vector<WalView> wal;            // each [[wal]]
     std::vector<NextRunView> next_runs;  // the soonest first
+    std::vector<DestinationView> destination_states;
+    std::vector<UpcomingView> upcoming;             // the soonest first
+    std::optional<std::uint64_t> state_free_bytes;  // of state_dir's disk, as measured last
+    WhyAnswer why;
 };
 BOOST_DESCRIBE_STRUCT(StatusAnswer, (),
                       (version, agent_id, pid, started_at, control_plane, destinations, active, last_backups,
-                       last_snapshots, wal, next_runs))
+                       last_snapshots, wal, next_runs, destination_states, upcoming, state_free_bytes, why))
 
 // GET /v1/check
 struct CheckLine {

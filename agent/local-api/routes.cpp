@@ -11,8 +11,10 @@
 #include "agent/local-api/check.h"
 #include "agent/local-api/metrics.h"
 #include "agent/local-api/orders.h"
+#include "agent/local-api/upcoming.h"
 #include "agent/local-api/views.h"
 #include "agent/local-api/wal.h"
+#include "agent/local-api/why.h"
 #include "agent/state/outbox.h"
 #include "common/log.h"
 #include "common/version.h"
@@ -160,7 +162,24 @@ http::Response Api::error_body(int status, std::string_view code, std::string_vi
 
 void Api::handle(std::unique_ptr<http::Exchange> exchange) { router_.handle(std::move(exchange), error_body); }
 
-Result<StatusAnswer> Api::status(sqlite::Database& database) const {
+// At the desk that may wait for disks: what was measured last is shown meanwhile.
+void Api::measure_spaces() {
+    const std::int64_t now = steady_ms();
+    if (!spaces_.claim(now)) return;
+    slow_.run([this](sqlite::Database&) { spaces_.measure(parts_.settings.config()); });
+}
+
+Result<StatusAnswer> Api::status(sqlite::Database& database) {
+    measure_spaces();
+    const AgentConfig config = parts_.settings.config();
+    const TimeMs now = parts_.settings.clock().now_ms();
+    const auto clusters = parts_.wal();
+    const ServerTimeline timeline = [&](const std::string& name) -> std::optional<wal::Timeline> {
+        for (const archiver::ClusterStatus& one : clusters) {
+            if (one.config.cluster == name && one.server) return one.server->timeline;
+        }
+        return std::nullopt;
+    };
     StatusAnswer status;
     status.version = kVersion;
     status.agent_id = parts_.settings.agent_id();
@@ -169,17 +188,36 @@ Result<StatusAnswer> Api::status(sqlite::Database& database) const {
     status.control_plane = parts_.control_plane();
     status.control_plane.unsent_reports = TRY(Outbox(database).size());
     status.control_plane.refused_reports = TRY(Outbox(database).refused());
-    for (const DestinationOrder& one : parts_.settings.config().destinations) status.destinations.push_back(one.id);
+    for (const DestinationOrder& one : config.destinations) status.destinations.push_back(one.id);
     const auto active = TRY(JobRepository(database).newest(kListMax, true));
     status.active = TRY(view_all(database, active, parts_.worker));
     status.last_backups = TRY(last_backups(database));
-    status.wal = TRY(view_wal(database, parts_.wal()));
+    status.wal = TRY(view_wal(database, clusters));
     status.last_snapshots = TRY(last_snapshots(database));
-    status.next_runs = TRY(view_next_runs(database, parts_.settings.clock().now_ms()));
+    status.next_runs = TRY(view_next_runs(database, now));
+    status.destination_states = TRY(view_destinations(database, config, status.wal, spaces_, now));
+    if (const auto space = spaces_.of_state()) status.state_free_bytes = space->free_bytes;
+    status.upcoming = TRY(view_upcoming(database, config, status, timeline, now));
+    status.why = TRY(explain({database, config, status, timeline, now}));
     return status;
 }
 
-Result<http::Response> Api::metrics(sqlite::Database& database) const {
+Result<WhyAnswer> Api::why(sqlite::Database& database, const std::string& of) {
+    StatusAnswer now = TRY(status(database));
+    if (of.empty()) return std::move(now.why);
+    auto known = of_database(now.why, of);
+    if (known || known.error().code() != Errc::not_found) return known;
+    const auto row = JobRepository(database).look_up(of);
+    if (!row) {
+        if (row.error().code() != Errc::not_found) return row.error();
+        return Error(Errc::not_found, fmt::format("there is no database and no job \"{}\" here", of))
+            .with_hint("backstay why, without a name, tells of all; backstay jobs lists the jobs");
+    }
+    const JobDetail detail = TRY(view_detail(database, *row, parts_.worker.progress_of(row->job_id)));
+    return explain_job(detail, now);
+}
+
+Result<http::Response> Api::metrics(sqlite::Database& database) {
     http::Response response;
     response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
     response.body = metrics_text(TRY(status(database)));
@@ -194,6 +232,11 @@ void Api::add_reading() {
         [this](sqlite::Database& database, const Request&, const PathParams&) -> Result<Response> {
             const StatusAnswer now = TRY(status(database));
             return answer(200, now);
+        });
+    add("GET", "/v1/why", quick_,
+        [this](sqlite::Database& database, const Request& request, const PathParams&) -> Result<Response> {
+            const WhyAnswer answered = TRY(why(database, query_text(request, "of")));
+            return answer(200, answered);
         });
     add("GET", "/v1/jobs", quick_,
         [this](sqlite::Database& database, const Request& request, const PathParams&) -> Result<Response> {

@@ -10,6 +10,7 @@
 #include "agent/archiver/service.h"
 #include "agent/local-api/desk.h"
 #include "agent/local-api/messages.h"
+#include "agent/local-api/spaces.h"
 #include "agent/local-api/watchers.h"
 #include "agent/worker/settings.h"
 #include "agent/worker/worker.h"
@@ -52,8 +53,10 @@ private:
     void add_snapshots();
     void add_changing();
     void add_wal();
-    Result<StatusAnswer> status(sqlite::Database& database) const;
-    Result<http::Response> metrics(sqlite::Database& database) const;
+    Result<StatusAnswer> status(sqlite::Database& database);
+    Result<WhyAnswer> why(sqlite::Database& database, const std::string& of);
+    Result<http::Response> metrics(sqlite::Database& database);
+    void measure_spaces();
     void watch(std::unique_ptr<http::Exchange> exchange, const std::string& job_id);
     void end_watch(const std::string& job_id);
     // A desk's work that needs the request's path parameter.
@@ -67,6 +70,7 @@ private:
     ApiParts parts_;
     http::Router router_;
     Watchers watchers_;
+    Spaces spaces_;
     Desk quick_;
     Desk slow_;
 };

@@ -109,6 +109,10 @@ Result<JobDetail> view_detail(sqlite::Database& database, const JobRow& row, con
     return detail;
 }
 
+RecoveryEvidence verdict_of(const JobRow& row, const OperationEvidence& evidence) {
+    return judge(input_of(row, evidence, std::nullopt));
+}
+
 BackupView view_backup(const BackupRow& row) {
     return BackupView{row.backup_id, row.created_at, row.completed_at,   row.cluster, row.database,
                       row.scope,     row.trigger,    row.label,          row.origin,  row.status,

@@ -14,6 +14,8 @@ namespace backstay::local_api {
 // `live` is the progress of a running job, from memory; absent: the last one stored.
 Result<JobView> view_job(sqlite::Database& database, const JobRow& row, const std::optional<Progress>& live);
 Result<JobDetail> view_detail(sqlite::Database& database, const JobRow& row, const std::optional<Progress>& live);
+// The verdict on what this operation of the job left.
+RecoveryEvidence verdict_of(const JobRow& row, const OperationEvidence& evidence);
 BackupView view_backup(const BackupRow& row);
 // What the schedules that the control plane told last run after `now`, the soonest first.
 Result<std::vector<NextRunView>> view_next_runs(sqlite::Database& database, TimeMs now);

@@ -180,6 +180,16 @@ Result<std::vector<OperationEvidence>> EvidenceRepository::of_job(const std::str
     return all;
 }
 
+Result<std::map<std::string, std::string>> EvidenceRepository::last_uses() {
+    std::map<std::string, std::string> uses;
+    auto rows =
+        TRY(database_.query("SELECT c.destination_id, o.operation_id, max(o.rowid) FROM copies c "
+                            "JOIN operations o ON o.operation_id = c.operation_id JOIN jobs j ON j.job_id = o.job_id "
+                            "WHERE j.state NOT IN ('queued', 'running') GROUP BY c.destination_id"));
+    while (TRY(rows.step())) uses.emplace(rows.text(0), rows.text(1));
+    return uses;
+}
+
 Result<std::vector<std::string>> EvidenceRepository::noted_operations(const std::string& key) {
     std::vector<std::string> ids;
     auto rows = TRY(database_.query(

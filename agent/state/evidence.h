@@ -1,6 +1,7 @@
 // What the steps of operations left behind: plans, step records, copies, notes.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,6 +40,9 @@ public:
     Result<std::optional<OperationEvidence>> of(const std::string& operation_id);
     // The job's own operation first.
     Result<std::vector<OperationEvidence>> of_job(const std::string& job_id);
+
+    // The newest operation of each destination that left copies there, of jobs that are over.
+    Result<std::map<std::string, std::string>> last_uses();
 
     // Operations that carry a note of that key; "" asks for any note. Only of jobs that are over.
     Result<std::vector<std::string>> noted_operations(const std::string& key);

@@ -13,6 +13,8 @@ constexpr std::string_view kColumns =
     "job_id, fence, attempt, kind, origin, requested_by, operation_id, cluster, database, state, order_json, "
     "created_at, started_at, ended_at, finish_json, reported";
 
+constexpr std::string_view kEnded = "state NOT IN ('queued', 'running', 'cancelled')";
+
 std::optional<Timestamp> time_of(std::optional<std::int64_t> ms) {
     return ms ? std::optional<Timestamp>(Timestamp{*ms}) : std::nullopt;
 }
@@ -186,6 +188,22 @@ Result<std::vector<JobRow>> JobRepository::newest(std::size_t limit, bool unfini
     return rows_of(TRY(database_.query(
         fmt::format("SELECT {} FROM jobs {} ORDER BY created_at DESC, rowid DESC LIMIT $1", kColumns, where),
         {limit})));
+}
+
+Result<std::vector<JobRow>> JobRepository::last_of_each(std::string_view kind) {
+    return rows_of(TRY(
+        database_.query(fmt::format("SELECT {0} FROM (SELECT {0}, row_number() OVER (PARTITION BY cluster, database "
+                                    "ORDER BY created_at DESC, rowid DESC) AS place FROM jobs WHERE kind = $1 AND {1}) "
+                                    "WHERE place = 1 ORDER BY cluster, database",
+                                    kColumns, kEnded),
+                        {kind})));
+}
+
+Result<std::vector<JobRow>> JobRepository::newest_ended(std::string_view kind, std::size_t limit) {
+    return rows_of(TRY(database_.query(
+        fmt::format("SELECT {} FROM jobs WHERE kind = $1 AND {} ORDER BY created_at DESC, rowid DESC LIMIT $2",
+                    kColumns, kEnded),
+        {kind, limit})));
 }
 
 Result<std::int64_t> JobRepository::prune(std::size_t keep) {

@@ -70,6 +70,10 @@ public:
     Result<JobRow> look_up(const std::string& text);
     // Newest first; `unfinished` only those queued or running.
     Result<std::vector<JobRow>> newest(std::size_t limit, bool unfinished = false);
+    // Of that kind, over and not cancelled: the newest of each cluster and database.
+    Result<std::vector<JobRow>> last_of_each(std::string_view kind);
+    // The same, newest first.
+    Result<std::vector<JobRow>> newest_ended(std::string_view kind, std::size_t limit);
     // Forgets the oldest finished ones beyond `keep`, except restores whose previous pair is still kept.
     Result<std::int64_t> prune(std::size_t keep);
 

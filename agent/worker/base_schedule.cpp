@@ -49,13 +49,10 @@ void look_at_jobs(const std::vector<JobRow>& newest_first, const std::string& cl
     }
 }
 
-}  // namespace
-
-namespace {
-
-std::optional<std::string> reason_for_base(const BaseSituation& situation) {
+std::optional<NextBase> wanted_base(const BaseSituation& situation) {
     const wal::Holdings& holdings = situation.holdings;
-    if (holdings.bases.empty()) return "wal_enabled";
+    const auto at_once = [&](std::string_view reason) { return NextBase{situation.now, std::string(reason)}; };
+    if (holdings.bases.empty()) return at_once("wal_enabled");
     const auto own = [&](wal::Timeline timeline) {
         return !situation.server_timeline || timeline == *situation.server_timeline;
     };
@@ -66,31 +63,51 @@ std::optional<std::string> reason_for_base(const BaseSituation& situation) {
     if (newest == nullptr) {
         const bool has_wal = std::any_of(holdings.runs.begin(), holdings.runs.end(),
                                          [&](const wal::Run& run) { return own(run.timeline); });
-        return has_wal ? std::optional<std::string>("timeline_changed") : std::nullopt;
+        return has_wal ? std::optional<NextBase>(at_once("timeline_changed")) : std::nullopt;
     }
     // WAL behind a hole that no base backup reaches.
     const bool cut_off = std::any_of(holdings.runs.begin(), holdings.runs.end(), [&](const wal::Run& run) {
         return run.timeline == newest->timeline && run.start > newest->start;
     });
-    if (cut_off) return "gap";
-    if (situation.now - newest->ended_at >= situation.every_days * kDayMs) return "interval";
-    return std::nullopt;
+    if (cut_off) return at_once("gap");
+    return NextBase{newest->ended_at + situation.every_days * kDayMs, "interval"};
 }
 
 }  // namespace
 
-std::optional<std::string> due_base(const BaseSituation& situation) {
+std::optional<NextBase> next_base(const BaseSituation& situation) {
     // Without any WAL archived there is nothing that a base backup could begin.
     if (situation.under_way || situation.holdings.runs.empty()) return std::nullopt;
-    if (situation.failures > 0 && situation.now - situation.last_failed_at < wait_after(situation.failures)) {
-        return std::nullopt;
+    auto next = wanted_base(situation);
+    if (!next) return std::nullopt;
+    if (situation.failures > 0) {
+        next->at = std::max(next->at, situation.last_failed_at + wait_after(situation.failures));
     }
-    auto reason = reason_for_base(situation);
-    if (!reason) return std::nullopt;
     // What one base backup did not mend, the next one a minute later does not mend either.
-    const auto taken = situation.taken_at.find(*reason);
-    const bool lately = taken != situation.taken_at.end() && situation.now - taken->second < kSameReasonMs;
-    return lately ? std::nullopt : reason;
+    const auto taken = situation.taken_at.find(next->reason);
+    if (taken != situation.taken_at.end()) next->at = std::max(next->at, taken->second + kSameReasonMs);
+    return next;
+}
+
+std::optional<std::string> due_base(const BaseSituation& situation) {
+    const auto next = next_base(situation);
+    return next && next->at <= situation.now ? std::optional<std::string>(next->reason) : std::nullopt;
+}
+
+Result<std::optional<BaseSituation>> base_situation(const WalConfig& wal, sqlite::Database& database,
+                                                    std::optional<wal::Timeline> server_timeline, TimeMs now) {
+    WalRepository archive(database);
+    const auto clusters = TRY(archive.clusters(wal.cluster));
+    if (clusters.empty()) return std::optional<BaseSituation>();
+    BaseSituation situation;
+    situation.now = now;
+    situation.holdings = TRY(archive.holdings(clusters.front()));
+    const auto wish = TRY(ScheduleRepository(database).wal_wish(wal.cluster));
+    situation.every_days = with_wish(wal, wish).base_every_days;
+    situation.server_timeline = server_timeline;
+    const auto jobs = TRY(JobRepository(database).newest(kJobsLooked));
+    look_at_jobs(jobs, wal.cluster, situation);
+    return std::optional<BaseSituation>(std::move(situation));
 }
 
 JobRequest make_base_backup(const std::string& cluster, const std::string& organization, std::string_view trigger,
@@ -142,24 +159,16 @@ void BaseSchedule::look(sqlite::Database& database) {
 }
 
 Result<> BaseSchedule::look_at(const WalConfig& wal, const AgentConfig& config, sqlite::Database& database) {
-    WalRepository archive(database);
-    const auto clusters = TRY(archive.clusters(wal.cluster));
-    if (clusters.empty()) return {};
-    BaseSituation situation;
-    situation.now = settings_.clock().now_ms();
-    situation.holdings = TRY(archive.holdings(clusters.front()));
-    const auto wish = TRY(ScheduleRepository(database).wal_wish(wal.cluster));
-    situation.every_days = with_wish(wal, wish).base_every_days;
-    situation.server_timeline = server_timeline_(wal.cluster);
-    const auto jobs = TRY(JobRepository(database).newest(kJobsLooked));
-    look_at_jobs(jobs, wal.cluster, situation);
-    const auto reason = due_base(situation);
+    const TimeMs now = settings_.clock().now_ms();
+    const auto situation = TRY(base_situation(wal, database, server_timeline_(wal.cluster), now));
+    const auto reason = situation ? due_base(*situation) : std::nullopt;
     if (!reason) return {};
+    WalRepository archive(database);
     const auto identity = TRY(load_identity(config.state_dir));
     const std::string owner =
         TRY(archive_owner(archive, wal.cluster, identity ? identity->organization_id : std::string(layout::kLocal)));
     JobRequest request = make_base_backup(wal.cluster, owner, "scheduled", *reason, kOriginSocket, "the agent itself",
-                                          identity.has_value(), situation.now);
+                                          identity.has_value(), now);
     log::info("base backup is due", {{"cluster", wal.cluster}, {"reason", *reason}, {"job", request.row.job_id}});
     return worker_.submit(database, std::move(request));
 }

@@ -30,8 +30,18 @@ struct BaseSituation {
     std::map<std::string, TimeMs> taken_at;
 };
 
-// BaseBackupOrder::reason; nullopt: none is due now.
+struct NextBase {
+    TimeMs at = 0;       // in the past: now
+    std::string reason;  // BaseBackupOrder::reason
+};
+// When the next one is due, as far as can be told now; nullopt: one is under way, or there is no WAL yet.
+std::optional<NextBase> next_base(const BaseSituation& situation);
+// The reason of the one that is due now; nullopt: none is.
 std::optional<std::string> due_base(const BaseSituation& situation);
+
+// As the agent's state says; nullopt: the cluster was never seen.
+Result<std::optional<BaseSituation>> base_situation(const WalConfig& wal, sqlite::Database& database,
+                                                    std::optional<wal::Timeline> server_timeline, TimeMs now);
 
 // Looks once a minute, on a thread of its own.
 class BaseSchedule {

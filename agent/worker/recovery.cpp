@@ -211,7 +211,7 @@ Result<bool> sweep_due(sqlite::Database& database, const Settings& settings, con
     AgentConfig config = settings.config();
     config.destinations.insert(config.destinations.end(), scope.destinations.begin(), scope.destinations.end());
     bool clean = true;
-    for (const std::string& id : TRY(evidence.noted_operations(std::string(kDueNote)))) {
+    for (const std::string& id : TRY(sweeps_due(database))) {
         const auto operation = TRY(evidence.of(id));
         if (!operation) continue;
         const bool written = std::any_of(scope.busy_folders.begin(), scope.busy_folders.end(), [&](const auto& folder) {
@@ -227,17 +227,32 @@ Result<bool> sweep_due(sqlite::Database& database, const Settings& settings, con
     return clean;
 }
 
+Result<std::vector<std::string>> sweeps_due(sqlite::Database& database) {
+    return EvidenceRepository(database).noted_operations(std::string(kDueNote));
+}
+
+Result<std::vector<KeptPair>> kept_pairs(sqlite::Database& database) {
+    EvidenceRepository evidence(database);
+    std::vector<KeptPair> pairs;
+    for (const std::string& id : TRY(evidence.noted_operations(""))) {
+        const auto operation = TRY(evidence.of(id));
+        const auto until = operation ? previous_kept_until(operation->notes) : std::nullopt;
+        if (until) pairs.push_back({id, *until});
+    }
+    return pairs;
+}
+
 Result<std::optional<TimeMs>> drop_expired_pairs(sqlite::Database& database, const Settings& settings) {
     EvidenceRepository evidence(database);
     const AgentConfig config = settings.config();
     const TimeMs now = settings.clock().now_ms();
     std::optional<TimeMs> next;
-    for (const std::string& id : TRY(evidence.noted_operations(""))) {
-        const auto operation = TRY(evidence.of(id));
-        const auto until = operation ? previous_kept_until(operation->notes) : std::nullopt;
-        if (!until) continue;
-        TimeMs due = *until;
+    for (const KeptPair& pair : TRY(kept_pairs(database))) {
+        const std::string& id = pair.operation_id;
+        TimeMs due = pair.until;
         if (due <= now) {
+            const auto operation = TRY(evidence.of(id));
+            if (!operation) continue;
             const auto dropped = drop_previous(operation->notes, settings.host(config));
             if (dropped) {
                 log::info("previous pair dropped", {{"operation", id}});

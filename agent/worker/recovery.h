@@ -31,6 +31,16 @@ struct SweepScope {
 // Tries again what is still due. True when nothing is left.
 Result<bool> sweep_due(sqlite::Database& database, const Settings& settings, const SweepScope& scope = {});
 
+// Whose leftovers are still due: ids of their operations.
+Result<std::vector<std::string>> sweeps_due(sqlite::Database& database);
+
+// What a restore replaced, until it is dropped: the instant way back.
+struct KeptPair {
+    std::string operation_id;
+    TimeMs until = 0;
+};
+Result<std::vector<KeptPair>> kept_pairs(sqlite::Database& database);
+
 // Drops the pairs that restores kept for the way back, when their time has come, and forgets them. Answers when the
 // next one is due; a pair that could not be dropped now is due again in five minutes.
 Result<std::optional<TimeMs>> drop_expired_pairs(sqlite::Database& database, const Settings& settings);

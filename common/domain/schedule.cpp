@@ -21,6 +21,8 @@ std::optional<TimeMs> newest_between(const Cron& cron, const Zone& zone, TimeMs 
     return found;
 }
 
+constexpr int kRunsLookedAt = 8;  // a week of working days, with its weekend
+
 constexpr std::uint64_t kTypeBits = 0xfff;
 
 std::uint64_t fnv(std::string_view text) {
@@ -55,6 +57,23 @@ std::optional<Slot> newest_slot(const Cron& cron, const Zone& zone, TimeMs first
 
 std::int64_t alone_after_ms(const Slot& slot, std::int64_t most) {
     return std::min<std::int64_t>(most, (slot.stale_at - slot.due) / 2);
+}
+
+std::optional<std::int64_t> longest_gap_ms(const Cron& cron, const Zone& zone, TimeMs now) {
+    std::int64_t longest = 0;
+    std::optional<TimeMs> run = cron.next(now, zone);
+    for (int i = 0; run && i < kRunsLookedAt; ++i) {
+        const std::optional<TimeMs> following = cron.next(*run, zone);
+        if (!following) break;
+        longest = std::max(longest, *following - *run);
+        run = following;
+    }
+    return longest == 0 ? std::nullopt : std::optional<std::int64_t>(longest);
+}
+
+Lateness lateness(std::int64_t age_ms, std::int64_t interval_ms) {
+    if (interval_ms <= 0 || age_ms * 2 <= interval_ms * 3) return Lateness::in_time;
+    return age_ms >= 2 * interval_ms ? Lateness::very_late : Lateness::late;
 }
 
 std::optional<std::int64_t> retry_delay_ms(std::int32_t attempt) {

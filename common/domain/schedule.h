@@ -30,6 +30,13 @@ std::optional<Slot> newest_slot(const Cron& cron, const Zone& zone, TimeMs first
 // How long after `slot.due` an agent begins alone, when it heard nothing from the control plane; at most `most`.
 std::int64_t alone_after_ms(const Slot& slot, std::int64_t most = kAloneAfterMs);
 
+// The longest time between two of the next runs; absent: it runs once at most.
+std::optional<std::int64_t> longest_gap_ms(const Cron& cron, const Zone& zone, TimeMs now);
+
+// What is expected every `interval_ms`, and was there `age_ms` ago.
+enum class Lateness { in_time, late, very_late };  // late: beyond 1.5 times the interval; very: twice
+Lateness lateness(std::int64_t age_ms, std::int64_t interval_ms);
+
 // How long after its `attempt`-th attempt failed for a cause that may pass a backup is tried again; absent: not any
 // more.
 std::optional<std::int64_t> retry_delay_ms(std::int32_t attempt);

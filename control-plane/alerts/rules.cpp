@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
+#include "common/domain/looks.h"
 #include "common/domain/reasons.h"
+#include "common/domain/schedule.h"
 #include "common/human.h"
 
 namespace backstay::alerts {
@@ -129,18 +130,8 @@ Judgement judge_verification(const Ended& ended) {
         out.over.push_back({std::string(type::kVerificationFailed), ended.backup_id, std::nullopt});
     }
     if (ended.status != "failed" && ended.status != "partial") return out;
-    static constexpr std::array kNotDone = {reason::kAgentOffline,
-                                            reason::kAgentRestarted,
-                                            reason::kTimeout,
-                                            reason::kDestinationUnreachable,
-                                            reason::kDestinationAuthFailed,
-                                            reason::kEncryptionKeyMissing,
-                                            reason::kDbUnreachable,
-                                            reason::kDbAuthFailed,
-                                            reason::kPgToolTooOld,
-                                            reason::kDiskSpaceLow};
     Finding found = check_failure(ended);
-    if (std::find(kNotDone.begin(), kNotDone.end(), ended.reason) != kNotDone.end()) {
+    if (could_not_look(ended.reason)) {
         found.severity = Severity::warning;
         found.title = fmt::format("A backup of {} could not be verified", place(ended));
     }
@@ -165,7 +156,7 @@ Judgement judge_drill(const Ended& ended, bool damaged) {
 
 std::optional<Finding> judge_drills(const DrillFact& fact, TimeMs now) {
     const TimeMs since = std::max(fact.expected_since, fact.last_passed_at.value_or(0));
-    if (fact.interval_ms <= 0 || (now - since) * 2 <= fact.interval_ms * 3) return std::nullopt;
+    if (schedule::lateness(now - since, fact.interval_ms) == schedule::Lateness::in_time) return std::nullopt;
     Finding found;
     found.type = type::kDrillOverdue;
     found.subject = fact.environment.id;
@@ -252,11 +243,11 @@ Judgement judge_destination(const SilentDestination& destination, TimeMs now) {
 
 std::optional<Finding> judge_cadence(const Cadence& cadence, TimeMs now) {
     const TimeMs since = std::max(cadence.expected_since, cadence.last_restorable_at.value_or(0));
-    const std::int64_t age = now - since;
-    if (cadence.interval_ms <= 0 || age * 2 <= cadence.interval_ms * 3) return std::nullopt;
+    const auto late = schedule::lateness(now - since, cadence.interval_ms);
+    if (late == schedule::Lateness::in_time) return std::nullopt;
     Finding found;
     found.type = type::kBackupOverdue;
-    found.severity = age >= 2 * cadence.interval_ms ? Severity::critical : Severity::warning;
+    found.severity = late == schedule::Lateness::very_late ? Severity::critical : Severity::warning;
     found.subject = cadence.environment.id + ":" + cadence.scope;
     found.is_event = false;
     found.title = fmt::format("{} of {} is overdue", scope_word(cadence.scope), cadence.environment.name);

@@ -1,8 +1,6 @@
 #include "control-plane/schedule/overdue.h"
 
-#include <algorithm>
-
-#include "common/time/cron.h"
+#include "common/domain/schedule.h"
 #include "control-plane/alerts/repository.h"
 #include "control-plane/alerts/rules.h"
 #include "control-plane/store/environments.h"
@@ -10,8 +8,6 @@
 
 namespace backstay::schedule {
 namespace {
-
-constexpr int kRunsLookedAt = 8;  // a week of working days, with its weekend
 
 // A full backup also holds the database.
 Result<std::optional<TimeMs>> last_restorable(sqlite::Database& db, std::string_view environment,
@@ -30,15 +26,7 @@ std::optional<std::int64_t> longest_gap_ms(const store::Cadence& cadence, const 
     const auto cron = Cron::parse(cadence.cron);
     const auto zone = Zone::find(time_zone);
     if (!cron || !zone) return std::nullopt;
-    std::int64_t longest = 0;
-    std::optional<TimeMs> run = cron->next(now, *zone);
-    for (int i = 0; run && i < kRunsLookedAt; ++i) {
-        const std::optional<TimeMs> following = cron->next(*run, *zone);
-        if (!following) break;
-        longest = std::max(longest, *following - *run);
-        run = following;
-    }
-    return longest == 0 ? std::nullopt : std::optional<std::int64_t>(longest);
+    return longest_gap_ms(*cron, *zone, now);
 }
 
 Result<> watch_overdue(sqlite::Database& db, TimeMs now) {

@@ -41,16 +41,43 @@ TEST(Render, ShowsTheVerdictWithItsReasons) {
     step.status = StepStatus::completed;
     step.duration_ms = 61'000;
     step.summary = "1.2 GB";
+    step.proofs = {"artifact:db"};
     operation.steps = {step};
     detail.operations = {operation};
     const std::string text = render_job(detail);
     EXPECT_THAT(text, HasSubstr("backup of shop, partial"));
     EXPECT_THAT(text, HasSubstr("db_dump  completed  1 min 1 s  1.2 GB"));
+    EXPECT_THAT(text, HasSubstr("proofs: artifact:db\n"));
     EXPECT_THAT(text, HasSubstr("evidence: amber (remote_copy_partial)"));
     EXPECT_THAT(text, HasSubstr("  - bucket: out of reach"));
     // A deletion has no copies to be proud of.
     detail.job.kind = "delete_snapshot";
     EXPECT_THAT(render_job(detail), Not(HasSubstr("evidence:")));
+}
+
+TEST(Render, SaysWhyTheHostIsNotGreenAndWhatHappensNext) {
+    constexpr TimeMs now = 1'800'000'000'000;
+    local_api::WhyAnswer answer;
+    answer.status = "green";
+    answer.proven.push_back({"main", "shop", "id", {now - 3'600'000}, Timestamp{now - 3'590'000}, {"disk"}});
+    EXPECT_EQ(render_why(answer, now),
+              "all green: shop backed up 2027-01-15 07:00:00 UTC (1 h 0 min ago) to disk, read back 2027-01-15 "
+              "07:00:10 UTC\n");
+    local_api::WhyReason reason;
+    reason.status = "red", reason.subject = "database other", reason.message = "the last backup failed";
+    reason.since = Timestamp{now - 60'000}, reason.reason = "db_unreachable",
+    reason.why_not_green = {"preflight: no\x1b"};
+    reason.hint = "start it", reason.next = "full backup, by its schedule", reason.next_at = Timestamp{now + 60'000};
+    reason.job_id = "j";
+    answer.status = "red";
+    answer.reasons = {reason};
+    const std::string text = render_why(answer, now);
+    EXPECT_THAT(text, HasSubstr("red: 1 reason\n\nRED    database other: the last backup failed\n"));
+    EXPECT_THAT(text, HasSubstr("since  2027-01-15 07:59:00 UTC (1 min 0 s ago)"));
+    EXPECT_THAT(text, HasSubstr("why    preflight: no \n"));
+    EXPECT_THAT(text, HasSubstr("next   full backup, by its schedule, 2027-01-15 08:01:00 UTC (in 1 min 0 s)"));
+    EXPECT_THAT(text, HasSubstr("backstay job j"));
+    EXPECT_THAT(text, HasSubstr("proven all the same\n  shop backed up"));
 }
 
 TEST(Render, SaysWhatACheckFoundAndWhatToDo) {

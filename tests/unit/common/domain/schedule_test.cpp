@@ -55,6 +55,15 @@ TEST(AloneAfter, IsAtMostTenMinutesAndAQuarterOfTheInterval) {
     EXPECT_EQ(alone_after_ms(*newest_slot(cron("0 * * * *"), Zone::utc(), due, due), 1000), 1000);
 }
 
+TEST(Lateness, BeginsBeyondOneAndAHalfIntervalsAndIsBadFromTwoOn) {
+    EXPECT_EQ(lateness(3 * kHour, 2 * kHour), Lateness::in_time);
+    EXPECT_EQ(lateness(3 * kHour + 1, 2 * kHour), Lateness::late);
+    EXPECT_EQ(lateness(4 * kHour, 2 * kHour), Lateness::very_late);
+    EXPECT_EQ(lateness(4 * kHour, 0), Lateness::in_time) << "nothing is expected";
+    EXPECT_EQ(longest_gap_ms(cron("30 3 * * 1-5"), Zone::utc(), at("2026-03-04T10:00:00Z")), 72 * kHour);
+    EXPECT_FALSE(longest_gap_ms(cron("0 0 30 2 *"), Zone::utc(), at("2026-03-04T10:00:00Z")));
+}
+
 TEST(RunId, IsAUuidThatOnlyTheSameRunHas) {
     const std::string environment = "11111111-1111-4111-8111-111111111111";
     const TimeMs due = at("2026-03-04T10:00:00Z");
