@@ -9,11 +9,13 @@
 #include <string_view>
 
 #include "agent/daemon.h"
+#include "common/last_words.h"
 #include "common/log.h"
 #include "common/version.h"
 
 namespace {
 
+constexpr std::string_view kName = "backstay-agent";
 constexpr int kOk = 0;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
@@ -67,12 +69,11 @@ Arguments parse(int argc, char** argv) {
 int run(const Arguments& arguments) {
     auto config = backstay::load_agent_config(arguments.config);
     if (!config) {
-        fmt::print(stderr, "backstay-agent: {}\n", config.error().message());
-        if (config.error().code() == backstay::Errc::not_found) {
-            fmt::print(
-                stderr,
-                "  hint: it is not set up yet: /usr/share/doc/backstay-agent/examples/agent.toml has every key\n");
+        backstay::Error& fault = config.error();
+        if (fault.code() == backstay::Errc::not_found) {
+            fault.add_hint("it is not set up yet: /usr/share/doc/backstay-agent/examples/agent.toml has every key");
         }
+        backstay::log::last_words(kName, fault);
         return kUsage;
     }
     if (arguments.check) {
@@ -81,11 +82,11 @@ int run(const Arguments& arguments) {
     }
     auto daemon = backstay::Daemon::create(arguments.config, std::move(*config));
     if (!daemon) {
-        fmt::print(stderr, "backstay-agent: {}\n", daemon.error().message());
+        backstay::log::last_words(kName, daemon.error());
         return kFailed;
     }
     const auto ended = (*daemon)->run();
-    if (!ended) fmt::print(stderr, "backstay-agent: {}\n", ended.error().message());
+    if (!ended) backstay::log::last_words(kName, ended.error());
     return ended ? kOk : kFailed;
 }
 

@@ -1,11 +1,13 @@
 #include "common/log.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
 
 #include "common/clock.h"
+#include "common/last_words.h"
 
 namespace backstay::log {
 namespace {
@@ -15,8 +17,14 @@ constexpr std::size_t kValueMax = 2000;
 // The one piece of process-wide state: what stderr is and how loud it shall be.
 std::atomic<Level> minimum{Level::info};
 
+// sd_journal_stream_fd(3): the variable names the journal's socket, and stderr may be something else: a file, a pipe.
 bool under_journal() {
-    static const bool yes = std::getenv("JOURNAL_STREAM") != nullptr;
+    static const bool yes = [] {
+        const char* stream = std::getenv("JOURNAL_STREAM");
+        struct stat about {};
+        return stream != nullptr && ::fstat(STDERR_FILENO, &about) == 0 &&
+               fmt::format("{}:{}", about.st_dev, about.st_ino) == stream;
+    }();
     return yes;
 }
 
@@ -67,6 +75,11 @@ void append_value(std::string& out, std::string_view value) {
     if (quote) out += '"';
 }
 
+void say(const std::string& text) {
+    // One write keeps lines of several threads whole (POSIX: pipes up to PIPE_BUF; terminals in practice).
+    [[maybe_unused]] const ssize_t ignored = write(STDERR_FILENO, text.data(), text.size());
+}
+
 }  // namespace
 
 void set_level(Level level) { minimum = level; }
@@ -87,8 +100,15 @@ void line(Level level, std::string_view event, std::initializer_list<Field> fiel
         append_value(text, field.value);
     }
     text += '\n';
-    // One write keeps lines of several threads whole (POSIX: pipes up to PIPE_BUF; terminals in practice).
-    [[maybe_unused]] const ssize_t ignored = write(STDERR_FILENO, text.data(), text.size());
+    say(text);
+}
+
+void last_words(std::string_view program, const Error& error) {
+    if (under_journal() && error.hint().empty()) return log::error("ended", {{"error", error.message()}});
+    if (under_journal()) return log::error("ended", {{"error", error.message()}, {"hint", error.hint()}});
+    std::string text = fmt::format("{}: {}\n", program, error.message());
+    if (!error.hint().empty()) text += fmt::format("  hint: {}\n", error.hint());
+    say(text);
 }
 
 }  // namespace backstay::log

@@ -2,9 +2,9 @@
 #include "control-plane/cli/command_line.h"
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <functional>
 
+#include "common/last_words.h"
 #include "control-plane/cli/commands.h"
 #include "control-plane/cli/owner.h"
 #include "control-plane/serve/daemon.h"
@@ -301,8 +301,7 @@ int run(int argc, char** argv) {
     Result<> done = line.makes_state ? Result<>() : become_owner(line.common.state_dir);
     if (done) done = line.action();
     if (done) return 0;
-    std::fprintf(stderr, "backstay-control: %s\n", done.error().message().c_str());
-    if (!done.error().hint().empty()) std::fprintf(stderr, "  hint: %s\n", done.error().hint().c_str());
+    log::last_words("backstay-control", done.error());
     return exit_code(done.error());
 }
 
