@@ -8,6 +8,7 @@
 
 #include "agent/cli/commands.h"
 #include "agent/config/config.h"
+#include "agent/config/config_checks.h"
 #include "agent/state/identity.h"
 #include "common/crypto/secretstream.h"
 #include "common/files/files.h"
@@ -104,6 +105,9 @@ Result<std::string> enroll_at(const EnrollOptions& options) {
     const AgentConfig config = TRY(load_agent_config(options.config));
     const std::string url = options.url.empty() ? config.control_plane_url : options.url;
     if (url.empty()) return Error(Errc::invalid, "say where the control plane is: --url, or [control_plane] url");
+    // Not quoted: a password that stands in it is for no log.
+    if (!config::is_control_plane_url(url))
+        return Error(Errc::invalid, "--url must be http://HOST[:PORT] or https://HOST[:PORT]");
     const std::string token = options.token_file.empty() ? options.token : TRY(read_secret_file(options.token_file));
     if (token.empty()) return Error(Errc::invalid, "--token or --token-file is missing");
     char hostname[256] = {};

@@ -98,13 +98,16 @@ void read_top(Section& section, AgentConfig& config) {
     section.refuse_rest();
 }
 
+bool is_control_plane_url(std::string_view url) {
+    const std::size_t scheme = url.starts_with("https://") ? 8 : url.starts_with("http://") ? 7 : 0;
+    return scheme != 0 && scheme < url.size() && url.find_first_of("?#@ ") == std::string_view::npos;
+}
+
 void read_control_plane(Section& section, AgentConfig& config) {
     section.read("url", config.control_plane_url);
     section.read_path("ca_file", config.control_plane_ca_file);
     section.read("away_after_s", config.control_plane_away_after_s, 5, 86'400);
-    const std::string& url = config.control_plane_url;
-    const std::size_t scheme = url.starts_with("https://") ? 8 : url.starts_with("http://") ? 7 : 0;
-    if (!url.empty() && (scheme == 0 || scheme == url.size() || url.find_first_of("?#@ ") != std::string::npos)) {
+    if (!config.control_plane_url.empty() && !is_control_plane_url(config.control_plane_url)) {
         section.fault("url", "must be http://HOST[:PORT] or https://HOST[:PORT]");
     }
     section.refuse_rest();
@@ -134,6 +137,10 @@ void read_cluster(Section& section, AgentConfig& config) {
     section.read_path("bin_dir", cluster.bin_dir);
     section.refuse_rest();
     if (!is_name(cluster.name)) section.fault("name", "must be 1 to 64 letters, digits, '-', '_' or '.'");
+    for (const auto& [key, value] : {std::pair("host", &cluster.host), std::pair("database", &cluster.database)}) {
+        if (value->find("://") != std::string::npos || value->find("password=") != std::string::npos)
+            section.fault(key, "must be a name, no connection string: a password belongs into password_file");
+    }
     check_free(section, "name", cluster.name, config.clusters, &ClusterConfig::name, "cluster");
     config.clusters.push_back(std::move(cluster));
 }
@@ -148,6 +155,8 @@ void read_odoo(Section& section, AgentConfig& config) {
     section.read("start_command", odoo.start_command);
     section.read("stop_command", odoo.stop_command);
     section.read("health_url", odoo.health_url);
+    if (odoo.health_url.find('@') != std::string::npos)
+        section.fault("health_url", "must hold no user or password: it is shown");
     section.read("owner", odoo.owner);
     section.read("neutralize_sql", odoo.neutralize_sql);
     section.refuse_rest();

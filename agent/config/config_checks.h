@@ -6,6 +6,9 @@
 
 namespace backstay::config {
 
+// http or https, a host, and no user, password or query: it is shown in logs.
+bool is_control_plane_url(std::string_view url);
+
 void read_top(Section& section, AgentConfig& config);
 void read_control_plane(Section& section, AgentConfig& config);
 void read_limits(Section& section, Limits& limits);

@@ -71,6 +71,19 @@ store::DatabaseThreads::Lane lane_of(const api::Route& route) {
 // Who holds a link has the token in its path as a credential.
 bool is_link(const api::Route* route) { return route != nullptr && route->pattern.ends_with("/{token}"); }
 
+// Of a path that leads nowhere: a link that was asked for in a wrong way (another method, a proxy's prefix) is a link
+// yet. Names and ids are shorter.
+std::string without_long_words(std::string_view path) {
+    constexpr std::size_t kLongest = 40;
+    std::string shown;
+    while (!path.empty()) {
+        const std::size_t end = std::min(path.find('/', 1), path.size());
+        shown.append(end > kLongest ? "/..." : path.substr(0, end));
+        path.remove_prefix(end);
+    }
+    return shown;
+}
+
 bool is_public_api(const http::Request& request) { return request.path.starts_with("/api/public/v1/"); }
 
 }  // namespace
@@ -282,9 +295,9 @@ void Pipeline::stamp(http::Response& response, const Pending& pending) const {
 }
 
 // Without its query: an access_token stands there. The token of a link is a secret too.
-std::string_view Pipeline::shown_path(const Pending& pending) {
-    return is_link(pending.route) ? std::string_view(pending.route->pattern)
-                                  : std::string_view(pending.exchange->request().path);
+std::string Pipeline::shown_path(const Pending& pending) {
+    if (pending.route == nullptr) return without_long_words(pending.exchange->request().path);
+    return is_link(pending.route) ? std::string(pending.route->pattern) : pending.exchange->request().path;
 }
 
 void Pipeline::note_link(const Pending& pending, int status) {

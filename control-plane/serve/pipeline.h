@@ -84,7 +84,7 @@ private:
     void record(const Pending& pending, int status);
     // A change or a download that was refused is told in the audit trail, once an hour.
     void note_refusal(const Pending& pending, const http::Response& response);
-    static std::string_view shown_path(const Pending& pending);
+    static std::string shown_path(const Pending& pending);
     // A link that is none counts as a refused credential.
     void note_link(const Pending& pending, int status);
     // The exchange of a loop handler: what it answers is stamped, logged and counted like any other answer.

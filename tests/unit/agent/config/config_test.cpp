@@ -143,6 +143,16 @@ TEST_F(Config, WantsAKeyWhereSomethingIsEncrypted) {
     EXPECT_THAT(config->encrypted, ElementsAre("d"));
 }
 
+TEST_F(Config, RefusesPasswordsWhereLogsWouldShowThemAndDoesNotQuoteThem) {
+    for (const char* text : {"[[cluster]]\nname = \"m\"\nhost = \"postgresql://u:hush@db\"\n",
+                             "[[cluster]]\nname = \"m\"\ndatabase = \"dbname=x password=hush\"\n",
+                             "[[odoo]]\nhealth_url = \"http://u:hush@127.0.0.1/\"\n",
+                             "[control_plane]\nurl = \"https://u:hush@control\"\n"}) {
+        EXPECT_THAT(fault_of(text), HasSubstr("must")) << text;
+        EXPECT_THAT(fault_of(text), Not(HasSubstr("hush")));
+    }
+}
+
 TEST_F(Config, RefusesAnAddressThatIsNone) {
     EXPECT_THAT(fault_of("[control_plane]\nurl = \"control.example.com\"\n"), HasSubstr("http"));
     EXPECT_THAT(fault_of("[control_plane]\nurl = \"https://user:pw@control\"\n"), HasSubstr("http"));
