@@ -40,6 +40,9 @@ public:
     void job_changed(const std::string& job_id);
     void progressed(const std::string& job_id, const Progress& progress);
 
+    // Method and pattern of each (docs/socket.md tells them all).
+    std::vector<std::pair<std::string, std::string>> routes() const { return router_.routes(); }
+
     // Of the port for Prometheus, which has this one answer.
     void handle_metrics(std::unique_ptr<http::Exchange> exchange);
 

@@ -103,6 +103,19 @@ const Router::Node* Router::find(const Node& node, const Segments& path, std::si
     return node.rest.get();
 }
 
+std::vector<std::pair<std::string, std::string>> Router::routes() const {
+    std::vector<std::pair<std::string, std::string>> out;
+    list(root_, out);
+    return out;
+}
+
+void Router::list(const Node& node, std::vector<std::pair<std::string, std::string>>& out) {
+    for (const Route& route : node.routes) out.emplace_back(route.method, route.pattern);
+    for (const auto& [segment, below] : node.literals) list(*below, out);
+    if (node.segment) list(*node.segment, out);
+    if (node.rest) list(*node.rest, out);
+}
+
 Router::Match Router::match(const Request& request) const {
     Match match;
     const auto path = request_segments(request.target);

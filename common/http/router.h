@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/http/server.h"
@@ -44,6 +45,9 @@ public:
     // one means to get somewhere else.
     Match match(const Request& request) const;
 
+    // Method and pattern of all that were added.
+    std::vector<std::pair<std::string, std::string>> routes() const;
+
     // Calls the handler, or answers 404 (`not_found`) or 405 (`method_not_allowed`, with Allow) in this body.
     void handle(std::unique_ptr<Exchange> exchange, const Server::ErrorBody& error_body) const;
 
@@ -63,6 +67,8 @@ private:
 
     // The node for all segments, whose values for braces are in `values`; nodes without routes do not count.
     static const Node* find(const Node& node, const Segments& path, std::size_t at, Segments& values);
+
+    static void list(const Node& node, std::vector<std::pair<std::string, std::string>>& out);
 
     Node root_;
 };

@@ -30,6 +30,13 @@ struct RouterTest : ::testing::Test {
     }
 };
 
+TEST_F(RouterTest, ListsAllThatWasAdded) {
+    const auto routes = router.routes();
+    EXPECT_EQ(routes.size(), 9U);
+    const std::pair<std::string, std::string> one("PUT", "/api/objects/{key*}");
+    EXPECT_EQ(std::count(routes.begin(), routes.end(), one), 1);
+}
+
 TEST_F(RouterTest, FindsLiteralsBeforeBraces) {
     EXPECT_EQ(match("GET", "/api/backups/latest").pattern, "/api/backups/latest");
     EXPECT_EQ(match("GET", "/api/backups/17").pattern, "/api/backups/{id}");
