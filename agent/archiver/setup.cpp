@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <map>
-
 #include "agent/hook/wire.h"
 #include "agent/postgres/cluster.h"
 #include "common/pq/connection.h"
@@ -21,17 +19,9 @@ Result<pq::Connection> connect(const AgentConfig& config, const WalConfig& wal) 
     return pq::Connection::connect(parameters);
 }
 
-struct Setting {
-    std::string value;
-    bool restart = false;
-    bool pending = false;
-};
-
-Result<std::map<std::string, Setting>> read_settings(pq::Connection& connection) {
-    const auto rows = TRY(connection.query(
-        "SELECT name, setting, context = 'postmaster', pending_restart FROM pg_settings WHERE name IN "
-        "('wal_level', 'archive_mode', 'archive_command', 'archive_library', 'archive_timeout', 'max_wal_senders')"));
-    std::map<std::string, Setting> settings;
+Result<Settings> read_settings(pq::Connection& connection) {
+    const auto rows = TRY(connection.query(kSettingsQuery));
+    Settings settings;
     for (std::size_t row = 0; row < rows.size(); ++row) {
         settings[std::string(rows.text(row, 0))] = {std::string(rows.text(row, 1)), rows.boolean(row, 2),
                                                     rows.boolean(row, 3)};
@@ -48,43 +38,54 @@ std::string own_hook() {
     return program.substr(0, program.rfind('/') + 1) + "backstay";
 }
 
-Result<std::vector<SetupLine>> plan_setup(const AgentConfig& config, const WalConfig& wal, const std::string& hook) {
-    pq::Connection connection = TRY(connect(config, wal));
-    auto settings = TRY(read_settings(connection));
+std::vector<SetupLine> compare_settings(const Settings& settings, const WalConfig& wal, const std::string& wal_socket,
+                                        const std::string& hook) {
     std::string command = hook + " wal-push ";
-    if (config.wal_socket != hook::kDefaultSocket) command += fmt::format("--socket {} ", config.wal_socket);
+    if (wal_socket != hook::kDefaultSocket) command += fmt::format("--socket {} ", wal_socket);
     command += "%p";
     std::vector<SetupLine> lines;
-    const auto add = [&](const std::string& name, const std::string& wanted, bool good) {
+    const auto add = [&](const std::string& name, const std::string& wanted, const auto& is_good) {
         const auto found = settings.find(name);
         // archive_library came with version 15.
         if (found == settings.end()) return;
         const Setting& setting = found->second;
+        const bool good = is_good(setting.value);
         lines.push_back({name, setting.value, good ? setting.value : wanted, good && !setting.pending,
                          setting.pending || (!good && setting.restart)});
     };
-    const std::string level = settings["wal_level"].value;
-    add("wal_level", "replica", level == "replica" || level == "logical");
-    const std::string mode = settings["archive_mode"].value;
-    add("archive_mode", "on", mode == "on" || mode == "always");
-    add("archive_command", command, settings["archive_command"].value == command);
-    add("archive_library", "", settings["archive_library"].value.empty());
+    const auto equals = [](const std::string& wanted) {
+        return [wanted](const std::string& value) { return value == wanted; };
+    };
+    add("wal_level", "replica", [](const std::string& level) { return level == "replica" || level == "logical"; });
+    add("archive_mode", "on", [](const std::string& mode) { return mode == "on" || mode == "always"; });
+    add("archive_command", command, equals(command));
+    add("archive_library", "", equals(""));
     const std::string timeout = fmt::format("{}", wal.archive_timeout_s);
-    add("archive_timeout", timeout, settings["archive_timeout"].value == timeout);
+    add("archive_timeout", timeout, equals(timeout));
     // A base backup needs one.
-    add("max_wal_senders", "10", settings["max_wal_senders"].value != "0");
+    add("max_wal_senders", "10", [](const std::string& senders) { return senders != "0"; });
     return lines;
+}
+
+std::vector<std::string> setup_statements(const std::vector<SetupLine>& lines) {
+    std::vector<std::string> statements;
+    for (const SetupLine& line : lines) {
+        if (line.good || line.current == line.wanted) continue;
+        statements.push_back(
+            fmt::format("ALTER SYSTEM SET {} = {}", pq::quote_identifier(line.name), pq::quote_literal(line.wanted)));
+    }
+    return statements;
+}
+
+Result<std::vector<SetupLine>> plan_setup(const AgentConfig& config, const WalConfig& wal, const std::string& hook) {
+    pq::Connection connection = TRY(connect(config, wal));
+    const Settings settings = TRY(read_settings(connection));
+    return compare_settings(settings, wal, config.wal_socket, hook);
 }
 
 Result<> apply_setup(const AgentConfig& config, const WalConfig& wal, const std::vector<SetupLine>& lines) {
     pq::Connection connection = TRY(connect(config, wal));
-    for (const SetupLine& line : lines) {
-        if (line.good || line.current == line.wanted) continue;
-        TRY(connection
-                .exec(fmt::format("ALTER SYSTEM SET {} = {}", pq::quote_identifier(line.name),
-                                  pq::quote_literal(line.wanted)))
-                .context("set " + line.name));
-    }
+    for (const std::string& statement : setup_statements(lines)) TRY(connection.exec(statement).context(statement));
     TRY(connection.query("SELECT pg_reload_conf()"));
     return {};
 }

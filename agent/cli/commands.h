@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/local-api/messages.h"
+#include "agent/setup/setup.h"
 #include "common/result.h"
 
 namespace backstay::cli {
@@ -79,6 +80,16 @@ struct DoctorOptions {
 };
 int doctor(const Output& output, const DoctorOptions& options);
 std::vector<local_api::CheckLine> examine(const std::string& socket, const DoctorOptions& options);
+
+struct SetupOptions {
+    setup::Wishes wishes;
+    std::string role;  // "", "backup" or "restore"
+    std::string token_file;
+    std::optional<bool> wal;
+    bool show = false;  // changes nothing
+    bool yes = false;   // asks nothing
+};
+int set_up(const Output& output, const SetupOptions& options);
 
 // A restore with no agent running: the command itself does it.
 struct AloneOptions {

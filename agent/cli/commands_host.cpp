@@ -9,11 +9,9 @@
 #include "agent/cli/commands.h"
 #include "agent/config/config.h"
 #include "agent/config/config_checks.h"
-#include "agent/state/identity.h"
+#include "agent/setup/setup.h"
 #include "common/crypto/secretstream.h"
 #include "common/files/files.h"
-#include "common/version.h"
-#include "control-plane-client/client.h"
 
 namespace backstay::cli {
 namespace {
@@ -110,13 +108,7 @@ Result<std::string> enroll_at(const EnrollOptions& options) {
         return Error(Errc::invalid, "--url must be http://HOST[:PORT] or https://HOST[:PORT]");
     const std::string token = options.token_file.empty() ? options.token : TRY(read_secret_file(options.token_file));
     if (token.empty()) return Error(Errc::invalid, "--token or --token-file is missing");
-    char hostname[256] = {};
-    if (::gethostname(hostname, sizeof(hostname) - 1) != 0) return Error::from_errno(errno, "gethostname");
-    control_plane::ControlPlaneClient client({url, config.control_plane_ca_file, "", {}});
-    const auto answer = TRY(client.enroll({token, hostname, std::string(kVersion), control_plane::kProtocolVersion}));
-    TRY(save_identity(config.state_dir,
-                      {answer.agent_id, answer.organization_id, answer.name, answer.credential, url}));
-    return answer.agent_id;
+    return setup::enroll(config, url, token);
 }
 
 }  // namespace

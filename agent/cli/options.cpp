@@ -409,6 +409,30 @@ void add_doctor(CLI::App& app, Chosen& chosen) {
     doctor->callback([&] { chosen.run = [&] { return cli::doctor(chosen.output, options); }; });
 }
 
+void add_setup(CLI::App& app, Chosen& chosen) {
+    auto& options = kept<SetupOptions>(chosen);
+    CLI::App* command = app.add_subcommand(
+        "setup", "from the installed package to a working host: asks step by step, and may be run again; by root");
+    setup::Wishes& wishes = options.wishes;
+    command->add_flag("--show", options.show,
+                      "say what would change, exactly, and change nothing (3: something would)");
+    command->add_flag("--yes", options.yes, "ask nothing, do it all");
+    command->add_option("--role", options.role, "what the agent may in PostgreSQL and with files of Odoo's")
+        ->check(CLI::IsMember({"backup", "restore"}));
+    command->add_option("--destination", wishes.destination, "the folder on this host where backups lie");
+    command->add_option("--cluster", wishes.cluster, "of the PostgreSQL servers found: its name (15-main) or port");
+    command->add_option("--database", wishes.database, "the one that --filestore and --odoo-conf belong to");
+    command->add_option("--filestore", wishes.filestore, "where it is not found by itself");
+    command->add_option("--odoo-conf", wishes.odoo_conf, "where it is not found by itself");
+    add_choice(*command, "--wal", "--no-wal", options.wal, "archive PostgreSQL's WAL, for any moment of the last days");
+    command->add_option("--url", wishes.url, "of the control plane; without one this host works alone");
+    command->add_option("--token", wishes.token, "one-time token of the control plane");
+    command->add_option("--token-file", options.token_file, "a file that holds it");
+    command->add_option("--config", wishes.config, "of the agent")->capture_default_str();
+    command->add_option("--user", wishes.account, "the account that the agent runs as")->capture_default_str();
+    command->callback([&] { chosen.run = [&] { return set_up(chosen.output, options); }; });
+}
+
 void add_host(CLI::App& app, Chosen& chosen) {
     auto& enrolment = kept<EnrollOptions>(chosen);
     CLI::App* enrolling = app.add_subcommand("enroll", "make this host known to a control plane");
@@ -455,6 +479,7 @@ int run(int argc, const char* const* argv) {
     add_snapshots(app, chosen);
     add_limits(app, chosen);
     add_wal_setup(app, chosen);
+    add_setup(app, chosen);
     add_doctor(app, chosen);
     add_host(app, chosen);
     try {

@@ -45,7 +45,9 @@ ALLOWED = {
     "agent/courier": [*COMMON, "agent/config", "agent/state", "agent/inventory", "control-plane-client"],
     "agent/local-api": [*COMMON, "storage", *AGENT_PARTS, "agent/state", "agent/jobs", "agent/inventory",
                         "agent/worker", "agent/archiver", "control-plane-client"],
-    "agent/cli": [*COMMON, "storage", *AGENT_PARTS, "agent/state", "agent/jobs", "agent/local-api", "control-plane-client"],
+    "agent/setup": [*COMMON, *AGENT_PARTS, "agent/archiver", "agent/inventory", "agent/state", "control-plane-client"],
+    "agent/cli": [*COMMON, "storage", *AGENT_PARTS, "agent/state", "agent/jobs", "agent/local-api", "agent/setup",
+                  "control-plane-client"],
     "agent": [*COMMON, "storage", "control-plane-client", "agent"],
     # The published language, and the names of objects in a destination; never the agent.
     "control-plane/store": [*COMMON, "control-plane-client"],

@@ -1,0 +1,59 @@
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "agent/setup/setup.h"
+#include "common/process/account.h"
+
+namespace backstay::setup {
+namespace {
+
+bool is_below(const std::string& path, const std::string& folder) {
+    return path == folder || path.starts_with(folder + "/");
+}
+
+// The state, and where backups lie on this host.
+std::vector<std::string> wanted(const AgentConfig& config) {
+    std::vector<std::string> all = {config.state_dir};
+    for (const std::string& root : config.local_roots) all.push_back(root);
+    for (const DestinationOrder& destination : config.destinations) {
+        const json::Value* path = destination.config.if_contains("path");
+        if (destination.type != "local" || path == nullptr || !path->is_string()) continue;
+        const std::string folder(path->get_string());
+        // Below a folder of its own the agent makes what it needs.
+        const bool made =
+            std::any_of(all.begin(), all.end(), [&](const std::string& other) { return is_below(folder, other); });
+        if (!made) all.push_back(folder);
+    }
+    return all;
+}
+
+}  // namespace
+
+std::vector<Step> folders(Context& context) {
+    const std::string& account = context.wishes.account;
+    const auto uid = account_named(account);
+    Step step{"folders", "folders of the agent", "its state, and where backups lie on this host; closed to others"};
+    Commands commands;
+    for (const std::string& folder : wanted(context.config)) {
+        struct stat about {};
+        if (::stat(folder.c_str(), &about) != 0) {
+            if (errno != ENOENT) return {Step::failed(step.name, step.about, Error::from_errno(errno, folder))};
+            commands.add({"install", "-d", "-m", "0700", folder});
+            commands.add({"chown", account + ":", folder});
+        } else if (!S_ISDIR(about.st_mode)) {
+            return {Step::failed(step.name, step.about, Error(Errc::invalid, folder + " is no folder"))};
+        } else if (uid && about.st_uid != *uid && *uid != 0 && (about.st_mode & 0003U) != 0003U &&
+                   !context.host.may_write(folder)) {
+            step.left.push_back(
+                fmt::format("{0} cannot be written by {1}: chown {1}: {0}, if nobody else needs it", folder, account));
+        }
+    }
+    step.changes = commands.told();
+    step.apply = [&host = context.host, commands] { return commands.apply(host); };
+    return {step};
+}
+
+}  // namespace backstay::setup

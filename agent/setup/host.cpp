@@ -1,0 +1,113 @@
+#include "agent/setup/host.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "agent/postgres/cluster.h"
+#include "common/process/subprocess.h"
+
+namespace backstay::setup {
+namespace {
+
+constexpr const char* kSuperuser = "postgres";
+
+// Root goes on as that account; the words themselves where we are nobody else.
+std::vector<std::string> as(const std::string& account, std::vector<std::string> words) {
+    if (::geteuid() != 0 || account == "root") return words;
+    std::vector<std::string> all = {"runuser", "-u", account, "--"};
+    all.insert(all.end(), words.begin(), words.end());
+    return all;
+}
+
+}  // namespace
+
+std::vector<std::string> lines_of(const std::string& text, char separator) {
+    std::vector<std::string> lines;
+    for (std::size_t begin = 0; begin < text.size();) {
+        const std::size_t end = std::min(text.find(separator, begin), text.size());
+        lines.push_back(text.substr(begin, end - begin));
+        begin = end + 1;
+    }
+    return lines;
+}
+
+Result<std::string> RealHost::run(const std::vector<std::string>& argv) {
+    ProcessSpec spec;
+    spec.argv = argv;
+    // Nothing is read where only root may be.
+    spec.working_directory = "/";
+    return run_tool(std::move(spec), 360'000);
+}
+
+Result<std::string> RealHost::psql(const std::string& account, const ClusterConfig& cluster, const std::string& user,
+                                   const std::string& database, const std::string& sql) {
+    const Tool tool = TRY(find_tool(cluster, "psql", 0));
+    ProcessSpec spec;
+    spec.argv = as(account, {tool.path, "--no-psqlrc", "--no-password", "--quiet", "--no-align", "--tuples-only",
+                             "--set=ON_ERROR_STOP=1", "--username=" + user});
+    spec.environment = tool_environment(cluster);
+    // As an option it could be taken for more than a name.
+    spec.environment["PGDATABASE"] = database;
+    spec.environment["LC_MESSAGES"] = "C";
+    spec.working_directory = "/";
+    return run_tool(std::move(spec), 60'000, 4 << 20, sql);
+}
+
+Result<std::string> RealHost::as_superuser(const ClusterConfig& cluster, const std::string& database,
+                                           const std::string& sql) {
+    if (!cluster.host.starts_with('/')) {
+        return Error(Errc::denied, fmt::format("{} is another host: roles are made there", cluster.host))
+            .with_hint("docs/operations.md, \"An agent\", says which");
+    }
+    ClusterConfig own = cluster;
+    own.password_file.clear();
+    auto answer = psql(kSuperuser, own, kSuperuser, database, sql);
+    if (answer) return answer;
+    std::string hint = fmt::format("sudo -u {} psql -h {} -p {} must work", kSuperuser, cluster.host, cluster.port);
+    if (::access(fmt::format("{}/.s.PGSQL.{}", cluster.host, cluster.port).c_str(), F_OK) != 0) {
+        hint = fmt::format("no PostgreSQL listens at {}:{}: start it, or name another one with --cluster", cluster.host,
+                           cluster.port);
+    } else if (::geteuid() != 0) {
+        hint = "only root, or PostgreSQL's own account, can look there";
+    }
+    return std::move(answer).error().with_hint(hint);
+}
+
+Result<> RealHost::log_in(const ClusterConfig& cluster) {
+    const auto answer = psql(account_, cluster, cluster.user, cluster.database, "SELECT 1;");
+    if (answer) return {};
+    return Error(Errc::denied,
+                 fmt::format("{} cannot log in as {}: {}", account_, cluster.user, answer.error().message()))
+        .with_hint(fmt::format("pg_hba.conf must let it in: a line \"local all {} peer\" before others, then reload",
+                               cluster.user));
+}
+
+bool RealHost::may(const char* test, const std::string& path) {
+    return run(as(account_, {"test", test, path})).has_value() && run(as(account_, {"test", "-x", path})).has_value();
+}
+
+bool RealHost::may_read(const std::string& path) { return may("-r", path); }
+bool RealHost::may_write(const std::string& path) { return may("-w", path); }
+
+void Commands::add(std::vector<std::string> argv) { all_.push_back(std::move(argv)); }
+
+std::vector<std::string> Commands::told() const {
+    constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:=@,";
+    std::vector<std::string> lines;
+    for (const auto& argv : all_) {
+        std::string line;
+        for (const std::string& word : argv) {
+            const bool plain = !word.empty() && word.find_first_not_of(kPlain) == std::string::npos;
+            line += (line.empty() ? "" : " ") + (plain ? word : "'" + word + "'");
+        }
+        lines.push_back(std::move(line));
+    }
+    return lines;
+}
+
+Result<> Commands::apply(Host& host) const {
+    for (const auto& argv : all_) TRY(host.run(argv));
+    return {};
+}
+
+}  // namespace backstay::setup

@@ -1,0 +1,209 @@
+// `backstay setup` on a host in memory and files in a folder of the test's own.
+#include "agent/setup/setup.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "common/files/files.h"
+#include "tests/support/temp_dir.h"
+#include "tests/unit/agent/setup/fake_host.h"
+
+namespace backstay::setup {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct Answers final : Dialogue {
+    std::string refused;  // the name of a step
+    Result<Role> chosen = Role::backup;
+    bool agrees(const Step& step) override { return step.name != refused; }
+    Result<Role> choose_role() override { return chosen; }
+    void told(const Outcome&) override {}
+};
+
+class Setup : public ::testing::Test {
+protected:
+    Setup() {
+        wishes_.config = folder_.path() + "/etc/agent.toml";
+        wishes_.account = FakeHost::account();
+        wishes_.hook = "/usr/bin/backstay";
+        wishes_.database = "shop";
+        wishes_.filestore = folder_.path() + "/odoo/filestore/shop";
+        std::filesystem::create_directories(wishes_.filestore);
+        std::filesystem::create_directories(folder_.path() + "/etc");
+        std::ofstream(wishes_.config) << "state_dir = \"" << folder_.path() << "/state\"  # mine\nwal_group = \"\"\n"
+                                      << "local_roots = []\n[[cluster]]\nname = \"main\"\nhost = \"/nowhere\"\n";
+    }
+    Result<std::vector<Outcome>> run(bool show_only = false) {
+        Context context{wishes_, places(), host_};
+        context.busy = [this] { return busy_; };
+        return setup::run(context, answers_, show_only);
+    }
+    std::map<std::string, std::string> states(bool show_only = false) {
+        const auto outcomes = run(show_only);
+        std::map<std::string, std::string> found;
+        if (!outcomes) return {{"error", outcomes.error().message()}};
+        for (const Outcome& one : *outcomes) found[one.name] = one.state;
+        return found;
+    }
+    Outcome outcome(const std::string& name) {
+        for (Outcome& one : run().value_or({})) {
+            if (one.name == name) return one;
+        }
+        return {};
+    }
+    Places places() const {
+        return {folder_.path() + "/units", {folder_.path() + "/debian", folder_.path() + "/sockets"}, true};
+    }
+    std::string text(const std::string& path) const { return read_file(folder_.path() + path).value_or(""); }
+
+    testing::TempDir folder_;
+    Wishes wishes_;
+    FakeHost host_;
+    Answers answers_;
+    bool busy_ = false;
+};
+
+TEST_F(Setup, DoesItAllOnceAndFindsItDoneTheSecondTime) {
+    wishes_.destination = folder_.path() + "/store";
+    wishes_.wal = true;
+    for (const auto& [name, state] : states()) EXPECT_EQ(state, "changed") << name;
+    EXPECT_EQ(host_.enabled + host_.active, "enabledactive");
+    EXPECT_THAT(text("/etc/agent.toml"), HasSubstr("# mine\n"));
+    EXPECT_TRUE(host_.role && host_.role->reads && host_.role->inserts && host_.role->replication);
+    EXPECT_FALSE(host_.role && host_.role->super);
+    EXPECT_THAT(text("/units/backstay-agent.service.d/setup.conf"), HasSubstr("ReadWritePaths=" + wishes_.destination));
+    host_.settings =
+        "wal_level|t|f|replica\narchive_mode|t|f|on\narchive_command|f|f|/usr/bin/backstay wal-push %p\n"
+        "archive_timeout|f|f|60\n";
+    host_.sql_said.clear();
+    for (const auto& [name, state] : states()) EXPECT_EQ(state, "good") << name;
+    EXPECT_EQ(host_.sql_said, "");
+}
+
+TEST_F(Setup, ShowsWithoutChangingAnything) {
+    wishes_.destination = folder_.path() + "/store";
+    const std::string before = text("/etc/agent.toml");
+    for (const auto& [name, state] : states(true)) EXPECT_EQ(state, "planned") << name;
+    EXPECT_EQ(text("/etc/agent.toml"), before);
+    EXPECT_EQ(host_.sql_said + host_.active, "inactive");
+    EXPECT_FALSE(std::filesystem::exists(wishes_.destination) || std::filesystem::exists(folder_.path() + "/units"));
+}
+
+TEST_F(Setup, WritesTheConfigurationWhereThereIsNone) {
+    std::filesystem::remove(wishes_.config);
+    wishes_.filestore.clear();
+    const auto outcomes = run(true);
+    ASSERT_TRUE(outcomes);
+    EXPECT_THAT(outcomes->front().changes, Contains(HasSubstr("with every key at its default")));
+}
+
+TEST_F(Setup, GivesAndTakesTheRightsOfRestores) {
+    wishes_.role = Role::restore;
+    EXPECT_TRUE(run());
+    EXPECT_TRUE(host_.role && host_.role->super);
+    EXPECT_THAT(text("/units/backstay-agent.service.d/setup.conf"), HasSubstr("CAP_DAC_OVERRIDE"));
+    wishes_.role.reset();
+    EXPECT_EQ(states()["role"], "good") << "what is there is not taken away unasked";
+    wishes_.role = Role::backup;
+    EXPECT_TRUE(run());
+    EXPECT_TRUE(host_.role && !host_.role->super && host_.role->reads && host_.role->inserts);
+    EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/units/backstay-agent.service.d/setup.conf"));
+}
+
+TEST_F(Setup, ChangesNothingWhileNobodySaidWhatTheHostMayDo) {
+    answers_.chosen = Error(Errc::invalid, "--role is missing");
+    wishes_.url = "https://backstay.example.com";
+    EXPECT_EQ(states()["error"], "--role is missing");
+    EXPECT_THAT(text("/etc/agent.toml"), Not(HasSubstr("example.com")));
+}
+
+TEST_F(Setup, GoesOnWherePostgresqlDoesNotAnswerAndSaysSo) {
+    host_.answers = false;
+    auto found = states();
+    EXPECT_EQ(found["role"], "failed");
+    EXPECT_EQ(found["folders"], "changed");
+    EXPECT_EQ(found["service"], "changed");
+    EXPECT_EQ(outcome("role").hint, "start it");
+    host_.answers = true;
+    found = states();
+    EXPECT_EQ(found["role"], "changed");
+    EXPECT_EQ(found["folders"], "good");
+}
+
+TEST_F(Setup, FindsOutThatTheAgentCannotLogIn) {
+    EXPECT_TRUE(run());
+    host_.hba = "reject";
+    EXPECT_EQ(states()["role"], "failed");
+}
+
+TEST_F(Setup, StopsAtAConfigurationWithFaults) {
+    std::ofstream(wishes_.config, std::ios::app) << "colour = 1\n";
+    EXPECT_EQ(states(), (std::map<std::string, std::string>{{"configuration", "failed"}}));
+    EXPECT_THAT(outcome("configuration").problem, HasSubstr("colour"));
+}
+
+TEST_F(Setup, LeavesOutWhatIsDeclined) {
+    answers_.refused = "role";
+    auto found = states();
+    EXPECT_EQ(found["role"], "declined");
+    EXPECT_FALSE(host_.role);
+    EXPECT_EQ(found["service"], "changed");
+}
+
+TEST_F(Setup, RestartsTheAgentForWhatItReadsAtItsStartButNotUnderRunningJobs) {
+    EXPECT_TRUE(run());
+    EXPECT_EQ(states()["service"], "good");
+    wishes_.destination = folder_.path() + "/store";
+    busy_ = true;
+    EXPECT_THAT(outcome("service").left, Contains(HasSubstr("systemctl restart")));
+    EXPECT_EQ(host_.restarts, 0);
+    host_.since = "@1";  // long before the files were written: a later run knows it, too
+    busy_ = false;
+    EXPECT_EQ(states()["service"], "changed");
+    EXPECT_EQ(host_.restarts, 1);
+}
+
+TEST_F(Setup, DoesNotTakeAnArchiveFromAnotherProgram) {
+    wishes_.destination = folder_.path() + "/store";
+    wishes_.wal = true;
+    host_.settings = "archive_mode|t|f|on\narchive_command|f|f|pgbackrest archive-push | tee %p\n";
+    EXPECT_THAT(outcome("wal").problem, HasSubstr("pgbackrest archive-push | tee %p"));
+    host_.settings = "archive_mode|t|f|off\narchive_command|f|f|(disabled)\n";
+    host_.written = "archive_command|cp %p /elsewhere\n";
+    EXPECT_THAT(outcome("wal").problem, HasSubstr("cp %p /elsewhere")) << "also one that is not in force yet";
+    EXPECT_THAT(host_.sql_said, Not(HasSubstr("ALTER SYSTEM")));
+}
+
+TEST_F(Setup, SaysThatPostgresqlMustBeRestartedAndSetsNothingTwice) {
+    wishes_.destination = folder_.path() + "/store";
+    wishes_.wal = true;
+    host_.settings = "archive_mode|t|t|off\narchive_command|f|f|(disabled)\narchive_timeout|f|f|60\n";
+    host_.written = "archive_mode|on\narchive_command|/usr/bin/backstay wal-push %p\n";
+    const Outcome wal = outcome("wal");
+    EXPECT_EQ(wal.state, "left");
+    EXPECT_THAT(wal.left, Contains(HasSubstr("restart PostgreSQL main")));
+}
+
+TEST_F(Setup, DoesNotGuessAmongServers) {
+    std::ofstream(wishes_.config) << "state_dir = \"" << folder_.path() << "/state\"\n[[cluster]]\nname = \"main\"\n";
+    wishes_.filestore.clear();
+    for (const char* port : {"6001", "6002"}) {
+        std::filesystem::create_directories(folder_.path() + "/debian/15/" + port);
+        std::ofstream(folder_.path() + "/debian/15/" + port + "/postgresql.conf") << "port = " << port << "\n";
+    }
+    EXPECT_THAT(outcome("configuration").hint, HasSubstr("15-6001"));
+    wishes_.cluster = "15-6002";
+    EXPECT_EQ(outcome("configuration").state, "changed");
+    EXPECT_THAT(text("/etc/agent.toml"), HasSubstr("port = 6002"));
+    EXPECT_EQ(outcome("configuration").state, "good");
+    wishes_.cluster = "9.6-old";
+    EXPECT_EQ(outcome("configuration").state, "failed");
+}
+
+}  // namespace
+}  // namespace backstay::setup
