@@ -1,5 +1,5 @@
-"""The control plane's own backup: made beside the running server, put back after its state folder is gone, and what agents
-and people meet afterwards."""
+"""The control plane's own backup: made beside the running server, put back after its state folder is gone as
+docs/disaster-drill.md says, and what agents and people meet afterwards."""
 
 import pathlib
 import shutil
@@ -7,7 +7,10 @@ import shutil
 import pytest
 from conftest import PRESET, end_plane, new_folder
 from control_plane import ControlPlane
+from document import Document, run_script
 from fake_agent import FakeAgent, Refusal
+
+DOCUMENT = Document("disaster-drill.md")
 
 
 @pytest.fixture
@@ -25,10 +28,11 @@ def back_up(plane, *options):
     return str(plane.folder / "own.backup")
 
 
-def lose_and_restore(plane, backup, *options):
+def lose_and_restore(plane, backup):
     plane.kill()
     shutil.rmtree(plane.state)
-    told = plane.control.run("restore", "--from", backup, *options)
+    code, told = run_script(None, DOCUMENT.settings("lost-setup", STATE=plane.state, CONTROL_BACKUP=backup) + DOCUMENT.blocks("lost"))
+    assert code == 0, told
     plane.start()
     return told
 

@@ -2,8 +2,6 @@
 what they restore is compared with the source."""
 
 import os
-import pathlib
-import re
 import subprocess
 
 import odoo_compare
@@ -11,32 +9,12 @@ import odoo_data
 import pytest
 from archived_cluster import ArchivedCluster, Writer, ledger, moment_of
 from conftest import new_folder
+from document import BIN, Document, run_script
 from postgres import Postgres
 from processes import wait_until
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-DOCUMENT = (ROOT / "docs" / "restore-by-hand.md").read_text()
-BIN = ROOT / "build" / os.environ.get("BACKSTAY_PRESET", "dev") / "bin"
-
-
-def blocks(word=""):
-    """The shell blocks of the document marked `sh word`, joined."""
-    return "\n".join(re.findall(rf"^```sh{' ' + word if word else ''}\n(.*?)^```$", DOCUMENT, re.M | re.S))
-
-
-def settings(block="setup", **values):
-    """The document's own list of names, with this test's values."""
-    names = re.findall(r"^(\w+)=", blocks(block), re.M)
-    assert sorted(names) == sorted(values), "the document's names and the test's must be the same"
-    return "".join(f"{name}={value}\n" for name, value in values.items())
-
-
-def run(pg, script, user=None):
-    env = {**pg.env(), "PATH": f"{BIN}:{pg.bin}:{os.environ['PATH']}"}
-    prefix = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"] if user and os.geteuid() == 0 else []
-    done = subprocess.run([*prefix, "bash", "-e", "-u", "-o", "pipefail", "-c", script], env=env, text=True, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    return done.returncode, done.stdout
+DOCUMENT = Document("restore-by-hand.md")
+blocks, settings, run = DOCUMENT.blocks, DOCUMENT.settings, run_script
 
 
 @pytest.fixture(scope="module")
