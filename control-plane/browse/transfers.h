@@ -15,9 +15,9 @@
 #include "common/event/byte_pipe.h"
 #include "common/event/loop.h"
 #include "common/http/server.h"
+#include "common/slots.h"
 #include "control-plane/browse/content.h"
 #include "control-plane/browse/reach.h"
-#include "control-plane/browse/slots.h"
 #include "control-plane/relay/pumps.h"
 #include "control-plane/store/database_threads.h"
 

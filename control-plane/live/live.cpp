@@ -78,12 +78,12 @@ Result<> restarted(sqlite::Database& db, TimeMs now) {
 }  // namespace
 
 Live::Live(Loop& loop, store::DatabaseThreads& threads, const Clock& clock, dispatch::OpenDestination open,
-           const RetentionSettings& keep)
+           const Settings& settings)
     : threads_(threads),
       clock_(clock),
-      streams_(loop, threads),
+      streams_(loop, threads, static_cast<std::size_t>(settings.limits.streams_per_credential)),
       polls_(loop, threads, clock, std::move(open), [this](const dispatch::Stir& stirred) { stir(stirred); }),
-      keep_(keep),
+      keep_(settings.retention),
       listening_since_(clock.now_ms()),
       sweep_timer_(loop, kSweepMs, kSweepMs, [this] { sweep(); }),
       purge_timer_(loop, kFirstPurgeMs, kPurgeMs, [this] { purge(); }) {

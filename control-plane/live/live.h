@@ -21,7 +21,7 @@ class Live {
 public:
     // Everything outlives it. Leases start anew: nobody could renew them while the control plane was away.
     Live(Loop& loop, store::DatabaseThreads& threads, const Clock& clock, dispatch::OpenDestination open,
-         const RetentionSettings& keep);
+         const Settings& settings);
 
     // Loop thread, after the commit of a change.
     void stir(const dispatch::Stir& stir);

@@ -13,6 +13,8 @@ namespace {
 
 using Lane = store::DatabaseThreads::Lane;
 
+constexpr std::int64_t kComeAgainSeconds = 5;
+
 // 0 when it is absent or no number: the stream then begins with the present state.
 std::int64_t last_event_id(const http::Request& request) {
     const std::string_view text = request.headers.get("Last-Event-ID");
@@ -38,36 +40,33 @@ http::Response stream_head() {
 // A request whose operation is being looked up.
 struct EventStreams::Waiting {
     std::unique_ptr<http::Exchange> exchange;
-    std::string credential;
+    Slots::Slot slot;
     std::int64_t after = 0;
 };
 
 struct EventStreams::Stream {
     std::unique_ptr<http::ResponseStream> out;
-    std::string credential;
+    Slots::Slot slot;
     std::string operation;
     std::int64_t sent = 0;
 };
 
-EventStreams::EventStreams(Loop& loop, store::DatabaseThreads& threads)
-    : threads_(threads), keep_alive_timer_(loop, kKeepAliveMs, kKeepAliveMs, [this] { keep_alive(); }) {}
+EventStreams::EventStreams(Loop& loop, store::DatabaseThreads& threads, std::size_t most)
+    : threads_(threads), most_(most), keep_alive_timer_(loop, kKeepAliveMs, kKeepAliveMs, [this] { keep_alive(); }) {}
 
 EventStreams::~EventStreams() = default;
 
 void EventStreams::open(api::Call call, std::unique_ptr<http::Exchange> exchange, Find find) {
-    const std::string credential = call.principal.id;
-    const auto mine = [&](const auto& item) { return item.second->credential == credential; };
-    const auto count =
-        std::count_if(streams_.begin(), streams_.end(), mine) + std::count_if(waiting_.begin(), waiting_.end(), mine);
-    if (static_cast<std::size_t>(count) >= kStreamsPerCredential) {
-        auto refusal = api::error_answer(429, "too_many_streams", "too many open streams of this credential");
-        refusal.headers.set("Retry-After", "5");
-        return exchange->respond(std::move(refusal));
+    // Who signs tokens elsewhere may give the same subject to people of several organizations.
+    auto slot = slots_.take(call.organization_id + " " + call.principal.id, most_);
+    if (!slot) {
+        return exchange->respond(api::error_answer(
+            api::too_many("too_many_streams", "too many open streams of this credential", kComeAgainSeconds)));
     }
     const std::uint64_t key = ++last_key_;
     const std::int64_t after = last_event_id(call.request);
     exchange->on_abandoned([this, key] { waiting_.erase(key); });
-    waiting_.emplace(key, std::make_unique<Waiting>(Waiting{std::move(exchange), credential, after}));
+    waiting_.emplace(key, std::make_unique<Waiting>(Waiting{std::move(exchange), std::move(*slot), after}));
 
     const bool taken = threads_.submit(
         Lane::read, [this, key, after, call = std::move(call), find = std::move(find)](sqlite::Database& db) mutable {
@@ -104,28 +103,31 @@ void EventStreams::start(std::uint64_t key, const std::string& operation, Result
     waiting_.erase(found);
     if (!news) return waiting->exchange->respond(api::error_answer(news.error()));
 
-    auto stream = std::make_unique<Stream>();
-    stream->credential = waiting->credential;
-    stream->operation = operation;
-    stream->sent = news->whole ? 0 : waiting->after;
-    stream->out = waiting->exchange->open_stream(stream_head());
+    auto stream =
+        std::make_unique<Stream>(Stream{waiting->exchange->open_stream(stream_head()), std::move(waiting->slot),
+                                        operation, news->whole ? 0 : waiting->after});
     if (!stream->out->write("retry: 3000\n\n")) return;
-    stream->out->on_closed([this, key] { streams_.erase(key); });
+    stream->out->on_closed([this, key] { drop(key); });
     Stream& opened = *stream;
     streams_.emplace(key, std::move(stream));
-    if (!write(opened, *news)) {
-        streams_.erase(key);
-        return;
-    }
+    followers_[operation].insert(key);
+    if (!write(opened, *news)) return drop(key);
     pump(operation);  // what changed between the reading and now
 }
 
 void EventStreams::publish(const std::set<std::string>& operations) {
     for (const std::string& operation : operations) {
-        const bool followed = std::any_of(streams_.begin(), streams_.end(),
-                                          [&](const auto& item) { return item.second->operation == operation; });
-        if (followed) pump(operation);
+        if (followers_.contains(operation)) pump(operation);
     }
+}
+
+void EventStreams::drop(std::uint64_t key) {
+    const auto found = streams_.find(key);
+    if (found == streams_.end()) return;
+    const auto followers = followers_.find(found->second->operation);
+    followers->second.erase(key);
+    if (followers->second.empty()) followers_.erase(followers);
+    streams_.erase(found);
 }
 
 void EventStreams::pump(const std::string& operation) {
@@ -135,8 +137,12 @@ void EventStreams::pump(const std::string& operation) {
         return;
     }
     std::optional<std::int64_t> oldest;
-    for (const auto& [key, stream] : streams_) {
-        if (stream->operation == operation) oldest = std::min(oldest.value_or(stream->sent), stream->sent);
+    const auto followers = followers_.find(operation);
+    if (followers != followers_.end()) {
+        for (const std::uint64_t key : followers->second) {
+            const std::int64_t sent = streams_.at(key)->sent;
+            oldest = std::min(oldest.value_or(sent), sent);
+        }
     }
     const bool taken = threads_.submit(Lane::read, [this, operation,
                                                     oldest = oldest.value_or(0)](sqlite::Database& db) {
@@ -150,12 +156,13 @@ void EventStreams::deliver(const std::string& operation, const Result<News>& new
     const auto entry = reading_.find(operation);
     const bool again = entry != reading_.end() && entry->second;
     reading_.erase(operation);
-    if (news) {
+    const auto followers = followers_.find(operation);
+    if (news && followers != followers_.end()) {
         std::vector<std::uint64_t> over;
-        for (const auto& [key, stream] : streams_) {
-            if (stream->operation == operation && !write(*stream, *news)) over.push_back(key);
+        for (const std::uint64_t key : followers->second) {
+            if (!write(*streams_.at(key), *news)) over.push_back(key);
         }
-        for (const std::uint64_t key : over) streams_.erase(key);
+        for (const std::uint64_t key : over) drop(key);
     }
     if (again) pump(operation);
 }
@@ -178,13 +185,14 @@ void EventStreams::keep_alive() {
         followed.insert(stream->operation);
         if (!stream->out->write(": keep-alive\n\n")) over.push_back(key);
     }
-    for (const std::uint64_t key : over) streams_.erase(key);
+    for (const std::uint64_t key : over) drop(key);
     publish(followed);
 }
 
 void EventStreams::close_all() {
     for (const auto& [key, stream] : streams_) stream->out->end();
     streams_.clear();
+    followers_.clear();
     for (const auto& [key, waiting] : waiting_) {
         waiting->exchange->respond(api::error_answer(503, "stopping", "the control plane is stopping"));
     }

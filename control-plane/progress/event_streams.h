@@ -11,13 +11,13 @@
 
 #include "common/event/loop.h"
 #include "common/http/server.h"
+#include "common/slots.h"
 #include "control-plane/api/call.h"
 #include "control-plane/operations/rows.h"
 #include "control-plane/store/database_threads.h"
 
 namespace backstay::progress {
 
-inline constexpr std::size_t kStreamsPerCredential = 10;
 inline constexpr std::uint64_t kKeepAliveMs = 15'000;
 
 class EventStreams {
@@ -25,10 +25,11 @@ public:
     // Answers the id of the operation to follow; runs on a reading thread and refuses with api::problem.
     using Find = std::function<Result<std::string>(api::Call&, sqlite::Database&)>;
 
-    EventStreams(Loop& loop, store::DatabaseThreads& threads);
+    // At most so many of one credential.
+    EventStreams(Loop& loop, store::DatabaseThreads& threads, std::size_t most);
 
     // Sends the present state at once (with Last-Event-ID: all that came after it), then every change, and ends after
-    // the one that ends the operation. 429 too_many_streams above kStreamsPerCredential.
+    // the one that ends the operation. 429 too_many_streams when the credential has all it may.
     void open(api::Call call, std::unique_ptr<http::Exchange> exchange, Find find);
     // These operations changed.
     void publish(const std::set<std::string>& operations);
@@ -54,10 +55,15 @@ private:
     bool write(Stream& stream, const News& news);
     void keep_alive();
 
+    void drop(std::uint64_t key);
+
     store::DatabaseThreads& threads_;
+    const std::size_t most_;
+    Slots slots_;  // of each credential
     std::uint64_t last_key_ = 0;
     std::map<std::uint64_t, std::unique_ptr<Waiting>> waiting_;
     std::map<std::uint64_t, std::unique_ptr<Stream>> streams_;
+    std::map<std::string, std::set<std::uint64_t>> followers_;  // operation → streams
     // Operations whose news are being read; true: they changed again meanwhile.
     std::map<std::string, bool> reading_;
     Timer keep_alive_timer_;

@@ -115,7 +115,7 @@ Result<> Daemon::start(const std::string& store_file) {
     loop_ = TRY(Loop::create());
     threads_ = TRY(store::DatabaseThreads::start(
         store_file, [loop = loop_.get()](std::function<void()> task) { loop->post(std::move(task)); }));
-    live_ = std::make_unique<live::Live>(*loop_, *threads_, clock_, destination_opener(box_), settings_.retention);
+    live_ = std::make_unique<live::Live>(*loop_, *threads_, clock_, destination_opener(box_), settings_);
     desk_ = std::make_unique<relay::StorageDesk>(
         [this](const std::string& agent) { loop_->post([this, agent] { live_->polls().wake({agent}); }); });
     pumps_ = std::make_unique<relay::Pumps>(*loop_);
@@ -133,7 +133,7 @@ Result<> Daemon::start(const std::string& store_file) {
     const auto gauge = [this](const char* name, const char* help, auto value) {
         health_->add_gauge([=] { return Sample{name, help, {}, static_cast<double>(value())}; });
     };
-    gauge("backstay_event_streams", "Event streams open now", [this] { return pipeline_->open_streams(); });
+    gauge("backstay_event_streams", "Event streams open now", [this] { return live_->streams().size(); });
     gauge("backstay_waiting_requests", "Long polls waiting now", [this] { return pipeline_->waiting_requests(); });
     gauge("backstay_requests_in_flight", "Requests on database threads now", [this] { return pipeline_->in_flight(); });
     gauge("backstay_transfers", "Downloads and uploads under way",

@@ -175,12 +175,6 @@ Result<> Pipeline::check_limits(Pending& pending) {
     if (pending.route->access == api::Access::agent || pending.credential_hash.empty()) return {};
     pending.rate = limiter_for(pending).take(pending.credential_hash, now);
     if (!pending.rate.allowed) return api::problem(429, "rate_limit_exceeded", "too many requests in this minute");
-    if (pending.route->loop && pending.route->query_token) {
-        const auto open = streams_.find(pending.credential_hash);
-        if (open != streams_.end() && open->second >= limits_.streams_per_credential) {
-            return api::problem(429, "too_many_streams", "too many event streams are open with this credential");
-        }
-    }
     return {};
 }
 

@@ -58,14 +58,12 @@ public:
     // The error body that the server itself uses for what never becomes a request.
     static http::Response server_error(int status, std::string_view code, std::string_view message);
 
-    std::int64_t open_streams() const { return open_streams_; }
     // Long polls and streams that are not answered yet.
     std::int64_t waiting_requests() const { return waiting_requests_; }
     std::size_t in_flight() const { return pending_.size(); }
 
 private:
     class Watched;
-    class WatchedStream;
     // What came out of a database thread.
     struct Outcome {
         Result<http::Response> answer;
@@ -103,8 +101,6 @@ private:
     std::unordered_set<std::string> idempotency_in_flight_;
     std::unordered_map<std::string, std::int64_t> admitted_;     // credential hash → when it was last good
     std::unordered_map<std::string, std::int64_t> key_used_at_;  // API key → when its row was told
-    std::unordered_map<std::string, std::int64_t> streams_;      // credential hash → open streams
-    std::int64_t open_streams_ = 0;
     std::int64_t waiting_requests_ = 0;
     bool stopping_ = false;
 };

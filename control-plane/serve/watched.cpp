@@ -4,34 +4,6 @@
 
 namespace backstay::serve {
 
-// Counts an open stream for its credential until it is gone.
-class Pipeline::WatchedStream final : public http::ResponseStream {
-public:
-    WatchedStream(Pipeline& pipeline, std::string credential_hash, std::unique_ptr<http::ResponseStream> inner)
-        : pipeline_(pipeline), credential_hash_(std::move(credential_hash)), inner_(std::move(inner)) {
-        ++pipeline_.open_streams_;
-        ++pipeline_.streams_[credential_hash_];
-    }
-    ~WatchedStream() override {
-        --pipeline_.open_streams_;
-        const auto found = pipeline_.streams_.find(credential_hash_);
-        if (--found->second == 0) pipeline_.streams_.erase(found);
-    }
-    WatchedStream(const WatchedStream&) = delete;
-    WatchedStream& operator=(const WatchedStream&) = delete;
-
-    bool write(std::string_view bytes) override { return inner_->write(bytes); }
-    std::size_t buffered() const override { return inner_->buffered(); }
-    void on_drain(std::function<void()> callback) override { inner_->on_drain(std::move(callback)); }
-    void on_closed(std::function<void()> callback) override { inner_->on_closed(std::move(callback)); }
-    void end() override { inner_->end(); }
-
-private:
-    Pipeline& pipeline_;
-    std::string credential_hash_;
-    std::unique_ptr<http::ResponseStream> inner_;
-};
-
 class Pipeline::Watched final : public http::Exchange {
 public:
     Watched(Pipeline& pipeline, std::unique_ptr<Pending> pending)
@@ -56,8 +28,7 @@ public:
         pipeline_.stamp(head, *pending_);
         pipeline_.record(*pending_, head.status);
         pipeline_.note_link(*pending_, head.status);
-        return std::make_unique<WatchedStream>(pipeline_, pending_->credential_hash,
-                                               pending_->exchange->open_stream(std::move(head)));
+        return pending_->exchange->open_stream(std::move(head));
     }
     void on_abandoned(std::function<void()> callback) override {
         pending_->exchange->on_abandoned(std::move(callback));

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-namespace backstay::browse {
+namespace backstay {
 
 class Slots {
 public:
@@ -47,4 +47,4 @@ private:
     std::map<std::string, std::size_t> taken_;
 };
 
-}  // namespace backstay::browse
+}  // namespace backstay
