@@ -71,7 +71,9 @@ int run(const Arguments& arguments) {
     if (!config) {
         backstay::Error& fault = config.error();
         if (fault.code() == backstay::Errc::not_found) {
-            fault.add_hint("it is not set up yet: /usr/share/doc/backstay-agent/examples/agent.toml has every key");
+            fault.add_hint(
+                "it is not set up yet: backstay setup does it; /usr/share/doc/backstay-agent/examples/agent.toml has "
+                "every key");
         }
         backstay::log::last_words(kName, fault);
         return kUsage;

@@ -47,9 +47,10 @@ std::optional<AgentConfig> load(const std::string& file, CheckList& list) {
     }
     const Error& error = config.error();
     const std::string hint =
-        error.code() == Errc::not_found ? "/usr/share/doc/backstay-agent/examples/agent.toml has every key"
-        : error.code() == Errc::denied  ? "the agent's account must be able to read it"
-                                        : "mend each line; backstay-agent --check-config says if it is good";
+        error.code() == Errc::not_found
+            ? "backstay setup writes one; /usr/share/doc/backstay-agent/examples/agent.toml has every key"
+        : error.code() == Errc::denied ? "the agent's account must be able to read it"
+                                       : "mend each line; backstay-agent --check-config says if it is good";
     list.fail("file", error.message(), error.hint().empty() ? hint : error.hint());
     return std::nullopt;
 }

@@ -102,7 +102,7 @@ public:
         if (!asked || outcome.state == "good") {
             for (const std::string& change : outcome.changes) print_lines("    ", change);
         }
-        if (!outcome.problem.empty()) fmt::print("    {}\n", printable(outcome.problem));
+        print_lines("    ", outcome.problem);
         if (!outcome.hint.empty()) fmt::print("    → {}\n", printable(outcome.hint));
     }
 
@@ -226,11 +226,14 @@ void print(const Report& report, bool show) {
     for (const Outcome& step : report.steps) {
         if (step.state == "changed") changed += fmt::format("  {}\n", printable(step.about));
     }
-    if (!show) fmt::print("\n{}{}", changed.empty() ? "Nothing had to be changed.\n" : "Changed:\n", changed);
+    const bool well = !any(report.steps, "failed") && !any(report.steps, "declined");
+    const char* none = well ? "Nothing had to be changed.\n" : "Nothing was changed.\n";
+    if (!show) fmt::print("\n{}{}", changed.empty() ? none : "Changed:\n", changed);
     if (!report.checks.empty()) fmt::print("\n{}", render_check({report.checks}));
     if (!report.left.empty()) fmt::print("\nLeft to do:\n");
     for (const std::string& one : report.left) fmt::print("  {}\n", printable(one));
-    if (any(report.steps, "failed")) fmt::print("\nMend what failed and run this again: it goes on from there.\n");
+    if (!show && any(report.steps, "failed"))
+        fmt::print("\nMend what failed and run this again: it goes on from there.\n");
     if (!report.next.empty()) fmt::print("\nNext: {}\n", report.next);
 }
 

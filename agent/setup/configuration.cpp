@@ -72,6 +72,16 @@ std::string names_of(const std::vector<ClusterConfig>& clusters) {
     return names;
 }
 
+// What runs here and would not be backed up: nothing to be done about where it is meant so.
+std::string left_out(const AgentConfig& config, const std::vector<ClusterConfig>& found) {
+    std::vector<ClusterConfig> others;
+    for (const ClusterConfig& one : found) {
+        const auto is_it = [&](const ClusterConfig& cluster) { return same_place(cluster, one); };
+        if (std::none_of(config.clusters.begin(), config.clusters.end(), is_it)) others.push_back(one);
+    }
+    return others.empty() ? "" : "not backed up, until --cluster names it: " + names_of(others);
+}
+
 // The one that somebody asked for, or the only one there is where the configuration names one that is not there.
 Result<std::optional<ClusterConfig>> meant(const Wishes& wishes, const AgentConfig& config,
                                            const std::vector<ClusterConfig>& found) {
@@ -136,6 +146,10 @@ Result<> choose_destination(const Wishes& wishes, Draft& draft) {
     if (!path.starts_with('/') || path == "/" || path.find_first_of("\n\r") != std::string::npos) {
         return Error(Errc::invalid, fmt::format("--destination: '{}' is no absolute path of a folder", path));
     }
+    std::error_code fault;
+    if (fs::exists(path, fault) && !fs::is_directory(path, fault)) {
+        return Error(Errc::invalid, fmt::format("--destination: {} is no folder", path));
+    }
     const AgentConfig& config = draft.config;
     const bool allowed =
         std::any_of(config.local_roots.begin(), config.local_roots.end(),
@@ -162,6 +176,14 @@ Result<> choose_destination(const Wishes& wishes, Draft& draft) {
 }
 
 Result<> choose_odoo(const Wishes& wishes, Draft& draft) {
+    std::error_code fault;
+    if (!wishes.filestore.empty() && !fs::is_directory(wishes.filestore, fault)) {
+        return Error(Errc::invalid, fmt::format("--filestore: {} is no folder", wishes.filestore))
+            .with_hint("the one of this database, as …/filestore/shop");
+    }
+    if (!wishes.odoo_conf.empty() && !fs::is_regular_file(wishes.odoo_conf, fault)) {
+        return Error(Errc::invalid, fmt::format("--odoo-conf: there is no file {}", wishes.odoo_conf));
+    }
     const auto& all = draft.config.odoo;
     const auto place = static_cast<std::size_t>(
         std::find_if(all.begin(), all.end(), [&](const OdooConfig& odoo) { return odoo.database == wishes.database; }) -
@@ -244,6 +266,7 @@ Step configuration(Context& context) {
     for (const std::string& change : draft->changes) step.changes.push_back(fmt::format("in {}: {}", path, change));
     context.config = draft->config;
     complete_clusters(context.config, context.places.clusters);
+    step.hint = left_out(context.config, find_clusters(context.places.clusters));
     step.restarts = true;
     step.apply = [&host = context.host, path, after = draft->text] { return write(host, path, after); };
     return step;

@@ -59,27 +59,25 @@ Result<std::string> RealHost::as_superuser(const ClusterConfig& cluster, const s
         return Error(Errc::denied, fmt::format("{} is another host: roles are made there", cluster.host))
             .with_hint("docs/operations.md, \"An agent\", says which");
     }
+    if (::access(fmt::format("{}/.s.PGSQL.{}", cluster.host, cluster.port).c_str(), F_OK) != 0) {
+        return Error(Errc::unavailable, fmt::format("no PostgreSQL listens at {}:{}", cluster.host, cluster.port))
+            .with_hint("start it (systemctl start postgresql), or name another one with --cluster");
+    }
     ClusterConfig own = cluster;
     own.password_file.clear();
     auto answer = psql(kSuperuser, own, kSuperuser, database, sql);
     if (answer) return answer;
-    std::string hint = fmt::format("sudo -u {} psql -h {} -p {} must work", kSuperuser, cluster.host, cluster.port);
-    if (::access(fmt::format("{}/.s.PGSQL.{}", cluster.host, cluster.port).c_str(), F_OK) != 0) {
-        hint = fmt::format("no PostgreSQL listens at {}:{}: start it, or name another one with --cluster", cluster.host,
-                           cluster.port);
-    } else if (::geteuid() != 0) {
-        hint = "only root, or PostgreSQL's own account, can look there";
-    }
-    return std::move(answer).error().with_hint(hint);
+    return std::move(answer).error().with_hint(
+        ::geteuid() != 0
+            ? "only root, or PostgreSQL's own account, can look there"
+            : fmt::format("sudo -u {} psql -h {} -p {} must work", kSuperuser, cluster.host, cluster.port));
 }
 
 Result<> RealHost::log_in(const ClusterConfig& cluster) {
     const auto answer = psql(account_, cluster, cluster.user, cluster.database, "SELECT 1;");
     if (answer) return {};
     return Error(Errc::denied,
-                 fmt::format("{} cannot log in as {}: {}", account_, cluster.user, answer.error().message()))
-        .with_hint(fmt::format("pg_hba.conf must let it in: a line \"local all {} peer\" before others, then reload",
-                               cluster.user));
+                 fmt::format("{} cannot log in as {}: {}", account_, cluster.user, answer.error().message()));
 }
 
 bool RealHost::may(const char* test, const std::string& path) {

@@ -29,6 +29,15 @@ Result<State> state_of(Host& host, const ClusterConfig& cluster) {
     return State{is(1), is(2), is(3), is(4), is(5), is(6), is(7), is(8), std::atoi(fields[0].c_str())};
 }
 
+Result<> log_in(Host& host, const ClusterConfig& cluster) {
+    auto done = host.log_in(cluster);
+    if (done) return {};
+    const std::string file = host.as_superuser(cluster, cluster.database, "SHOW hba_file;\n").value_or("pg_hba.conf");
+    return std::move(done).error().with_hint(
+        fmt::format("{} must let it in: a line \"local all {} peer\" before the others, then SELECT pg_reload_conf()",
+                    file.substr(0, file.find('\n')), cluster.user));
+}
+
 class Changes {
 public:
     explicit Changes(const ClusterConfig& cluster) : cluster_(cluster) {}
@@ -45,7 +54,7 @@ public:
         for (const auto& [database, statement] : all_) {
             TRY(host.as_superuser(cluster_, database, statement + ";\n").context(statement));
         }
-        return host.log_in(cluster_);
+        return log_in(host, cluster_);
     }
 
 private:
@@ -111,7 +120,7 @@ Step role_in(Context& context, const ClusterConfig& cluster) {
     step.changes = changes.told();
     step.apply = [&host = context.host, changes] { return changes.apply(host); };
     if (!changes.empty()) return step;
-    const auto logged_in = context.host.log_in(cluster);
+    const auto logged_in = log_in(context.host, cluster);
     return logged_in ? step : Step::failed(step.name, step.about, logged_in.error());
 }
 

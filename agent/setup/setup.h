@@ -43,7 +43,7 @@ struct Step {
     std::string why;
     std::vector<std::string> changes = {};
     std::vector<std::string> left = {};   // for the administrator: nothing that this command does
-    std::string problem = {}, hint = {};  // why it cannot be done
+    std::string problem = {}, hint = {};  // why it cannot be done; a hint alone is only told
     bool restarts = false;                // the agent reads it at its start only
     std::function<Result<>()> apply = {};
 

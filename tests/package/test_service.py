@@ -12,18 +12,24 @@ FILESTORE = "/var/lib/odoo/.local/share/Odoo/filestore"
 CONTENT = b"a file of Odoo's"
 
 
-@pytest.fixture
-def host(machine):
-    """PostgreSQL, an Odoo database with its filestore, and the agent, set up as docs/operations.md says."""
-    machine.install(package(AGENT), package(CONTROL))
+def odoo(machine):
+    """PostgreSQL, and an Odoo with a database and its filestore; nothing of ours."""
     machine.sh("useradd --system --create-home --home-dir /var/lib/odoo --shell /usr/sbin/nologin odoo")
     machine.run("pg_createcluster", "15", "main", "--start")
-    for words in (("createuser", "--superuser", "backstay"), ("createuser", "odoo"), ("createdb", "-O", "odoo", "shop")):
+    for words in (("createuser", "odoo"), ("createdb", "-O", "odoo", "shop")):
         machine.run("runuser", "-u", "postgres", "--", *words)
     psql(machine, "postgres", "CREATE EXTENSION pg_trgm; CREATE EXTENSION unaccent; ALTER FUNCTION unaccent(text) IMMUTABLE;")
     settings = {"seed": "host", "uuid": "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "partners": 20, "messages": 20}
     psql(machine, "odoo", "".join(f"\\set {key} {value}\n" for key, value in settings.items()) + SOURCE.read_text())
     filestore(machine)
+
+
+@pytest.fixture
+def host(machine):
+    """An Odoo, and the agent, set up by hand."""
+    machine.install(package(AGENT), package(CONTROL))
+    odoo(machine)
+    machine.run("runuser", "-u", "postgres", "--", "createuser", "--superuser", "backstay")
     machine.write("/etc/systemd/system/backstay-agent.service.d/restores.conf", (ROOT / "systemd/restores.conf").read_text())
     machine.run("systemctl", "daemon-reload")
     machine.run("systemctl", "enable", "--now", AGENT)

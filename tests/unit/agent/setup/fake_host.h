@@ -52,6 +52,7 @@ public:
         }
         if (sql.starts_with("SELECT name, restart")) return settings;
         if (sql.starts_with("SELECT name, setting FROM pg_file_settings")) return written;
+        if (sql.starts_with("SHOW hba_file")) return std::string("/etc/postgresql/pg_hba.conf\n");
         sql_said += sql;
         change(sql);
         return std::string();

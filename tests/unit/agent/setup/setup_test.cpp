@@ -13,6 +13,7 @@
 namespace backstay::setup {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -138,13 +139,40 @@ TEST_F(Setup, GoesOnWherePostgresqlDoesNotAnswerAndSaysSo) {
 TEST_F(Setup, FindsOutThatTheAgentCannotLogIn) {
     EXPECT_TRUE(run());
     host_.hba = "reject";
-    EXPECT_EQ(states()["role"], "failed");
+    EXPECT_THAT(outcome("role").problem, HasSubstr("Peer authentication failed"));
+    EXPECT_THAT(outcome("role").hint, HasSubstr("/etc/postgresql/pg_hba.conf must let it in"));
 }
 
 TEST_F(Setup, StopsAtAConfigurationWithFaults) {
     std::ofstream(wishes_.config, std::ios::app) << "colour = 1\n";
     EXPECT_EQ(states(), (std::map<std::string, std::string>{{"configuration", "failed"}}));
     EXPECT_THAT(outcome("configuration").problem, HasSubstr("colour"));
+}
+
+TEST_F(Setup, RefusesWishesThatCannotBeMeantBeforeItChangesAnything) {
+    const std::string before = text("/etc/agent.toml"), folder = wishes_.filestore;
+    const auto problem = [&] {
+        const std::string told = outcome("configuration").problem;
+        EXPECT_EQ(text("/etc/agent.toml"), before) << told;
+        return told;
+    };
+    wishes_.filestore = wishes_.config;
+    EXPECT_THAT(problem(), HasSubstr("--filestore"));
+    wishes_.filestore = folder;
+    wishes_.destination = "backups";
+    EXPECT_THAT(problem(), HasSubstr("--destination"));
+    wishes_.destination = wishes_.config;
+    EXPECT_THAT(problem(), HasSubstr("is no folder"));
+    wishes_.destination.clear();
+    wishes_.odoo_conf = folder + "/nothing";
+    EXPECT_THAT(problem(), HasSubstr("--odoo-conf"));
+    wishes_.odoo_conf.clear();
+    wishes_.wal = true;
+    EXPECT_THAT(problem(), HasSubstr("there is no [[destination]]"));
+    wishes_.wal = false;
+    wishes_.url = "ftp://somebody:secret@example.com";
+    EXPECT_THAT(problem(), AllOf(HasSubstr("url"), Not(HasSubstr("secret"))));
+    EXPECT_EQ(host_.sql_said, "");
 }
 
 TEST_F(Setup, LeavesOutWhatIsDeclined) {
@@ -201,6 +229,7 @@ TEST_F(Setup, DoesNotGuessAmongServers) {
     EXPECT_EQ(outcome("configuration").state, "changed");
     EXPECT_THAT(text("/etc/agent.toml"), HasSubstr("port = 6002"));
     EXPECT_EQ(outcome("configuration").state, "good");
+    EXPECT_THAT(outcome("configuration").hint, AllOf(HasSubstr("not backed up"), HasSubstr("15-6001")));
     wishes_.cluster = "9.6-old";
     EXPECT_EQ(outcome("configuration").state, "failed");
 }
