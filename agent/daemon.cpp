@@ -129,6 +129,7 @@ local_api::ControlPlaneView Daemon::control_plane_view() const {
     view.connected = status.connected;
     view.last_contact_at = status.last_contact_at;
     view.last_error = status.last_error;
+    view.last_code = status.last_code;
     return view;
 }
 

@@ -10,6 +10,7 @@
 #include "agent/cli/agent_socket.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/render.h"
+#include "agent/local-api/advice.h"
 #include "agent/local-api/check_host.h"
 #include "common/process/account.h"
 
@@ -69,6 +70,21 @@ void add(std::vector<CheckLine>& lines, std::vector<CheckLine> more) {
     lines.insert(lines.end(), more.begin(), more.end());
 }
 
+// What only the agent that runs can know: whether its control plane takes its calls.
+void add_contact(const local_api::StatusAnswer& status, std::vector<CheckLine>& lines) {
+    const local_api::ControlPlaneView& plane = status.control_plane;
+    if (plane.url.empty() || !plane.enrolled) return;
+    CheckList list;
+    list.about("control plane");
+    if (plane.connected) {
+        list.ok("contact", plane.url);
+    } else {
+        list.fail("contact", plane.last_error.empty() ? "it was not called yet" : plane.last_error,
+                  local_api::contact_hint(plane));
+    }
+    add(lines, list.take());
+}
+
 // The agent looks for itself, confined as it is; without one, this process looks in its place.
 std::vector<CheckLine> ask_agent(const std::string& socket, const DoctorOptions& options,
                                  const std::optional<AgentConfig>& config) {
@@ -83,6 +99,7 @@ std::vector<CheckLine> ask_agent(const std::string& socket, const DoctorOptions&
     }
     std::vector<CheckLine> lines = list.take();
     if (answer) {
+        if (const auto status = agent.get<local_api::StatusAnswer>("/v1/status")) add_contact(*status, lines);
         add(lines, answer->checks);
     } else if (config) {
         add(lines, local_api::check_alone(*config, options.database).checks);
@@ -100,6 +117,7 @@ std::vector<CheckLine> examine(const std::string& socket, const DoctorOptions& o
         list.about("host");
         check_apart(*config, list);
         check_clock(local_api::clock_is_synchronised(), list);
+        local_api::check_service("", list);
     }
     std::vector<CheckLine> lines = list.take();
     const bool usual = socket == AgentConfig().socket;

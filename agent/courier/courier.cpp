@@ -117,6 +117,7 @@ void Courier::note_success() {
     status_.connected = true;
     status_.last_contact_at = Timestamp{clock_.now_ms()};
     status_.last_error.clear();
+    status_.last_code.clear();
 }
 
 void Courier::note_failure(const Error& error) {
@@ -127,6 +128,7 @@ void Courier::note_failure(const Error& error) {
     }
     status_.connected = false;
     status_.last_error = error.message();
+    status_.last_code = to_string(error.code());
 }
 
 std::optional<control_plane::Inventory> Courier::news() {

@@ -46,6 +46,7 @@ struct CourierStatus {
     bool connected = false;
     std::optional<Timestamp> last_contact_at;
     std::string last_error;
+    std::string last_code;  // the word of its Errc
 };
 
 class Courier {

@@ -82,4 +82,29 @@ std::string_view advice(std::string_view reason) {
     return found == kAdvice.end() ? std::string_view() : found->second;
 }
 
+std::string contact_hint(const ControlPlaneView& plane) {
+    if (plane.last_code == "denied") {
+        return "it refuses this agent's credential: make a token there (backstay-control agent enroll-token), then "
+               "backstay "
+               "enroll here";
+    }
+    if (plane.last_code == "conflict")
+        return "another process with this agent's identity runs: was the host cloned? enroll anew";
+    return "is it up, and does this host reach it (DNS, firewall, TLS)? curl -I " + plane.url;
+}
+
+std::string destination_hint(const Error& error) {
+    if (!error.hint().empty()) return error.hint();
+    if (error.reason() == reason::kDestinationAuthFailed) {
+        return "mend the key, the secret in its file, or the rights that the key has there";
+    }
+    if (error.reason() == reason::kDestinationFull) return std::string(advice(error.reason()));
+    if (error.code() == Errc::not_found)
+        return "make the bucket or the folder, or mend its name in the [[destination]]";
+    if (error.code() == Errc::unavailable || error.code() == Errc::timed_out) {
+        return "is the address right, and does this host reach it (DNS, firewall)? is the store up?";
+    }
+    return "mend the [[destination]] by what the store says";
+}
+
 }  // namespace backstay::local_api

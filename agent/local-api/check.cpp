@@ -4,9 +4,11 @@
 
 #include "agent/inventory/clusters.h"
 #include "agent/inventory/inventory.h"
+#include "agent/local-api/advice.h"
 #include "agent/local-api/check_host.h"
 #include "agent/local-api/spaces.h"
 #include "common/crypto/secretstream.h"
+#include "common/domain/reasons.h"
 #include "common/files/files.h"
 #include "common/human.h"
 #include "storage/destination_json.h"
@@ -29,7 +31,10 @@ std::vector<Target> targets(const AgentConfig& config, const std::string& wanted
         if (cluster && *cluster != info.name) continue;
         list.about(fmt::format("cluster {}", info.name));
         if (info.problem) {
-            list.fail("connection", *info.problem);
+            list.fail(
+                "connection", *info.problem,
+                "is PostgreSQL running there? host, port, user and password_file of the [[cluster]] must agree with "
+                "it and with pg_hba.conf");
             continue;
         }
         list.ok("connection", fmt::format("PostgreSQL {} at {}:{}, {} databases", info.server_version.value_or("?"),
@@ -47,7 +52,12 @@ void check_key(const AgentConfig& config, CheckList& list) {
     if (config.encryption_key_file.empty()) return;
     list.about("encryption");
     const auto key = StreamKey::load(config.encryption_key_file);
-    if (!key) return list.fail("key", key.error());
+    if (!key) {
+        return list.fail("key", key.error().message(),
+                         key.error().hint().empty() ? std::string(advice(reason::kEncryptionKeyMissing)) +
+                                                          "; a first one is made by backstay key generate"
+                                                    : key.error().hint());
+    }
     list.ok("key", fmt::format("{} in {}", key->id(), config.encryption_key_file));
 }
 
@@ -56,6 +66,7 @@ StorageContext storage_context(const AgentConfig& config, const std::stop_token&
     context.local_roots = config.local_roots;
     context.stop = stop;
     context.scratch_dir = scratch_folder(config);
+    context.patience = kBriefPatience;
     return context;
 }
 
@@ -65,8 +76,10 @@ void check_destination(const AgentConfig& config, const DestinationOrder& order,
     const auto destination = decode_destination(order);
     if (!destination) return list.fail("configuration", destination.error());
     auto storage = open_storage(*destination, storage_context(config, stop));
-    if (!storage) return list.fail("open", storage.error());
-    if (const auto probed = probe_storage(**storage); !probed) return list.fail("write and read", probed.error());
+    if (!storage) return list.fail("open", storage.error().message(), destination_hint(storage.error()));
+    if (const auto probed = probe_storage(**storage); !probed) {
+        return list.fail("write and read", probed.error().message(), destination_hint(probed.error()));
+    }
     list.ok("write and read", "a small object was written, read back and removed");
     const auto space = (*storage)->free_bytes();
     if (!space) return list.fail("free space", space.error());
@@ -98,9 +111,11 @@ CheckAnswer run_check(const AgentConfig& config, const std::string& database, co
     const std::vector<Target> found = targets(config, database, cluster, stop, list);
     if (found.empty() && !database.empty()) {
         list.about(fmt::format("database {}", database));
-        list.fail("connection", "no reachable cluster has this database");
+        list.fail("connection", "no reachable cluster has this database",
+                  "is its name right? backstay inventory lists what is there");
     }
     for (const Target& target : found) check_database(config, *target.cluster, target.database, stop, list);
+    check_wal(config, stop, list);
     if (config.destinations.empty()) {
         list.about("destinations");
         list.warn("configuration", "none is configured: only the control plane can order backups",

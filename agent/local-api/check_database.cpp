@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+
 #include "agent/local-api/check_host.h"
 #include "agent/odoo/instance.h"
 #include "agent/odoo/location.h"
@@ -15,6 +18,7 @@ namespace {
 
 constexpr std::int64_t kConnectMs = 5'000;
 constexpr std::int64_t kStatementMs = 30'000;
+constexpr int kNamesLooked = 50;
 
 // Relations that pg_dump must lock and read, and that this role may not.
 constexpr std::string_view kUnreadable =
@@ -61,17 +65,16 @@ Result<> check_rights(pq::Connection& connection, CheckList& list) {
     return {};
 }
 
-void check_filestore(const odoo::Location& location, CheckList& list) {
-    if (location.filestore.empty()) {
-        return list.fail("filestore", "no filestore was found for this database",
-                         "name it with filestore in an [[odoo]] of the agent's configuration");
-    }
-    if (!may_access(location.filestore, R_OK | X_OK)) {
-        return list.fail("filestore", fmt::format("{} cannot be read by the agent's user", location.filestore),
-                         "put the agent's user into the group of Odoo's files");
-    }
-    list.ok("filestore", location.filestore);
-    check_restores(location.filestore, list);
+// Files that the newest attachments name, in Odoo's own form.
+std::vector<std::string> newest_files(pq::Connection& connection) {
+    std::vector<std::string> names;
+    const auto rows =
+        connection.query(fmt::format("SELECT store_fname FROM ir_attachment WHERE store_fname ~ "
+                                     "'^[0-9a-f]{{2,3}}/[0-9a-f]{{40}}$' ORDER BY id DESC LIMIT {}",
+                                     kNamesLooked));
+    if (!rows) return names;  // rights are another check's
+    for (std::size_t i = 0; i < rows->size(); ++i) names.emplace_back(rows->text(i, 0));
+    return names;
 }
 
 // What may not be read may still be an Odoo: its files are looked at all the same.
@@ -98,10 +101,19 @@ bool may_be_odoo(pq::Connection& connection, CheckList& list) {
 }
 
 void check_files(const AgentConfig& config, const ClusterConfig& cluster, const std::string& database,
-                 CheckList& list) {
+                 pq::Connection& connection, CheckList& list) {
     const auto location = odoo::locate(config, cluster.name, database, std::nullopt, std::nullopt);
-    if (!location) return list.fail("odoo.conf", location.error());
-    check_filestore(*location, list);
+    if (!location) {
+        return list.fail("odoo.conf", location.error().message(),
+                         "name the right file with odoo_conf in an [[odoo]], readable by the agent's user");
+    }
+    check_filestore(location->filestore, newest_files(connection), list);
+    const std::string data_dir = location->conf ? location->conf->get("data_dir") : "";
+    const std::string by_conf = data_dir.empty() ? "" : fmt::format("{}/filestore/{}", data_dir, database);
+    if (!by_conf.empty() && !location->filestore.empty() && by_conf != location->filestore) {
+        list.warn("data_dir", fmt::format("odoo.conf says {}, the agent takes {}", by_conf, location->filestore),
+                  "right if one leads to the other; else mend filestore in the [[odoo]]");
+    }
     if (location->conf) return list.ok("odoo.conf", location->conf->path);
     list.warn("odoo.conf", "none was found: backups hold no configuration",
               "name it with odoo_conf in an [[odoo]] of the agent's configuration");
@@ -110,6 +122,34 @@ void check_files(const AgentConfig& config, const ClusterConfig& cluster, const 
 Result<std::uint64_t> size_of(pq::Connection& connection) {
     const auto size = TRY(connection.query("SELECT pg_database_size(current_database())"));
     return static_cast<std::uint64_t>(TRY(size.integer(0, 0)));
+}
+
+}  // namespace
+
+void check_filestore(const std::string& filestore, const std::vector<std::string>& names, CheckList& list) {
+    if (filestore.empty()) {
+        return list.fail("filestore", "no filestore was found for this database",
+                         "name it with filestore in an [[odoo]] of the agent's configuration");
+    }
+    if (!may_access(filestore, R_OK | X_OK)) {
+        if (errno == ENOENT || errno == ENOTDIR) {
+            return list.fail("filestore", filestore + " is not there: a disk that is not mounted, or another folder",
+                             "mount it, or name the right one with filestore in an [[odoo]]");
+        }
+        return list.fail("filestore", fmt::format("{} cannot be read by the agent's user", filestore),
+                         "put the agent's user into the group of Odoo's files");
+    }
+    const auto missing = std::count_if(
+        names.begin(), names.end(), [&](const std::string& name) { return !may_access(filestore + "/" + name, F_OK); });
+    if (missing * 2 > static_cast<std::ptrdiff_t>(names.size())) {
+        return list.fail(
+            "filestore",
+            fmt::format("{} has {} of the {} files that the newest attachments name: it is not this database's",
+                        filestore, static_cast<std::ptrdiff_t>(names.size()) - missing, names.size()),
+            "name this database's folder with filestore in an [[odoo]]");
+    }
+    list.ok("filestore", filestore);
+    check_restores(filestore, list);
 }
 
 void check_scratch(const AgentConfig& config, std::uint64_t database_bytes, CheckList& list) {
@@ -125,8 +165,6 @@ void check_scratch(const AgentConfig& config, std::uint64_t database_bytes, Chec
     list.ok("scratch space", message);
 }
 
-}  // namespace
-
 void check_database(const AgentConfig& config, const ClusterConfig& cluster, const std::string& database,
                     const std::stop_token& stop, CheckList& list) {
     list.about(fmt::format("database {}", database));
@@ -139,7 +177,7 @@ void check_database(const AgentConfig& config, const ClusterConfig& cluster, con
                                       cluster.host, cluster.port, cluster.user));
     check_tools(cluster, connection->server_version_num(), list);
     if (const auto rights = check_rights(*connection, list); !rights) list.fail("rights", rights.error());
-    if (may_be_odoo(*connection, list)) check_files(config, cluster, database, list);
+    if (may_be_odoo(*connection, list)) check_files(config, cluster, database, *connection, list);
     const auto size = size_of(*connection);
     if (!size) return list.fail("size", size.error());
     check_scratch(config, *size, list);

@@ -168,6 +168,23 @@ bool clock_is_synchronised() {
     return ::adjtimex(&state) < 0 || (state.status & STA_UNSYNC) == 0;
 }
 
+void check_service(const std::string& root, CheckList& list) {
+    namespace fs = std::filesystem;
+    std::error_code ignored;
+    if (!fs::exists(root + "/run/systemd/system", ignored)) return;
+    for (const char* place : {"/etc/systemd/system", "/run/systemd/system"}) {
+        std::error_code fault;
+        for (fs::directory_iterator entry(root + place, fault), end; !fault && entry != end; entry.increment(fault)) {
+            const std::string name = entry->path().filename().string();
+            if (!name.ends_with(".wants") && !name.ends_with(".requires")) continue;
+            if (fs::is_symlink(entry->path() / "backstay-agent.service", ignored))
+                return list.ok("service", "begins at boot");
+        }
+    }
+    list.warn("service", "backstay-agent is not enabled: after the next boot nothing is backed up",
+              "systemctl enable backstay-agent");
+}
+
 void check_host(const AgentConfig& config, CheckList& list) {
     list.about("agent");
     check_state_owner(config, list);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/archiver/cluster_watch.h"
 #include "agent/local-api/check.h"
 
 namespace backstay::local_api {
@@ -26,6 +27,16 @@ void check_spool(const AgentConfig& config, CheckList& list);
 // Leases, schedules and retention go by the clock. The agent's own unit forbids it to look at how it is kept.
 void check_clock(bool synchronised, CheckList& list);
 bool clock_is_synchronised();
+
+// The service begins again after a boot. `root` is "/" but for tests; says nothing where systemd does not run.
+void check_service(const std::string& root, CheckList& list);
+// What a restore fetches lies there for a while.
+void check_scratch(const AgentConfig& config, std::uint64_t database_bytes, CheckList& list);
+// The filestore is there, can be read, and is this database's: `names` are files that its newest attachments name.
+void check_filestore(const std::string& filestore, const std::vector<std::string>& names, CheckList& list);
+// PostgreSQL's settings, and whether its archive_command gets through.
+void judge_archiving(const std::string& cluster, const archiver::ServerFacts& facts, CheckList& list);
+void check_wal(const AgentConfig& config, const std::stop_token& stop, CheckList& list);
 
 // Of the above, what an agent looks at for itself.
 void check_host(const AgentConfig& config, CheckList& list);

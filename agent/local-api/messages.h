@@ -310,11 +310,13 @@ struct ControlPlaneView {
     bool connected = false;
     std::optional<Timestamp> last_contact_at;
     std::string last_error;
+    std::string last_code;  // as ErrorBody::code; denied: the credential was refused
     std::int64_t unsent_reports = 0;
     std::int64_t refused_reports = 0;
 };
 BOOST_DESCRIBE_STRUCT(ControlPlaneView, (),
-                      (url, enrolled, connected, last_contact_at, last_error, unsent_reports, refused_reports))
+                      (url, enrolled, connected, last_contact_at, last_error, last_code, unsent_reports,
+                       refused_reports))
 
 struct WalDestinationView {
     std::string id;

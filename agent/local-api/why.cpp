@@ -83,7 +83,7 @@ void explain_control_plane(const ControlPlaneView& plane, WhyAnswer& answer) {
                                      plane.last_error.empty() ? "it was not called yet" : plane.last_error);
         if (plane.unsent_reports > 0) reason.message += fmt::format("; {} reports wait", plane.unsent_reports);
         reason.reason = reason::kAgentOffline;
-        reason.hint = "is it up, and does this host reach it? curl -I " + plane.url;
+        reason.hint = contact_hint(plane);
         reason.next = "it is called again all the time; schedules go on meanwhile, reports are kept";
     }
     answer.reasons.push_back(std::move(reason));

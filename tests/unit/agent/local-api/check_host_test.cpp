@@ -6,9 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <functional>
 
+#include "agent/local-api/advice.h"
 #include "agent/state/identity.h"
 #include "tests/support/temp_dir.h"
 
@@ -163,6 +165,79 @@ TEST_F(CheckHost, FindsASpoolThatDoesNotFit) {
 TEST_F(CheckHost, FindsAClockThatNobodyKeeps) {
     EXPECT_EQ(line([](CheckList& list) { check_clock(true, list); }).result, "ok");
     EXPECT_THAT(line([](CheckList& list) { check_clock(false, list); }).hint, HasSubstr("timesyncd"));
+}
+
+TEST_F(CheckHost, FindsAServiceThatDoesNotBeginAtBoot) {
+    const std::string root = folder_.path();
+    const auto service = [&] { return line([&](CheckList& list) { check_service(root, list); }); };
+    EXPECT_EQ(service().result, "") << "no systemd runs there";
+    std::filesystem::create_directories(root + "/run/systemd/system");
+    EXPECT_EQ(service().result, "warning");
+    EXPECT_EQ(service().hint, "systemctl enable backstay-agent");
+    std::filesystem::create_directories(root + "/etc/systemd/system/multi-user.target.wants");
+    std::filesystem::create_symlink("/lib/systemd/system/backstay-agent.service",
+                                    root + "/etc/systemd/system/multi-user.target.wants/backstay-agent.service");
+    EXPECT_EQ(service().result, "ok");
+}
+
+TEST_F(CheckHost, FindsAScratchFolderThatIsTooSmall) {
+    config_.scratch_dir = folder_.path();
+    EXPECT_EQ(line([&](CheckList& list) { check_scratch(config_, 0, list); }).result, "ok");
+    const CheckLine found = line([&](CheckList& list) { check_scratch(config_, 1ULL << 60, list); });
+    EXPECT_EQ(found.result, "warning");
+    EXPECT_THAT(found.hint, HasSubstr("scratch_dir"));
+}
+
+TEST_F(CheckHost, TellsAFilestoreThatIsGoneFromOneThatIsClosedAndFromAnothers) {
+    const std::string filestore = folder_.path() + "/shop";
+    const std::vector<std::string> names = {"ab/one", "ab/two", "ab/three"};
+    const auto looked = [&] { return line([&](CheckList& list) { check_filestore(filestore, names, list); }); };
+    EXPECT_THAT(looked().message, HasSubstr("is not there"));
+    EXPECT_THAT(looked().hint, HasSubstr("mount it"));
+    std::filesystem::create_directories(filestore + "/ab");
+    EXPECT_THAT(looked().message, HasSubstr("has 0 of the 3 files"));
+    EXPECT_THAT(looked().hint, HasSubstr("filestore in an [[odoo]]"));
+    std::ofstream(filestore + "/ab/one") << "x";
+    std::ofstream(filestore + "/ab/two") << "x";
+    EXPECT_EQ(looked().result, "ok") << "Odoo has lost one: the evidence of a backup names it";
+    ASSERT_EQ(::chmod(folder_.path().c_str(), 0755), 0);
+    ASSERT_EQ(::chmod(filestore.c_str(), 0700), 0);
+    if (::geteuid() != 0) return;  // its owner may
+    EXPECT_THAT(found_by_nobody([&](CheckList& list) { check_filestore(filestore, names, list); }),
+                HasSubstr("the group of Odoo's files"));
+}
+
+TEST_F(CheckHost, FindsWhatKeepsWalFromBeingArchived) {
+    archiver::ServerFacts facts;
+    facts.wal_level = "replica";
+    facts.archive_mode = "off";
+    const auto looked = [&] { return line([&](CheckList& list) { judge_archiving("main", facts, list); }); };
+    EXPECT_THAT(looked().message, HasSubstr("archive_mode is off"));
+    EXPECT_THAT(looked().hint, HasSubstr("backstay setup-wal main"));
+    facts.archive_mode = "on";
+    facts.archive_command = "cp %p /mnt/wal/%f";
+    EXPECT_THAT(looked().message, HasSubstr("does not call `backstay wal-push %p`"));
+    facts.archive_command = "backstay wal-push %p";
+    EXPECT_EQ(looked().result, "ok");
+    facts.last_archived = "000000010000000000000004";
+    facts.last_failed = "000000010000000000000005";
+    facts.failed_count = 7;
+    EXPECT_THAT(looked().message, HasSubstr("7 attempts"));
+    EXPECT_THAT(looked().hint, HasSubstr("wal_group"));
+    facts.last_archived = "000000010000000000000006";
+    EXPECT_EQ(looked().result, "ok") << "it got through since";
+    facts.in_recovery = true;
+    facts.archive_mode = "off";
+    EXPECT_EQ(looked().result, "ok");
+}
+
+TEST(DoctorsAdvice, TellsARefusedCredentialFromAControlPlaneThatIsAway) {
+    ControlPlaneView plane;
+    plane.url = "https://control.example";
+    plane.last_code = "unavailable";
+    EXPECT_THAT(contact_hint(plane), HasSubstr("curl -I https://control.example"));
+    plane.last_code = "denied";
+    EXPECT_THAT(contact_hint(plane), HasSubstr("enroll-token"));
 }
 
 }  // namespace
