@@ -30,6 +30,7 @@ int show_status(const Output& output);
 int show_why(const Output& output, const std::string& of);
 int show_jobs(const Output& output, std::size_t limit);
 int show_refused(const Output& output, std::size_t limit);
+int report_again(const Output& output, const std::string& since);
 int show_job(const Output& output, const std::string& job);
 int show_backups(const Output& output, const std::string& database, std::size_t limit);
 int show_snapshots(const Output& output, const std::string& database, std::size_t limit);

@@ -99,6 +99,22 @@ int show_metrics(const Output& output) {
     return code(ExitCode::ok);
 }
 
+int report_again(const Output& output, const std::string& since) {
+    const json::Object body{{"since", since}};
+    const auto text = AgentSocket(output.socket).call("POST", "/v1/report-again", json::serialize(json::Value(body)));
+    if (!text) return report(output, text.error());
+    const auto told = json::decode_text<local_api::ReportAgainAnswer>(*text, json::kLenient);
+    if (!told) return report(output, told.error());
+    if (output.json) {
+        fmt::print("{}", *text);
+    } else {
+        fmt::print(
+            "{} backups and snapshots are told of again, in {} reports; `backstay status` shows what is unsent\n",
+            told->jobs, told->reports);
+    }
+    return code(ExitCode::ok);
+}
+
 int show_limits(const Output& output) { return show<local_api::LimitsView>(output, "/v1/limits", render_limits); }
 
 int setup_wal(const Output& output, const local_api::WalSetupRequest& request) {

@@ -71,6 +71,14 @@ T& kept(Chosen& chosen) {
     return std::any_cast<T&>(chosen.values.emplace_back(T{}));
 }
 
+void add_report_again(CLI::App& app, Chosen& chosen) {
+    auto& since = kept<std::string>(chosen);
+    CLI::App* again =
+        app.add_subcommand("report-again", "tell a control plane that was restored what it does not know");
+    again->add_option("--since", since, "the moment of its backup: 2026-01-02T03:04:05Z")->required();
+    again->callback([&] { chosen.run = [&] { return report_again(chosen.output, since); }; });
+}
+
 void add_reading(CLI::App& app, Chosen& chosen) {
     CLI::App* status = app.add_subcommand("status", "the agent, what runs, the last backup of each database");
     status->callback([&] { chosen.run = [&] { return show_status(chosen.output); }; });
@@ -470,6 +478,7 @@ int run(int argc, const char* const* argv) {
     app.fallthrough();
     app.footer(kFooter);
     add_reading(app, chosen);
+    add_report_again(app, chosen);
     add_backup(app, chosen);
     add_restore(app, chosen);
     add_wal(app, chosen);

@@ -189,6 +189,18 @@ struct RefusedReportList {
 };
 BOOST_DESCRIBE_STRUCT(RefusedReportList, (), (reports))
 
+// POST /v1/report-again: for a control plane that was put back to its state of then
+struct ReportAgainRequest {
+    Timestamp since;
+};
+BOOST_DESCRIBE_STRUCT(ReportAgainRequest, (), (since))
+
+struct ReportAgainAnswer {
+    std::int64_t jobs = 0;     // backups and snapshots that are told of
+    std::int64_t reports = 0;  // that wait for the control plane now
+};
+BOOST_DESCRIBE_STRUCT(ReportAgainAnswer, (), (jobs, reports))
+
 // Jobs whose operation is judged by its steps; others (copies, deletions, undos) by their outcome alone.
 inline bool has_evidence(std::string_view kind) {
     return kind == "backup" || kind == "restore" || kind == "verify" || kind == "base_backup" || kind == "snapshot" ||

@@ -16,6 +16,7 @@
 #include "agent/local-api/wal.h"
 #include "agent/local-api/why.h"
 #include "agent/state/outbox.h"
+#include "agent/state/retelling.h"
 #include "common/log.h"
 #include "common/version.h"
 
@@ -283,6 +284,15 @@ void Api::add_refused() {
                                         std::move(one.code), std::move(one.message)});
             }
             return answer(200, list);
+        });
+    add("POST", "/v1/report-again", quick_,
+        [this](sqlite::Database& database, const http::Request& request,
+               const http::PathParams&) -> Result<http::Response> {
+            const auto asked = TRY(json::decode_text<ReportAgainRequest>(request.body, kRequest));
+            const Retold told = TRY(tell_again(database, asked.since.ms));
+            log::info("reports told again", {{"jobs", told.jobs}, {"reports", told.reports}, {"by", request.peer}});
+            parts_.nudge();
+            return answer(200, ReportAgainAnswer{told.jobs, told.reports});
         });
 }
 

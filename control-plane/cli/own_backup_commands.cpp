@@ -73,6 +73,7 @@ Result<> own_restore(const Common& common, const OwnBackupArguments& arguments) 
                        "what was made, changed or taken back since " + moment + ": keys and tokens, also those that");
     lines.emplace_back("", "were revoked since; environments, schedules, destinations; backups made since");
     lines.emplace_back("next", "backstay-control serve --state " + state + " (or systemctl start backstay-control)");
+    lines.emplace_back("", "on each agent's host: backstay report-again --since " + moment);
     lines.emplace_back("", "agents come back by themselves; the rest is in docs/disaster-drill.md");
     print(common,
           {{"state", state},

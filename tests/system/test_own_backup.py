@@ -1,14 +1,18 @@
 """The control plane's own backup: made beside the running server, put back after its state folder is gone as
 docs/disaster-drill.md says, and what agents and people meet afterwards."""
 
+import json
 import pathlib
 import shutil
 
+import odoo_data
 import pytest
+from api import until_terminal
 from conftest import PRESET, end_plane, new_folder
 from control_plane import ControlPlane
 from document import Document, run_script
 from fake_agent import FakeAgent, Refusal
+from processes import wait_until
 
 DOCUMENT = Document("disaster-drill.md")
 
@@ -110,3 +114,46 @@ def test_an_agent_that_enrolled_since_must_enrol_again(plane):
     with pytest.raises(Refusal) as refused:
         late.heartbeat()
     assert refused.value.status == 401
+
+
+def test_agents_tell_a_restored_control_plane_what_they_made_since(make_lab):
+    lab = make_lab(production=odoo_data.Made("told again", partners=20, messages=20, files=10))
+    api, environment = lab.api(), f"/environments/{lab.env['ENV_PRODUCTION_ID']}"
+
+    def made():
+        order = api.post(f"{environment}/backups", {"type": "full"})["backupId"]
+        backup = until_terminal(lambda: api.get(f"/backups/{order}"))
+        assert backup["status"] == "completed", backup["recoveryEvidence"]
+        return backup
+
+    def known():
+        return {one["id"]: one for one in api.get(f"{environment}/backups", limit=100)["backups"]}
+
+    before = made()
+    own = lab.path("own.backup")
+    lab.control.run("backup", "--output", own)
+    later = made()
+    lab.backstay("backup", "odoo_production", "--type", "db")
+    by_hand = {one["backupId"] for one in json.loads(lab.backstay("backups", "--json").stdout)["backups"] if one["scope"] == "db"}
+
+    lab.end("control")
+    shutil.rmtree(lab.path("control"))
+    code, told = run_script(None, DOCUMENT.settings("lost-setup", STATE=lab.path("control"), CONTROL_BACKUP=own) + DOCUMENT.blocks("lost"))
+    assert code == 0, told
+    lab.start_control(listen=lab.address)
+    assert before["id"] in known() and later["id"] not in known()
+    assert wait_until(lambda: api.get(f"/agents/{lab.env['AGENT_ID']}")["status"] == "online", 60)
+
+    for _ in range(2):  # the second time nothing changes
+        code, told = run_script(None, DOCUMENT.settings("again-setup", SINCE=before["createdAt"]) +
+                                DOCUMENT.blocks("again").replace("backstay ", f"backstay --socket {lab.env['AGENT_SOCKET']} "))
+        assert code == 0 and "told of again" in told, told
+        assert wait_until(lambda: later["id"] in known() and known()[later["id"]]["status"] == "completed", 60)
+        assert wait_until(lambda: json.loads(lab.backstay("status", "--json").stdout)["controlPlane"]["unsentReports"] == 0, 60)
+    after = api.get(f"/backups/{later['id']}")
+    assert after["recoveryEvidence"]["status"] == "green"
+    assert after["remotePaths"] == later["remotePaths"]
+    assert by_hand and by_hand <= set(known())
+
+    api.post(f"/backups/{later['id']}/restore", {"targetType": "other", "targetEnvironmentId": lab.env["ENV_STAGING_ID"]})
+    assert api.follow(f"/backups/{later['id']}/restore/progress", seconds=120)["status"] == "completed"

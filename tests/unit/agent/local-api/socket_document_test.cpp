@@ -72,6 +72,7 @@ const std::map<std::string, Check>& answers() {
         {"GET /v1/inventory", expect_exact<control_plane::Inventory>},
         {"GET /v1/check", expect_exact<CheckAnswer>},
         {"GET /v1/limits", expect_exact<LimitsView>},
+        {"POST /v1/report-again", expect_exact<ReportAgainAnswer>},
         {"POST /v1/wal-setup", expect_exact<WalSetupAnswer>},
     };
     return all;
@@ -88,6 +89,7 @@ const std::map<std::string, Check>& requests() {
         {"POST /v1/snapshots", expect_exact<SnapshotRequest>},
         {"POST /v1/rollbacks", expect_exact<RollbackRequest>},
         {"PUT /v1/limits", expect_exact<LimitsView>},
+        {"POST /v1/report-again", expect_exact<ReportAgainRequest>},
         {"POST /v1/wal-setup", expect_exact<WalSetupRequest>},
     };
     return all;
