@@ -12,6 +12,7 @@ cmd_bench() {
   fi
   shift
   benchmarks | grep -qxF -- "$name" || die "no benchmark called $name; there are:" $(benchmarks)
-  cmd_build release backstay-agent backstay jobs-tool retention-tool >&2
+  [ "$name" != control-plane ] || cmd_setup wrk >&2
+  cmd_build release backstay-agent backstay backstay-control jobs-tool retention-tool load-tool >&2
   exec "$PYTHON" "$ROOT/tests/bench/$name.py" --bin "$(bin_of release)" "$@"
 }
