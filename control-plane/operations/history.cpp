@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "control-plane/store/rows.h"
+#include "control-plane/store/where.h"
 
 namespace backstay::operations {
 namespace {
@@ -107,13 +108,14 @@ Result<std::optional<BackupRow>> find_backup(sqlite::Database& db, std::string_v
 }
 
 Result<BackupPage> list_backups(sqlite::Database& db, const BackupFilter& filter) {
-    static constexpr std::string_view kWhere =
-        "FROM backups WHERE organization_id = $1 AND deleted_at IS NULL AND ($2 IS NULL OR environment_id = $2) AND "
-        "($3 IS NULL OR project_id = $3) AND ($4 IS NULL OR status = $4) AND ($5 IS NULL OR scope = $5)";
-    return newest_page<BackupPage>(
-        db, kBackupColumns, kWhere,
-        {filter.organization_id, filter.environment_id, filter.project_id, filter.status, filter.scope}, filter.limit,
-        filter.offset, read_backup);
+    store::Where where("deleted_at IS NULL");
+    where.is("organization_id", filter.organization_id)
+        .is("environment_id", filter.environment_id)
+        .is("project_id", filter.project_id)
+        .is("status", filter.status)
+        .is("scope", filter.scope);
+    return newest_page<BackupPage>(db, kBackupColumns, "FROM backups " + where.text(), where.values(), filter.limit,
+                                   filter.offset, read_backup);
 }
 
 Result<std::vector<BackupRow>> bases_of_agent(sqlite::Database& db, std::string_view agent_id) {

@@ -21,8 +21,8 @@ struct PublicBackup {
 
 struct PublicFilter {
     std::string organization_id;
-    std::string environment_id;  // "": any
-    std::string id;              // "": any
+    std::optional<std::string> environment_id;
+    std::optional<std::string> id;
     std::optional<std::string> status;
     std::optional<std::string> type;
     std::optional<bool> verified;

@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "common/json/json.h"
+#include "control-plane/store/rows.h"
+#include "control-plane/store/where.h"
 
 namespace backstay::operations {
 namespace {
@@ -135,24 +137,14 @@ Result<std::optional<OperationHead>> operation_head(sqlite::Database& db, std::s
 }
 
 Result<OperationPage> list_operations(sqlite::Database& db, const OperationFilter& filter) {
-    static constexpr std::string_view kWhere =
-        "FROM operations WHERE organization_id = $1 AND ($2 IS NULL OR environment_id = $2) AND ($3 IS NULL OR "
-        "backup_id = $3) AND ($4 IS NULL OR kind = $4) AND ($5 IS NULL OR environment_id IN (SELECT id FROM "
-        "environments WHERE project_id = $5))";
-    OperationPage page;
-    {
-        const std::string sql = fmt::format("SELECT count(*) {}", kWhere);
-        auto count = TRY(db.query(
-            sql, {filter.organization_id, filter.environment_id, filter.backup_id, filter.kind, filter.project_id}));
-        TRY(count.step());
-        page.total = count.integer(0);
-    }
-    const std::string sql =
-        fmt::format("SELECT {} {} ORDER BY created_at DESC, id DESC LIMIT $6 OFFSET $7", kColumns, kWhere);
-    auto rows = TRY(db.query(sql, {filter.organization_id, filter.environment_id, filter.backup_id, filter.kind,
-                                   filter.project_id, filter.limit, filter.offset}));
-    while (TRY(rows.step())) page.rows.push_back(TRY(read_row(rows)));
-    return page;
+    store::Where where("true");
+    where.is("organization_id", filter.organization_id)
+        .is("environment_id", filter.environment_id)
+        .is("backup_id", filter.backup_id)
+        .is("kind", filter.kind)
+        .holds("environment_id IN (SELECT id FROM environments WHERE project_id = $", filter.project_id, ")");
+    return store::newest_page<OperationPage>(db, kColumns, "FROM operations " + where.text(), where.values(),
+                                             filter.limit, filter.offset, read_row);
 }
 
 Result<> put_step(sqlite::Database& db, std::string_view operation_id, const StepRecord& step,

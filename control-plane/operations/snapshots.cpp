@@ -4,6 +4,7 @@
 
 #include "common/json/json.h"
 #include "control-plane/store/rows.h"
+#include "control-plane/store/where.h"
 
 namespace backstay::operations {
 namespace {
@@ -70,10 +71,7 @@ Result<SnapshotRow> read_snapshot(const sqlite::Statement& row) {
 Result<std::vector<SnapshotRow>> read_all(sqlite::Database& db, std::string_view rest,
                                           std::initializer_list<sqlite::Value> values) {
     const std::string sql = fmt::format("SELECT {} FROM snapshots {}", kColumns, rest);
-    auto rows = TRY(db.query(sql, values));
-    std::vector<SnapshotRow> found;
-    while (TRY(rows.step())) found.push_back(TRY(read_snapshot(rows)));
-    return found;
+    return all_rows(db.query(sql, values), read_snapshot);
 }
 
 Result<std::optional<SnapshotRow>> read_one(sqlite::Database& db, std::string_view rest,
@@ -170,19 +168,14 @@ Result<std::optional<SnapshotRow>> find_snapshot(sqlite::Database& db, std::stri
 }
 
 Result<SnapshotPage> list_snapshots(sqlite::Database& db, const SnapshotFilter& filter) {
-    static constexpr std::string_view kWhere =
-        "WHERE organization_id = $1 AND deleted_at IS NULL AND ($2 IS NULL OR environment_id = $2) AND ($3 IS NULL OR "
-        "project_id = $3) AND ($4 IS NULL OR status = $4) AND ($5 IS NULL OR environment_id IN (SELECT id FROM "
-        "environments WHERE type = $5))";
-    SnapshotPage page;
-    const std::string count = fmt::format("SELECT count(*) FROM snapshots {}", kWhere);
-    page.total = TRY(count_of(db.query(count, {filter.organization_id, filter.environment_id, filter.project_id,
-                                               filter.status, filter.environment_type})));
-    const std::string rest = fmt::format("{} ORDER BY created_at DESC, id DESC LIMIT $6 OFFSET $7", kWhere);
-    page.rows = TRY(read_all(db, rest,
-                             {filter.organization_id, filter.environment_id, filter.project_id, filter.status,
-                              filter.environment_type, filter.limit, filter.offset}));
-    return page;
+    store::Where where("deleted_at IS NULL");
+    where.is("organization_id", filter.organization_id)
+        .is("environment_id", filter.environment_id)
+        .is("project_id", filter.project_id)
+        .is("status", filter.status)
+        .holds("environment_id IN (SELECT id FROM environments WHERE type = $", filter.environment_type, ")");
+    return store::newest_page<SnapshotPage>(db, kColumns, "FROM snapshots " + where.text(), where.values(),
+                                            filter.limit, filter.offset, read_snapshot);
 }
 
 Result<std::int64_t> count_pinned(sqlite::Database& db, std::string_view environment_id) {

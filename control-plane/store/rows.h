@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -22,13 +23,30 @@ auto first_row(Result<sqlite::Statement> query, Read read)
     return row;
 }
 
+// What a reader of rows gives, whether or not it can fail.
+template <class T>
+struct RowOf {
+    using type = T;
+};
+template <class T>
+struct RowOf<Result<T>> {
+    using type = T;
+};
 template <class Read>
-auto all_rows(Result<sqlite::Statement> query, Read read)
-    -> Result<std::vector<decltype(read(std::declval<const sqlite::Statement&>()))>> {
-    using Row = decltype(read(std::declval<const sqlite::Statement&>()));
+using RowRead = decltype(std::declval<Read>()(std::declval<const sqlite::Statement&>()));
+
+template <class Read>
+auto all_rows(Result<sqlite::Statement> query, Read read) -> Result<std::vector<typename RowOf<RowRead<Read>>::type>> {
+    using Row = typename RowOf<RowRead<Read>>::type;
     auto statement = TRY(std::move(query));
     std::vector<Row> rows;
-    while (TRY(statement.step())) rows.push_back(read(statement));
+    while (TRY(statement.step())) {
+        if constexpr (std::is_same_v<RowRead<Read>, Row>) {
+            rows.push_back(read(statement));
+        } else {
+            rows.push_back(TRY(read(statement)));
+        }
+    }
     return rows;
 }
 
