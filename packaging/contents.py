@@ -37,7 +37,8 @@ AGENT = Package(
     " archive_command and restore_command.",
     {"backstay-agent": "usr/bin", "backstay": "usr/bin", "backstay-cli": "usr/lib/backstay"},
     [("backstay", 1), ("backstay-agent", 8)], ("agent.toml", "backstay-agent.toml", "/etc/backstay/agent.toml"),
-    "etc/backstay/agent.toml", ("operations.md", "disaster-drill.md", "evidence.md", "glossary.md", "restore-by-hand.md"), ("systemd/restores.conf",))
+    "etc/backstay/agent.toml", ("operations.md", "socket.md", "disaster-drill.md", "evidence.md", "glossary.md", "restore-by-hand.md"),
+    ("systemd/restores.conf",))
 CONTROL = Package(
     "backstay-control", "backups and restores of Odoo on PostgreSQL: the control plane",
     "The control plane knows organizations, environments and destinations, orders\nbackups and restores from agents by schedule"

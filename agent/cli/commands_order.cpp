@@ -4,6 +4,7 @@
 #include "agent/cli/bar.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/render.h"
+#include "common/text.h"
 
 namespace backstay::cli {
 namespace {
@@ -27,7 +28,7 @@ int follow(const Output& output, AgentSocket& agent, const std::string& job_id) 
     if (!text) return report(output, text.error());
     const auto detail = json::decode_text<local_api::JobDetail>(*text, json::kLenient);
     if (!detail) return report(output, detail.error());
-    fmt::print("{}", output.json ? *text : render_job(*detail));
+    fmt::print("{}", output.json ? *text : printable_lines(render_job(*detail)));
     return code_of(detail->job);
 }
 

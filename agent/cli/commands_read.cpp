@@ -126,7 +126,7 @@ int setup_wal(const Output& output, const local_api::WalSetupRequest& request) {
     if (!text) return report(output, text.error());
     const auto answer = json::decode_text<local_api::WalSetupAnswer>(*text, json::kLenient);
     if (!answer) return report(output, answer.error());
-    fmt::print("{}", output.json ? *text : render_wal_setup(*answer));
+    fmt::print("{}", output.json ? *text : printable_lines(render_wal_setup(*answer)));
     return code(answer->ready ? ExitCode::ok : ExitCode::amber);
 }
 

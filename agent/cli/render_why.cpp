@@ -39,11 +39,12 @@ std::string render_reason(const local_api::WhyReason& one, TimeMs now) {
 }
 
 std::string proof_of(const local_api::ProvenView& one, TimeMs now) {
-    return fmt::format("{} backed up {}{}{}", printable(one.database), at_and_ago(one.completed_at, now),
-                       one.destination_ids.empty()
-                           ? std::string()
-                           : printable(fmt::format(" to {}", fmt::join(one.destination_ids, ", "))),
-                       one.read_back_at ? fmt::format(", read back {} UTC", when(*one.read_back_at)) : std::string());
+    return fmt::format(
+        "{} backed up {}{}{}", one.database.empty() ? "cluster " + printable(one.cluster) : printable(one.database),
+        at_and_ago(one.completed_at, now),
+        one.destination_ids.empty() ? std::string()
+                                    : printable(fmt::format(" to {}", fmt::join(one.destination_ids, ", "))),
+        one.read_back_at ? fmt::format(", read back {} UTC", when(*one.read_back_at)) : std::string());
 }
 
 }  // namespace

@@ -453,10 +453,10 @@ BOOST_DESCRIBE_STRUCT(WhyReason, (),
                       (status, subject, message, since, reason, why_not_green, hint, next, next_at, cluster, database,
                        job_id))
 
-// The last backup of a database that is proven.
+// The last backup of a database that is proven, or the last base backup of a cluster.
 struct ProvenView {
     std::string cluster;
-    std::string database;
+    std::string database;  // empty: a base backup
     std::string backup_id;
     Timestamp completed_at;
     std::optional<Timestamp> read_back_at;  // when its copies were read back; absent: nothing is known of it any more

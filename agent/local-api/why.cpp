@@ -27,8 +27,16 @@ bool is_serious(const WalView& wal) {
     return !wal.setup_fault.empty() || wal.state == "conflict" || wal.state == "dropping" || wal.state == "failing";
 }
 
+// That a destination fails is told once, with the destination.
+bool is_about_a_failing_one(const WalView& wal, const std::string& alert) {
+    return std::any_of(wal.destinations.begin(), wal.destinations.end(), [&](const WalDestinationView& one) {
+        return one.down && alert.starts_with(fmt::format("destination {} fails", one.id));
+    });
+}
+
 void explain_alerts(const WalView& wal, WhyAnswer& answer) {
     for (const std::string& alert : wal.alerts) {
+        if (is_about_a_failing_one(wal, alert)) continue;
         WhyReason reason = about(is_serious(wal) ? "red" : "amber", "WAL of " + wal.cluster, alert);
         reason.cluster = wal.cluster;
         reason.since = wal.last_archived_at;
@@ -119,8 +127,8 @@ void explain_destinations(const WhyContext& context, WhyAnswer& answer) {
                                          (one.last_error.empty() ? "no reason was told" : one.last_error));
             reason.since = one.last_used_at;
             reason.reason = one.reason;
-            reason.hint = advice(one.reason.empty() ? reason::kDestinationUnreachable : std::string_view(one.reason));
-            reason.next = "the next job that stores there tries it again";
+            reason.hint = "backstay doctor names what is wrong there";
+            reason.next = "the next job that stores there tries it again, and WAL does so all the time";
             answer.reasons.push_back(std::move(reason));
         }
         if (one.free_bytes && one.min_free_bytes && *one.free_bytes <= *one.min_free_bytes) {

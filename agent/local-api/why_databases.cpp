@@ -7,6 +7,7 @@
 #include "agent/local-api/views.h"
 #include "agent/local-api/why.h"
 #include "agent/state/schedules.h"
+#include "agent/state/wal.h"
 #include "common/domain/looks.h"
 #include "common/domain/reasons.h"
 #include "common/domain/schedule.h"
@@ -188,11 +189,27 @@ Result<> explain_snapshots(const WhyContext& context, WhyAnswer& answer) {
     return {};
 }
 
+Result<std::vector<std::string>> places_of(sqlite::Database& database, const std::string& cluster,
+                                           const std::string& base_id) {
+    WalRepository archive(database);
+    for (const WalCluster& known : TRY(archive.clusters(cluster))) {
+        for (WalBase& base : TRY(archive.bases(known.system_id))) {
+            if (base.backup_id == base_id) return std::move(base.destination_ids);
+        }
+    }
+    return std::vector<std::string>();
+}
+
 Result<> explain_base_backups(const WhyContext& context, WhyAnswer& answer) {
     for (const JobRow& job : TRY(JobRepository(context.database).last_of_each("base_backup"))) {
         if (find_wal(context.config, job.cluster) == nullptr) continue;
         const Judged last = TRY(judged(context.database, job, job.operation_id));
-        if (last.verdict.status == "green") continue;
+        if (last.verdict.status == "green") {
+            auto places = TRY(places_of(context.database, job.cluster, job.operation_id));
+            answer.proven.push_back({job.cluster, "", job.operation_id, job.ended_at.value_or(job.created_at),
+                                     last.read_back_at, std::move(places)});
+            continue;
+        }
         WhyReason reason = reason_of(last, "the last base backup", "");
         const auto next = std::find_if(
             context.status.upcoming.begin(), context.status.upcoming.end(),
@@ -242,7 +259,7 @@ Result<> explain_databases(const WhyContext& context, WhyAnswer& answer) {
     const auto wanted = TRY(protected_databases(context));
     const auto attempts = TRY(JobRepository(context.database).last_of_each("backup"));
     for (const Database& of : wanted) TRY(explain_backups(context, of, attempts, answer));
-    if (wanted.empty()) {
+    if (wanted.empty() && context.config.wal.empty()) {
         WhyReason reason;
         reason.status = "amber";
         reason.subject = "agent";

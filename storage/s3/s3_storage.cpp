@@ -79,6 +79,7 @@ public:
 
     Result<ObjectInfo> put(std::string_view key, Source& content, const PutOptions& options) override {
         const std::string whole = TRY(whole_key(key));
+        if (options_.lock_days > 0 && !options.retain) TRY(can_lock().context(fmt::format("store '{}'", key)));
         ObjectInfo info = TRY(store(whole, content, options).context(fmt::format("store '{}'", key)));
         info.key = key;
         return info;
@@ -115,6 +116,7 @@ private:
     Result<bool> is_dead(const UnfinishedUpload& upload, TimeMs older_than);
     Result<http::ClientResponse> head(const std::string& key, bool patiently = false);
     Result<http::ClientResponse> look(const std::string& key);
+    Result<> can_lock();
     Result<> ensure_locked(const std::string& key, const http::Headers& wanted);
     Result<ObjectInfo> inspect(const std::string& key, bool patiently = false);
     Result<> refuse_locked(const http::Headers& found);
@@ -307,6 +309,17 @@ Result<ObjectInfo> S3Storage::store_parts(const std::string& key, PartBuffer& pa
                fmt::format("the store has {} bytes of the {} that were sent", info.size_bytes, upload.bytes()));
     if (const Result<> erased = erase(key); !erased) torn.followed_by(erased.error());
     return std::move(torn).with_reason(reason::kRemoteCorrupt);
+}
+
+// What is stored without a lock, as probes are, would not show that the others cannot get theirs. Whoever may not look,
+// and a store that cannot tell, learn it with the first lock.
+Result<> S3Storage::can_lock() {
+    Call call;
+    call.query = {{"object-lock", ""}};
+    const auto told = connection_.persist(call);
+    if (told || !has_code(told.error(), "ObjectLockConfigurationNotFoundError")) return {};
+    return Error(Errc::invalid, "objectLockDays is set, and the bucket was made without object lock")
+        .with_hint("make a bucket with object lock, or leave objectLockDays out");
 }
 
 // An object that is believed to be locked must be. Some servers forget the lock that a multipart upload was begun with,

@@ -115,6 +115,12 @@ def test_mistakes_about_destinations(host):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         found(host.examine(new=host.s3(closed.getsockname()[1])), "destination bucket", "write and read", "is the address right")
+    store = TinyS3()
+    try:
+        assert not [one for one in host.examine(new=host.s3(store.port)) if one["subject"] == "destination bucket" and one["result"] != "ok"]
+        found(host.examine(new=host.s3(store.port) + "object_lock_days = 3\n"), "destination bucket", "write and read", "without object lock")
+    finally:
+        store.close()
     for refusal, words in ((NO_BUCKET, ("does the bucket exist",)), (NO_KEY, ("is the access key right",))):
         store = TinyS3(refusal)
         try:

@@ -52,6 +52,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server.requests.append(f"{self.command} {self.path}")
         server.reached.set()
         server.gate.wait(30)
+        if "object-lock" in urllib.parse.parse_qs(url.query, keep_blank_values=True):
+            return self.answer(404, b"<Error><Code>ObjectLockConfigurationNotFoundError</Code><Message>none</Message></Error>")
         if server.refusal:
             return self.answer(*server.refusal)
         key, query = urllib.parse.unquote(url.path).removeprefix("/b-1").lstrip("/"), urllib.parse.parse_qs(url.query)

@@ -48,11 +48,12 @@ protected:
         EXPECT_TRUE(JobRepository(*database_).start(row.job_id, at - 5));
         EvidenceRepository evidence(*database_);
         EXPECT_TRUE(evidence.begin(id, row.job_id));
+        const bool stores = kind == "backup" || kind == "base_backup";
         OperationPlan plan;
         if (kind == "verify") plan.operation = Operation::verification;
         if (kind == "snapshot") plan.operation = Operation::snapshot;
         plan.steps = {{"db_dump", true, 1}, {"local_verify", true, 1}};
-        if (kind == "backup") {
+        if (stores) {
             plan.destination_ids = {"disk"};
             plan.artifacts = {"db"};
         }
@@ -67,7 +68,7 @@ protected:
             step.name = "local_verify";
             step.completed_at = Timestamp{at};
             EXPECT_TRUE(evidence.step(id, step, at));
-            if (kind == "backup") {
+            if (stores) {
                 EXPECT_TRUE(evidence.copy(id, {"disk", "db", CopyState::verified, "k", "aa", 1, "", ""}, at));
             }
         }
@@ -232,6 +233,10 @@ TEST_F(Why, TellsASnapshotAndABaseBackupThatFailed) {
     EXPECT_EQ(why().status, "green") << "no WAL of that cluster is archived any more";
     config_.wal.emplace_back();
     EXPECT_EQ(reason().subject, "cluster main");
+    ended("base_backup", "base2", now_, true);
+    EXPECT_EQ(why().status, "green");
+    EXPECT_EQ(why().proven.back().backup_id, "base2");
+    EXPECT_EQ(why().proven.back().database, "");
 }
 
 TEST_F(Why, SaysWhatWalAndDestinationsAndDisksLack) {
@@ -244,7 +249,7 @@ TEST_F(Why, SaysWhatWalAndDestinationsAndDisksLack) {
     EXPECT_THAT(reason().next, HasSubstr("PostgreSQL keeps its WAL"));
     wal.state = "failing";
     EXPECT_EQ(reason().status, "red");
-    wal.alerts.clear();
+    wal.alerts = {"destination disk fails: connection refused"};
     wal.destinations.push_back({"disk", "disk", true, "connection refused", 0, 0});
     EXPECT_EQ(reason().subject, "destination disk");
     EXPECT_THAT(reason().message, HasSubstr("connection refused"));
