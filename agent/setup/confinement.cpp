@@ -12,6 +12,7 @@
 
 #include "agent/setup/setup.h"
 #include "common/files/files.h"
+#include "common/process/account.h"
 
 namespace backstay::setup {
 namespace {
@@ -141,16 +142,20 @@ std::string words(const std::set<std::string>& all) {
 
 std::string drop_in(Needs needs, const std::string& others) {
     std::erase_if(needs.groups, [&](const auto& word) { return stands_in(others, "SupplementaryGroups", word); });
-    std::erase_if(needs.writable, [&](const auto& word) { return stands_in(others, "ReadWritePaths", word); });
+    // A disk that is not mounted must not keep the agent from starting.
+    std::set<std::string> writable;
+    for (const std::string& path : needs.writable) {
+        const bool there = stands_in(others, "ReadWritePaths", path) || stands_in(others, "ReadWritePaths", "-" + path);
+        if (!there) writable.insert("-" + path);
+    }
     needs.capabilities = needs.capabilities && !stands_in(others, "AmbientCapabilities", "CAP_DAC_OVERRIDE");
     std::string text;
     if (!needs.groups.empty()) {
         text += "# Reads Odoo's files, and gives its WAL socket to PostgreSQL's group.\nSupplementaryGroups=" +
                 words(needs.groups) + "\n";
     }
-    if (!needs.writable.empty()) {
-        text +=
-            "# Destinations on this host, and filestores for restores.\nReadWritePaths=" + words(needs.writable) + "\n";
+    if (!writable.empty()) {
+        text += "# Destinations on this host, and filestores for restores.\nReadWritePaths=" + words(writable) + "\n";
     }
     if (needs.capabilities) {
         text += fmt::format(
@@ -190,9 +195,17 @@ std::vector<Step> confinement(Context& context) {
     Needs needs;
     need_filestores(context, *databases, needs);
     need_destinations(context.config, needs);
-    if (!context.config.wal.empty() && !context.config.wal_group.empty()) needs.groups.insert(context.config.wal_group);
+    const std::string& group = context.config.wal_group;
+    if (!context.config.wal.empty() && !group.empty()) {
+        // A unit with a group that is not there does not start.
+        if (group_named(group)) {
+            needs.groups.insert(group);
+        } else {
+            needs.left.push_back(fmt::format("there is no group {}: name PostgreSQL's own with wal_group", group));
+        }
+    }
     const auto has = groups_of(context.wishes.account);
-    std::erase_if(needs.groups, [&](const std::string& group) { return has.contains(group); });
+    std::erase_if(needs.groups, [&](const std::string& one) { return has.contains(one); });
     const std::string wanted = drop_in(needs, other_drop_ins(folder));
     const std::string now = read_file(folder + "/setup.conf").value_or("");
     step.changes = needs.opened.told();

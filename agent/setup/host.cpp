@@ -39,15 +39,17 @@ Result<std::string> RealHost::run(const std::vector<std::string>& argv) {
     return run_tool(std::move(spec), 360'000);
 }
 
-Result<std::string> RealHost::psql(const std::string& account, const ClusterConfig& cluster, const std::string& user,
-                                   const std::string& database, const std::string& sql) {
+Result<std::string> RealHost::psql(const Login& login, const ClusterConfig& cluster, const std::string& sql) {
     const Tool tool = TRY(find_tool(cluster, "psql", 0));
+    std::vector<std::string> words = {
+        tool.path,    "--no-psqlrc",   "--no-password",         "--quiet",
+        "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1", "--username=" + login.user};
+    // A name as an option could be taken for more than a name.
+    if (login.replication) words.emplace_back("--dbname=replication=true");
     ProcessSpec spec;
-    spec.argv = as(account, {tool.path, "--no-psqlrc", "--no-password", "--quiet", "--no-align", "--tuples-only",
-                             "--set=ON_ERROR_STOP=1", "--username=" + user});
+    spec.argv = as(login.account, std::move(words));
     spec.environment = tool_environment(cluster);
-    // As an option it could be taken for more than a name.
-    spec.environment["PGDATABASE"] = database;
+    spec.environment["PGDATABASE"] = login.database;
     spec.environment["LC_MESSAGES"] = "C";
     spec.working_directory = "/";
     return run_tool(std::move(spec), 60'000, 4 << 20, sql);
@@ -65,7 +67,7 @@ Result<std::string> RealHost::as_superuser(const ClusterConfig& cluster, const s
     }
     ClusterConfig own = cluster;
     own.password_file.clear();
-    auto answer = psql(kSuperuser, own, kSuperuser, database, sql);
+    auto answer = psql({kSuperuser, kSuperuser, database}, own, sql);
     if (answer) return answer;
     return std::move(answer).error().with_hint(
         ::geteuid() != 0
@@ -73,11 +75,18 @@ Result<std::string> RealHost::as_superuser(const ClusterConfig& cluster, const s
             : fmt::format("sudo -u {} psql -h {} -p {} must work", kSuperuser, cluster.host, cluster.port));
 }
 
-Result<> RealHost::log_in(const ClusterConfig& cluster) {
-    const auto answer = psql(account_, cluster, cluster.user, cluster.database, "SELECT 1;");
-    if (answer) return {};
-    return Error(Errc::denied,
-                 fmt::format("{} cannot log in as {}: {}", account_, cluster.user, answer.error().message()));
+Result<> RealHost::log_in(const ClusterConfig& cluster, bool base_backups) {
+    const auto answer = psql({account_, cluster.user, cluster.database}, cluster, "SELECT 1;\n");
+    if (!answer) {
+        return Error(Errc::denied,
+                     fmt::format("{} cannot log in as {}: {}", account_, cluster.user, answer.error().message()));
+    }
+    if (!base_backups) return {};
+    const auto replica = psql({account_, cluster.user, cluster.database, true}, cluster, "IDENTIFY_SYSTEM;\n");
+    // A server without wal_senders refuses, too, until it is restarted with them.
+    if (replica || replica.error().message().find("pg_hba.conf") == std::string::npos) return {};
+    return Error(Errc::denied, fmt::format("base backups need a login of {} for replication: {}", cluster.user,
+                                           replica.error().message()));
 }
 
 bool RealHost::may(const char* test, const std::string& path) {

@@ -18,8 +18,8 @@ public:
     // Statement by statement, each a transaction of its own; rows are lines of fields with '|' between them.
     virtual Result<std::string> as_superuser(const ClusterConfig& cluster, const std::string& database,
                                              const std::string& sql) = 0;
-    // The agent's account reaches the server in its own role.
-    virtual Result<> log_in(const ClusterConfig& cluster) = 0;
+    // The agent's account reaches the server in its own role; for base backups, too.
+    virtual Result<> log_in(const ClusterConfig& cluster, bool base_backups) = 0;
     // The agent's account, without what its service gets beyond it.
     virtual bool may_read(const std::string& path) = 0;
     virtual bool may_write(const std::string& path) = 0;
@@ -32,13 +32,16 @@ public:
     Result<std::string> run(const std::vector<std::string>& argv) override;
     Result<std::string> as_superuser(const ClusterConfig& cluster, const std::string& database,
                                      const std::string& sql) override;
-    Result<> log_in(const ClusterConfig& cluster) override;
+    Result<> log_in(const ClusterConfig& cluster, bool base_backups) override;
     bool may_read(const std::string& path) override;
     bool may_write(const std::string& path) override;
 
 private:
-    Result<std::string> psql(const std::string& account, const ClusterConfig& cluster, const std::string& user,
-                             const std::string& database, const std::string& sql);
+    struct Login {
+        std::string account, user, database;
+        bool replication = false;
+    };
+    Result<std::string> psql(const Login& login, const ClusterConfig& cluster, const std::string& sql);
     bool may(const char* test, const std::string& path);
     std::string account_;
 };

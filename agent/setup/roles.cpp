@@ -29,18 +29,19 @@ Result<State> state_of(Host& host, const ClusterConfig& cluster) {
     return State{is(1), is(2), is(3), is(4), is(5), is(6), is(7), is(8), std::atoi(fields[0].c_str())};
 }
 
-Result<> log_in(Host& host, const ClusterConfig& cluster) {
-    auto done = host.log_in(cluster);
+Result<> log_in(Host& host, const ClusterConfig& cluster, bool base_backups) {
+    auto done = host.log_in(cluster, base_backups);
     if (done) return {};
     const std::string file = host.as_superuser(cluster, cluster.database, "SHOW hba_file;\n").value_or("pg_hba.conf");
-    return std::move(done).error().with_hint(
-        fmt::format("{} must let it in: a line \"local all {} peer\" before the others, then SELECT pg_reload_conf()",
-                    file.substr(0, file.find('\n')), cluster.user));
+    return std::move(done).error().with_hint(fmt::format(
+        "{0} must let it in: \"local all {1} peer\"{2} before the other lines, then SELECT pg_reload_conf()",
+        file.substr(0, file.find('\n')), cluster.user,
+        base_backups ? fmt::format(" and \"local replication {} peer\"", cluster.user) : ""));
 }
 
 class Changes {
 public:
-    explicit Changes(const ClusterConfig& cluster) : cluster_(cluster) {}
+    Changes(const ClusterConfig& cluster, bool wal) : cluster_(cluster), wal_(wal) {}
     void add(const std::string& database, std::string statement) { all_.emplace_back(database, std::move(statement)); }
     std::vector<std::string> told() const {
         std::vector<std::string> lines;
@@ -54,11 +55,12 @@ public:
         for (const auto& [database, statement] : all_) {
             TRY(host.as_superuser(cluster_, database, statement + ";\n").context(statement));
         }
-        return log_in(host, cluster_);
+        return log_in(host, cluster_, wal_);
     }
 
 private:
     ClusterConfig cluster_;
+    bool wal_;
     std::vector<std::pair<std::string, std::string>> all_;
 };
 
@@ -104,7 +106,8 @@ Step role_in(Context& context, const ClusterConfig& cluster) {
     auto now = state_of(context.host, cluster);
     if (!now) return Step::failed(step.name, step.about, now.error());
     if (now->own) return step;
-    Changes changes(cluster);
+    const bool wal = find_wal(context.config, cluster.name) != nullptr;
+    Changes changes(cluster, wal);
     if (restores) {
         want_superuser(cluster, *now, changes);
     } else {
@@ -120,7 +123,7 @@ Step role_in(Context& context, const ClusterConfig& cluster) {
     step.changes = changes.told();
     step.apply = [&host = context.host, changes] { return changes.apply(host); };
     if (!changes.empty()) return step;
-    const auto logged_in = log_in(context.host, cluster);
+    const auto logged_in = log_in(context.host, cluster, wal);
     return logged_in ? step : Step::failed(step.name, step.about, logged_in.error());
 }
 

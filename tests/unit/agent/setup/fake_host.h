@@ -58,8 +58,8 @@ public:
         return std::string();
     }
 
-    Result<> log_in(const ClusterConfig&) override {
-        if (hba == "peer") return {};
+    Result<> log_in(const ClusterConfig&, bool base_backups) override {
+        if (hba == "peer" || (hba == "no replication" && !base_backups)) return {};
         return Error(Errc::denied, "Peer authentication failed");
     }
     bool may_read(const std::string&) override { return true; }

@@ -77,7 +77,8 @@ TEST_F(Setup, DoesItAllOnceAndFindsItDoneTheSecondTime) {
     EXPECT_THAT(text("/etc/agent.toml"), HasSubstr("# mine\n"));
     EXPECT_TRUE(host_.role && host_.role->reads && host_.role->inserts && host_.role->replication);
     EXPECT_FALSE(host_.role && host_.role->super);
-    EXPECT_THAT(text("/units/backstay-agent.service.d/setup.conf"), HasSubstr("ReadWritePaths=" + wishes_.destination));
+    EXPECT_THAT(text("/units/backstay-agent.service.d/setup.conf"),
+                HasSubstr("ReadWritePaths=-" + wishes_.destination));
     host_.settings =
         "wal_level|t|f|replica\narchive_mode|t|f|on\narchive_command|f|f|/usr/bin/backstay wal-push %p\n"
         "archive_timeout|f|f|60\n";
@@ -141,6 +142,11 @@ TEST_F(Setup, FindsOutThatTheAgentCannotLogIn) {
     host_.hba = "reject";
     EXPECT_THAT(outcome("role").problem, HasSubstr("Peer authentication failed"));
     EXPECT_THAT(outcome("role").hint, HasSubstr("/etc/postgresql/pg_hba.conf must let it in"));
+    host_.hba = "no replication";
+    EXPECT_EQ(states()["role"], "good");
+    wishes_.destination = folder_.path() + "/store";
+    wishes_.wal = true;
+    EXPECT_THAT(outcome("role").hint, HasSubstr("\"local replication backstay peer\""));
 }
 
 TEST_F(Setup, StopsAtAConfigurationWithFaults) {
@@ -215,6 +221,18 @@ TEST_F(Setup, SaysThatPostgresqlMustBeRestartedAndSetsNothingTwice) {
     const Outcome wal = outcome("wal");
     EXPECT_EQ(wal.state, "left");
     EXPECT_THAT(wal.left, Contains(HasSubstr("restart PostgreSQL main")));
+}
+
+TEST_F(Setup, LeavesOutOfTheDropInWhatAnotherOneGrants) {
+    wishes_.destination = folder_.path() + "/my store";
+    wishes_.role = Role::restore;
+    const std::string folder = folder_.path() + "/units/backstay-agent.service.d";
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder + "/mine.conf") << "[Service]\nReadWritePaths=/a " << folder_.path() << "/odoo/filestore\n";
+    EXPECT_TRUE(run());
+    const std::string made = text("/units/backstay-agent.service.d/setup.conf");
+    EXPECT_THAT(made, AllOf(HasSubstr("ReadWritePaths=\"-" + wishes_.destination + "\"\n"), HasSubstr("CAP_CHOWN")));
+    EXPECT_THAT(made, Not(HasSubstr("/odoo/filestore")));
 }
 
 TEST_F(Setup, DoesNotGuessAmongServers) {
