@@ -60,6 +60,8 @@ def test_the_least_rights_back_up_with_wal_and_are_given_once(fresh):
     fresh.wait("archived WAL", lambda: [one for one in json_of(fresh, "status")["wal"] if one["segments"] > 0])
     based = fresh.run("backstay", "base-backup", check=False)
     assert based.returncode in (0, 3), based.stdout + based.stderr
+    fresh.run("dpkg", "-P", AGENT)
+    fresh.sh(f"test ! -e $(dirname {DROP_IN}) && test -d /srv/backups")
 
 
 def test_restores_work_once_they_are_wished_for_and_not_before(fresh):
