@@ -6,8 +6,10 @@
 
 #include "common/files/files.h"
 #include "common/log.h"
+#include "common/sqlite/migrations.h"
 #include "control-plane/own-backup/folder.h"
 #include "control-plane/own-backup/save.h"
+#include "control-plane/store/store.h"
 
 namespace backstay::own_backup {
 namespace {
@@ -27,6 +29,18 @@ Result<> check_folder(const Settings& settings) {
     return Error(Errc::not_found, "there is no folder " + folder).with_hint("is the disk mounted? See backup.folder");
 }
 
+Result<Saved> make(const Settings& settings, TimeMs now) {
+    const BackupSettings& wanted = settings.backup;
+    SaveOrder order;
+    order.output = wanted.folder;
+    order.with_keys = wanted.with_keys;
+    order.keep = wanted.keep;
+    if (!wanted.encryption_key_file.empty()) order.key = TRY(StreamKey::load(wanted.encryption_key_file));
+    const Saved saved = TRY(save(settings, order, now));
+    log::info("control plane backed up", {{"file", saved.path}, {"bytes", saved.bytes}, {"removed", saved.removed}});
+    return saved;
+}
+
 TimeMs newest_of(const std::string& folder) {
     const auto all = list(folder);
     return all && !all->empty() ? all->front().made_at : 0;
@@ -44,14 +58,22 @@ Result<TimeMs> look(const Settings& settings, TimeMs now) {
     TRY(check_folder(settings));
     const TimeMs newest = newest_of(wanted.folder);
     if (newest >= last_due(wanted.minute_of_day, now)) return newest;
-    SaveOrder order;
-    order.output = wanted.folder;
-    order.with_keys = wanted.with_keys;
-    order.keep = wanted.keep;
-    if (!wanted.encryption_key_file.empty()) order.key = TRY(StreamKey::load(wanted.encryption_key_file));
-    const Saved saved = TRY(save(settings, order, now));
-    log::info("control plane backed up", {{"file", saved.path}, {"bytes", saved.bytes}, {"removed", saved.removed}});
+    TRY(make(settings, now));
     return now;
+}
+
+Result<> before_upgrade(const Settings& settings, TimeMs now) {
+    std::error_code unknown;
+    if (settings.backup.folder.empty() || !std::filesystem::exists(settings.store_file, unknown)) return {};
+    int present = 0;
+    {
+        auto db = TRY(store::open_store(settings.store_file));
+        present = TRY(sqlite::schema_version(db));
+    }
+    if (present == 0 || present >= store::newest_schema()) return {};
+    TRY(check_folder(settings));
+    TRY(make(settings, now));
+    return {};
 }
 
 Daily::Daily(const Settings& settings, const Clock& clock)

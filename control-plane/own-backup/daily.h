@@ -20,6 +20,10 @@ TimeMs last_due(std::int64_t minute_of_day, TimeMs now);
 // after it. Answers when the newest was made, 0 when there is none.
 Result<TimeMs> look(const Settings& settings, TimeMs now);
 
+// Before a newer program brings an older database up to date, which has no way back: a backup of it as it is, into the
+// folder of the settings. Nothing where there is no folder, no database, or nothing to do.
+Result<> before_upgrade(const Settings& settings, TimeMs now);
+
 class Daily {
 public:
     // Both outlive it. Looks first after ten seconds, then each minute; after a failure in an hour.

@@ -104,6 +104,10 @@ Result<std::unique_ptr<Daemon>> Daemon::build(Settings settings, const std::stri
         TRY(FileLock::acquire(settings.state_dir + "/serve.lock", kLockPatience).context("take the state folder"));
     auto box = TRY(open_secret_box(settings));
     auto verifier = TRY(open_verifier(settings));
+    if (store_url.empty()) {
+        const auto kept = own_backup::before_upgrade(settings, SystemClock().now_ms());
+        if (!kept) log::error("no backup before the upgrade", {{"error", kept.error().message()}});
+    }
     const std::string store_file = TRY(store_path(settings, store_url));
     std::unique_ptr<Daemon> daemon(
         new Daemon(std::move(settings), std::move(lock), std::move(box), std::move(verifier)));

@@ -15,4 +15,6 @@ Result<> prepare_store(const std::string& path) {
     return sqlite::migrate(database, store_migrations()).context("bring the store's schema up to date");
 }
 
+int newest_schema() { return store_migrations().back().version; }
+
 }  // namespace backstay::store

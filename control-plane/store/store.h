@@ -16,6 +16,8 @@ Result<sqlite::Database> open_store(const std::string& path);
 
 // Makes the file where it is missing and brings its schema up to date; safe beside a running server.
 Result<> prepare_store(const std::string& path);
+// The schema version that this program brings a store to.
+int newest_schema();
 
 // One page of a list, and how many rows there are in all.
 struct Page {

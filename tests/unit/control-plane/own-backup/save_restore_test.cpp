@@ -149,6 +149,19 @@ TEST_F(OwnBackup, GathersWhatLayOutsideOfTheFolder) {
     EXPECT_EQ(read_file(at("new/elsewhere/mail.password")).value(), "hush\n");
 }
 
+TEST_F(OwnBackup, IsMadeBeforeADatabaseIsBroughtUpToDate) {
+    ASSERT_TRUE(before_upgrade(settings_, kNow));
+    EXPECT_TRUE(list(settings_.backup.folder)->empty()) << "nothing is to be done";
+    {
+        auto db = store::open_store(state_ + "/control.db").value();
+        ASSERT_TRUE(db.run_script("PRAGMA user_version = 3"));
+    }
+    ASSERT_TRUE(before_upgrade(settings_, kNow));
+    EXPECT_EQ(list(settings_.backup.folder)->size(), 1U);
+    settings_.backup.folder.clear();
+    EXPECT_TRUE(before_upgrade(settings_, kNow));
+}
+
 TEST_F(OwnBackup, IsMadeOnceADayAndTheOldestGoAfterIt) {
     settings_.backup.keep = 2;
     constexpr TimeMs kDay = 86'400'000;
