@@ -6,8 +6,11 @@
 
 #include "agent/state/evidence.h"
 #include "agent/state/jobs.h"
+#include "agent/state/schedules.h"
 #include "agent/state/snapshots.h"
+#include "agent/worker/own_schedule.h"
 #include "agent/worker/recovery.h"
+#include "common/domain/schedule.h"
 
 namespace backstay::local_api {
 namespace {
@@ -25,6 +28,37 @@ Result<> add_bases(sqlite::Database& database, const AgentConfig& config, const 
                                     ? fmt::format("{} days after the last one", situation->every_days)
                                     : "the archive needs one (" + next->reason + ")";
         out.push_back({"base_backup", wal.cluster, "", Timestamp{std::max(next->at, now)}, "base backup: " + why});
+    }
+    return {};
+}
+
+// Backups that were begun here while the control plane was away, and failed for a cause that may pass.
+Result<> add_repeats(sqlite::Database& database, const AgentConfig& config, TimeMs now,
+                     std::vector<UpcomingView>& out) {
+    ScheduleRepository schedules(database);
+    const auto contact = TRY(schedules.contact());
+    if (!contact) return {};
+    AloneSituation situation;
+    situation.now = now - contact->clock_ahead_ms;
+    situation.clock_ahead_ms = contact->clock_ahead_ms;
+    situation.heard_at = contact->heard_at;
+    situation.away_after_ms = std::int64_t{config.control_plane_away_after_s} * 1000;
+    const auto runs = TRY(schedules.runs());
+    for (const auto& told : TRY(schedules.schedules())) {
+        for (const auto& run : runs) {
+            const auto cron = Cron::parse(run.scope == "db" ? told.db_cron : told.full_cron);
+            const auto zone = Zone::find(told.time_zone);
+            if (run.environment_id != told.environment.environment_id || !cron || !zone) continue;
+            const auto id = schedule::run_id(run.environment_id, run.scope, run.due_at.ms);
+            const auto failed = TRY(JobRepository(database).find(id));
+            const auto slot = schedule::newest_slot(*cron, *zone, run.due_at.ms, situation.now);
+            if (!failed || !slot || slot->due != run.due_at.ms || situation.now >= slot->stale_at) continue;
+            const auto due = repeat_due(*failed, *slot, situation);
+            if (!due) continue;
+            out.push_back({"backup", failed->cluster, failed->database,
+                           Timestamp{std::max(*due + contact->clock_ahead_ms, now)},
+                           fmt::format("attempt {} of the backup that failed", failed->attempt + 1)});
+        }
     }
     return {};
 }
@@ -117,6 +151,7 @@ Result<std::vector<UpcomingView>> view_upcoming(sqlite::Database& database, cons
         const char* const what = run.scope == "db" ? "backup of the database" : "full backup";
         out.push_back({"backup", run.cluster, run.database, run.at, fmt::format("{}, by its schedule", what)});
     }
+    if (!status.control_plane.connected) TRY(add_repeats(database, config, now, out));
     TRY(add_bases(database, config, timeline, now, out));
     TRY(add_snapshots(database, config, out));
     TRY(add_leftovers(database, out));

@@ -54,14 +54,22 @@ Result<std::optional<AloneRun>> due_alone(const ScheduledEnvironment& told, cons
     return none;
 }
 
-bool repeats_alone(const JobRow& failed, const schedule::Slot& slot, const AloneSituation& situation) {
-    if (failed.origin != kOriginSchedule || !is_over(failed.state) || !failed.finish || !failed.ended_at) return false;
+std::optional<TimeMs> repeat_due(const JobRow& failed, const schedule::Slot& slot, const AloneSituation& situation) {
+    if (failed.origin != kOriginSchedule || !is_over(failed.state) || !failed.finish || !failed.ended_at) {
+        return std::nullopt;
+    }
     const bool passes = failed.finish->transient || failed.state == JobState::interrupted;
     const auto delay = schedule::retry_delay_ms(failed.attempt);
-    if (!passes || !delay || situation.busy || situation.now >= slot.stale_at) return false;
+    if (!passes || !delay) return std::nullopt;
     const TimeMs ended = failed.ended_at->ms - situation.clock_ahead_ms;
-    return situation.now >= ended + *delay &&
-           situation.now - situation.heard_at >= schedule::alone_after_ms(slot, situation.away_after_ms);
+    const TimeMs due =
+        std::max(ended + *delay, situation.heard_at + schedule::alone_after_ms(slot, situation.away_after_ms));
+    return due < slot.stale_at ? std::optional<TimeMs>(due) : std::nullopt;
+}
+
+bool repeats_alone(const JobRow& failed, const schedule::Slot& slot, const AloneSituation& situation) {
+    const auto due = repeat_due(failed, slot, situation);
+    return due && !situation.busy && situation.now < slot.stale_at && situation.now >= *due;
 }
 
 OwnSchedule::OwnSchedule(const Settings& settings, Worker& worker)

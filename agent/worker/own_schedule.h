@@ -38,6 +38,8 @@ Result<std::optional<AloneRun>> due_alone(const control_plane::ScheduledEnvironm
 
 // Whether a run that was begun here, and failed for a cause that may pass, begins again now: while nobody else can
 // order it, as often and after such times as the control plane would.
+// By the control plane's clock; nullopt: it does not, or not in time.
+std::optional<TimeMs> repeat_due(const JobRow& failed, const schedule::Slot& slot, const AloneSituation& situation);
 bool repeats_alone(const JobRow& failed, const schedule::Slot& slot, const AloneSituation& situation);
 
 class OwnSchedule {

@@ -12,7 +12,9 @@
 #include "agent/state/outbox.h"
 #include "agent/state/schedules.h"
 #include "agent/state/state.h"
+#include "agent/worker/orders.h"
 #include "common/domain/reasons.h"
+#include "common/domain/schedule.h"
 #include "tests/support/temp_dir.h"
 
 namespace backstay::local_api {
@@ -209,6 +211,39 @@ TEST_F(Why, FindsABackupThatIsTooOldForItsSchedule) {
     EXPECT_THAT(reason().message, HasSubstr("Backup is overdue: the last one that can be restored is of"));
     now_ += 24 * kHour;
     EXPECT_EQ(reason().status, "red");
+}
+
+TEST_F(Why, SaysWhenABackupThatFailedAloneIsTriedAgain) {
+    const TimeMs due = now_ - now_ % kHour;  // on the hour
+    now_ = due + 12 * 60'000;
+    control_plane::ScheduleBook book;
+    control_plane::ScheduledEnvironment& told = book.schedules.emplace_back();
+    told.environment.environment_id = "e";
+    told.environment.database = "shop";
+    told.time_zone = "UTC";
+    told.db_cron = "0 * * * *";
+    ScheduleContact contact;
+    contact.heard_at = due - kHour;
+    ASSERT_TRUE(ScheduleRepository(*database_).hear(contact, book));
+    BackupOrder order;
+    order.backup_id = schedule::run_id("e", "db", due);
+    order.scope = "db";
+    order.due_at = Timestamp{due};
+    order.environment = told.environment;
+    JobRow row;
+    row.job_id = row.operation_id = order.backup_id;
+    row.kind = "backup", row.origin = kOriginSchedule, row.cluster = "main", row.database = "shop";
+    row.order = without_secrets(Order(order));
+    row.created_at = {due + 10 * 60'000};
+    ASSERT_TRUE(JobRepository(*database_).add(row));
+    control_plane::JobFinish finish;
+    finish.reason = "db_unreachable";
+    finish.transient = true;
+    ASSERT_TRUE(JobRepository(*database_).finish(row.job_id, finish, now_));
+    EXPECT_EQ(reason().next, "attempt 2 of the backup that failed");
+    EXPECT_EQ(reason().next_at->ms, now_ + 60'000);
+    status_.control_plane.connected = true;  // then it decides
+    EXPECT_THAT(reason().next, HasSubstr("by its schedule"));
 }
 
 TEST_F(Why, FindsDamageUntilTheBackupIsFoundSoundOrGone) {

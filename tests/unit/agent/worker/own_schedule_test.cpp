@@ -102,6 +102,7 @@ TEST(RepeatsAlone, AsOftenAndAfterSuchTimesAsTheControlPlaneWould) {
     situation.heard_at = due - kMinute;
     situation.now = due + 13 * kMinute;
     EXPECT_TRUE(repeats_alone(failed, slot, situation));
+    EXPECT_EQ(repeat_due(failed, slot, situation), situation.now);
     situation.now -= 1;
     EXPECT_FALSE(repeats_alone(failed, slot, situation)) << "a minute first";
     situation.now = due + 16 * kMinute;
