@@ -91,10 +91,7 @@ Result<std::vector<JobView>> view_all(sqlite::Database& database, const std::vec
 
 Result<std::vector<BackupView>> last_backups(sqlite::Database& database) {
     std::vector<BackupView> views;
-    std::set<std::string> seen;
-    for (const BackupRow& row : TRY(BackupRepository(database).newest("", kListMax))) {
-        if (seen.insert(row.cluster + "/" + row.database).second) views.push_back(view_backup(row));
-    }
+    for (const BackupRow& row : TRY(BackupRepository(database).last_of_each())) views.push_back(view_backup(row));
     return views;
 }
 

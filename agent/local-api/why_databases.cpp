@@ -15,7 +15,6 @@
 namespace backstay::local_api {
 namespace {
 
-constexpr std::size_t kBackupsLooked = 1000;
 constexpr std::size_t kVerificationsLooked = 300;
 
 using Database = std::pair<std::string, std::string>;  // cluster, name
@@ -145,17 +144,13 @@ Result<> explain_backups(const WhyContext& context, const Database& of, const st
 Result<> explain_lateness(const WhyContext& context, WhyAnswer& answer) {
     for (const auto& told : TRY(ScheduleRepository(context.database).schedules())) {
         const std::string& name = told.environment.database;
-        const auto backups = TRY(BackupRepository(context.database).newest(name, kBackupsLooked));
         const auto zone = Zone::find(told.time_zone);
         for (const std::string_view scope : {"db", "full"}) {
             const auto cron = Cron::parse(scope == "db" ? told.db_cron : told.full_cron);
             const std::int64_t gap = cron && zone ? schedule::longest_gap_ms(*cron, *zone, context.now).value_or(0) : 0;
-            const auto last = std::find_if(backups.begin(), backups.end(), [&](const BackupRow& one) {
-                const auto& cluster = told.environment.cluster;
-                return (!cluster || one.cluster.empty() || one.cluster == *cluster) &&
-                       (scope == "db" || one.scope == "full");
-            });
-            if (gap == 0 || last == backups.end()) continue;  // that there is none is said already
+            const std::string cluster = told.environment.cluster.value_or("");
+            const auto last = TRY(BackupRepository(context.database).last(cluster, name, scope));
+            if (gap == 0 || !last) continue;  // that there is none is said already
             const TimeMs made = last->completed_at.ms;
             const auto late = schedule::lateness(context.now - made, gap);
             if (late == schedule::Lateness::in_time) continue;

@@ -65,6 +65,24 @@ Result<std::vector<BackupRow>> BackupRepository::newest(const std::string& datab
         {database, limit})));
 }
 
+Result<std::vector<BackupRow>> BackupRepository::last_of_each() {
+    return rows_of(TRY(database_.query(fmt::format(
+        "SELECT {} FROM backups WHERE backup_id IN (SELECT backup_id FROM (SELECT backup_id, row_number() OVER "
+        "(PARTITION BY cluster, database ORDER BY created_at DESC, rowid DESC) AS place FROM backups) "
+        "WHERE place = 1) ORDER BY created_at DESC",
+        kColumns))));
+}
+
+Result<std::optional<BackupRow>> BackupRepository::last(const std::string& cluster, const std::string& database,
+                                                        std::string_view scope) {
+    auto rows = TRY(rows_of(TRY(database_.query(
+        fmt::format("SELECT {} FROM backups WHERE database = $1 AND (cluster = $2 OR $2 = '' OR cluster = '') "
+                    "AND (scope = 'full' OR $3 = 'db') ORDER BY created_at DESC, rowid DESC LIMIT 1",
+                    kColumns),
+        {database, cluster, scope}))));
+    return rows.empty() ? std::optional<BackupRow>() : std::optional<BackupRow>(std::move(rows.front()));
+}
+
 Result<> BackupRepository::set_destinations(const std::string& backup_id, const std::vector<std::string>& ids,
                                             const std::string& status) {
     const std::string text = json::encode_text(ids);

@@ -5,6 +5,7 @@
 #include <boost/describe.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/clock.h"
@@ -44,6 +45,11 @@ public:
     Result<BackupRow> look_up(const std::string& text);
     // Newest first; database "" means all.
     Result<std::vector<BackupRow>> newest(const std::string& database, std::size_t limit);
+    // The newest of each cluster and database, newest first.
+    Result<std::vector<BackupRow>> last_of_each();
+    // The newest that holds the database ("db") or all of it ("full"); cluster "" means any.
+    Result<std::optional<BackupRow>> last(const std::string& cluster, const std::string& database,
+                                          std::string_view scope);
     Result<> set_destinations(const std::string& backup_id, const std::vector<std::string>& ids,
                               const std::string& status);
     Result<> remove(const std::string& backup_id);

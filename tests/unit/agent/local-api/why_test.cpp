@@ -104,7 +104,7 @@ protected:
     }
     WhyAnswer why() {
         status_.last_backups.clear();
-        const auto rows = BackupRepository(*database_).newest("", 1);
+        const auto rows = BackupRepository(*database_).last_of_each();
         for (const BackupRow& row : *rows) status_.last_backups.push_back(view_backup(row));
         status_.next_runs = *view_next_runs(*database_, now_);
         status_.destination_states = *view_destinations(*database_, config_, status_.wal, spaces_, now_);

@@ -212,6 +212,27 @@ TEST_F(AgentState, KeepsTheCatalogueOfBackups) {
     EXPECT_EQ(backups.look_up(backup.backup_id).error().code(), Errc::not_found);
 }
 
+TEST_F(AgentState, FindsTheLastBackupOfEachDatabase) {
+    BackupRepository backups(*database_);
+    const auto put = [&](const std::string& id, const std::string& cluster, const std::string& scope, TimeMs at) {
+        BackupRow row;
+        row.backup_id = id, row.cluster = cluster, row.database = "shop", row.scope = scope, row.created_at = {at};
+        ASSERT_TRUE(backups.put(row));
+    };
+    put("a", "main", "full", 1);
+    put("b", "main", "db", 3);
+    put("c", "other", "db", 2);
+    const auto each = backups.last_of_each();
+    ASSERT_TRUE(each);
+    ASSERT_EQ(each->size(), 2U);
+    EXPECT_EQ(each->at(0).backup_id, "b");
+    EXPECT_EQ(each->at(1).backup_id, "c");
+    EXPECT_EQ((*backups.last("main", "shop", "db"))->backup_id, "b");
+    EXPECT_EQ((*backups.last("main", "shop", "full"))->backup_id, "a");
+    EXPECT_EQ((*backups.last("", "shop", "db"))->backup_id, "b");
+    EXPECT_FALSE(backups.last("other", "shop", "full")->has_value());
+}
+
 TEST_F(AgentState, KeepsTheIdentityInASecretFile) {
     EXPECT_FALSE(load_identity(folder_.path())->has_value());
     ASSERT_TRUE(save_identity(folder_.path(), {"a1", "o1", "erp1", "hush", "https://c"}));
