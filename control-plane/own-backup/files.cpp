@@ -61,7 +61,10 @@ Result<std::unique_ptr<NewFileSink>> NewFileSink::create(const std::string& path
     const std::string part = path + ".part";
     ::unlink(part.c_str());  // what a killed process left
     Fd file(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file.open()) return Error::from_errno(errno, "create " + part);
+    if (!file.open()) {
+        return Error::from_errno(errno, "create " + part)
+            .with_hint("the account of the control plane writes it; `--output - > FILE` lets whoever calls do so");
+    }
     return std::unique_ptr<NewFileSink>(new NewFileSink(std::move(file), path));
 }
 
