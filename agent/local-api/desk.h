@@ -33,7 +33,7 @@ public:
 
     // At most 64 wait; more are answered 503.
     void serve(std::unique_ptr<http::Exchange> exchange, Work work);
-    // Runs it without an exchange; dropped when the desk ends first.
+    // Runs it without an exchange; dropped when the desk ends first. Any thread that ends before the desk.
     void run(Task task);
     // Ends a long wait of the work in progress: the desk is going.
     std::stop_token stop_token() const { return stop_.get_token(); }

@@ -127,8 +127,8 @@ void Api::add(std::string_view method, std::string_view pattern, Desk& desk, Do 
 Api::Api(ApiParts parts)
     : parts_(std::move(parts)),
       watchers_(parts_.loop),
-      quick_(parts_.loop, parts_.settings.config().state_dir),
-      slow_(parts_.loop, parts_.settings.config().state_dir) {
+      slow_(parts_.loop, parts_.settings.config().state_dir),
+      quick_(parts_.loop, parts_.settings.config().state_dir) {
     add_reading();
     add_refused();
     add_looking();

@@ -74,8 +74,8 @@ private:
     http::Router router_;
     Watchers watchers_;
     Spaces spaces_;
-    Desk quick_;
     Desk slow_;
+    Desk quick_;  // ends first: its work may give some to the slow one
 };
 
 }  // namespace backstay::local_api
