@@ -234,7 +234,7 @@ void print(const Report& report, bool show) {
     for (const std::string& one : report.left) fmt::print("  {}\n", printable(one));
     if (!show && any(report.steps, "failed"))
         fmt::print("\nMend what failed and run this again: it goes on from there.\n");
-    if (!report.next.empty()) fmt::print("\nNext: {}\n", report.next);
+    if (!report.next.empty()) fmt::print("\nNext: {}\n", printable(report.next));
 }
 
 }  // namespace
@@ -252,8 +252,9 @@ int set_up(const Output& output, const SetupOptions& given) {
     for (const Outcome& step : result.steps) result.left.insert(result.left.end(), step.left.begin(), step.left.end());
     if (!options.show && result.steps.size() > 1) {
         const auto databases = setup::odoo_databases(context);
-        const bool one = databases && !databases->empty();
-        result.next = fmt::format("backstay backup {}", one ? databases->front().name : "DATABASE");
+        result.next =
+            fmt::format("backstay backup {}",
+                        databases.found.empty() ? "DATABASE" : setup::shell_word(databases.found.front().name));
         // Last: as root it goes on as the agent's account.
         result.checks = examine(output.socket, {options.wishes.config, options.wishes.account, ""});
         // Until PostgreSQL is restarted the check can but say again that it does not archive.

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "agent/archiver/setup.h"
 #include "agent/postgres/cluster.h"
 #include "agent/setup/setup.h"
@@ -58,7 +60,7 @@ Result<std::vector<archiver::SetupLine>> settings_of(Context& context, const Clu
 bool is_of_others(const archiver::SetupLine& line) {
     const bool command = line.name == "archive_command" || line.name == "archive_library";
     return command && line.current != line.wanted && !line.current.empty() &&
-           line.current.find("backstay") == std::string::npos;
+           (line.current.find("backstay") == std::string::npos || line.current.find("wal-push") == std::string::npos);
 }
 
 Step archive_of(Context& context, const WalConfig& wal) {
@@ -78,7 +80,11 @@ Step archive_of(Context& context, const WalConfig& wal) {
         if (!line.good && line.needs_restart) waits += (waits.empty() ? "" : ", ") + line.name;
     }
     std::vector<std::string> statements = archiver::setup_statements(*lines);
-    if (!statements.empty()) statements.emplace_back(kReload);
+    // Written, but not in effect: somebody was interrupted between the two. Before archive_mode is, no command shows.
+    const bool unloaded = std::any_of(lines->begin(), lines->end(), [](const archiver::SetupLine& line) {
+        return !line.good && !line.needs_restart && line.current == line.wanted;
+    });
+    if (!statements.empty() || (unloaded && waits.empty())) statements.emplace_back(kReload);
     for (const std::string& statement : statements) {
         step.changes.push_back(fmt::format("SQL in {} of {}: {};", cluster->database, cluster->name, statement));
     }

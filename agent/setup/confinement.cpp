@@ -1,5 +1,6 @@
 // The service's unit lets it write next to nothing, and its account is in no group: what this host needs beyond that is
 // one drop-in, which says what for.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
@@ -11,6 +12,7 @@
 #include <set>
 
 #include "agent/setup/setup.h"
+#include "common/fd.h"
 #include "common/files/files.h"
 #include "common/process/account.h"
 
@@ -22,10 +24,18 @@ namespace fs = std::filesystem;
 constexpr const char* kOpenByItself = "/var/backups/backstay";
 constexpr const char* kRestoring = "CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE";
 
+// A folder that its group is let into. It is known by more than its path, under which its owner may put another one.
+struct Opening {
+    std::string path;
+    mode_t bits = 0;
+    dev_t device = 0;
+    ino_t inode = 0;
+};
+
 struct Needs {
     std::set<std::string> groups, writable;
     bool capabilities = false;
-    Commands opened;
+    std::vector<Opening> opened;
     std::vector<std::string> left;
 };
 
@@ -52,6 +62,51 @@ std::set<std::string> groups_of(const std::string& account) {
     return names;
 }
 
+std::vector<std::string> told(const std::vector<Opening>& opened) {
+    std::vector<std::string> lines;
+    for (const Opening& one : opened) {
+        lines.push_back(fmt::format("chmod {} {}", one.bits == 050 ? "g+rx" : "g+x", shell_word(one.path)));
+    }
+    return lines;
+}
+
+Result<> open_to_group(const Opening& one) {
+    const Fd folder(::open(one.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat about {};
+    if (!folder.open() || ::fstat(folder.get(), &about) != 0) return Error::from_errno(errno, one.path);
+    if (about.st_dev != one.device || about.st_ino != one.inode) {
+        return Error(Errc::conflict, one.path + " is another folder by now");
+    }
+    if (::fchmod(folder.get(), (about.st_mode & 07777U) | one.bits) != 0) return Error::from_errno(errno, one.path);
+    return {};
+}
+
+// With root's links followed. Whoever owns the filestore could lead root anywhere by one of his own.
+Result<std::string> followed(const std::string& path) {
+    fs::path at = "/";
+    int links = 0;
+    for (fs::path rest = fs::path(path).relative_path(); !rest.empty();) {
+        const fs::path part = *rest.begin();
+        rest = rest.lexically_relative(part);
+        if (rest == ".") rest.clear();
+        struct stat about {};
+        if (::lstat((at / part).c_str(), &about) != 0) return Error::from_errno(errno, (at / part).string());
+        if (!S_ISLNK(about.st_mode)) {
+            at /= part;
+            continue;
+        }
+        std::error_code fault;
+        const fs::path target = fs::read_symlink(at / part, fault);
+        if (fault || about.st_uid != 0 || ++links > 40) {
+            return Error(Errc::denied, fmt::format("{} is a link that is not root's", (at / part).string()));
+        }
+        const fs::path whole = ((target.is_absolute() ? target : at / target) / rest).lexically_normal();
+        rest = whole.relative_path();
+        at = "/";
+    }
+    return at.string();
+}
+
 // Every folder down to the filestore must be open to the agent, by Odoo's group where it is closed to others.
 void need_to_read(const std::string& filestore, const std::string& account, Needs& needs) {
     fs::path at = "/";
@@ -59,19 +114,20 @@ void need_to_read(const std::string& filestore, const std::string& account, Need
         at /= part;
         const unsigned wanted = at == filestore ? 05 : 01;
         struct stat about {};
-        if (::stat(at.c_str(), &about) != 0) {
+        if (::lstat(at.c_str(), &about) != 0) {
             needs.left.push_back(fmt::format("{} could not be looked at: {}", at.string(), std::strerror(errno)));
             return;
         }
         if ((about.st_mode & wanted) == wanted) continue;
         const std::string group = group_name(about.st_gid);
         if (about.st_gid == 0 || group.empty()) {
-            needs.left.push_back(fmt::format("let the agent into {1}: setfacl -m u:{0}:rx {1}", account, at.string()));
+            needs.left.push_back(fmt::format("let the agent into {1}: setfacl -m u:{0}:rx {2}", account, at.string(),
+                                             shell_word(at.string())));
             continue;
         }
         needs.groups.insert(group);
         if ((about.st_mode >> 3U & wanted) == wanted) continue;
-        needs.opened.add({"chmod", wanted == 05 ? "g+rx" : "g+x", at.string()});
+        needs.opened.push_back({at.string(), wanted << 3U, about.st_dev, about.st_ino});
     }
 }
 
@@ -90,13 +146,17 @@ void need_filestores(Context& context, const std::vector<OdooDatabase>& database
         }
         // All of an Odoo's lie together and are alike: one shows what is needed.
         if (!seen.insert(folder).second || context.host.may_read(database.filestore)) continue;
-        if (context.role == Role::restore) {
+        const auto filestore = followed(database.filestore);
+        if (!filestore) {
+            needs.left.push_back(fmt::format("the filestore of {} could not be looked at: {}", database.name,
+                                             filestore.error().message()));
+        } else if (context.role == Role::restore) {
             struct stat about {};
-            if (::stat(database.filestore.c_str(), &about) == 0 && about.st_gid != 0) {
+            if (::lstat(filestore->c_str(), &about) == 0 && about.st_gid != 0) {
                 needs.groups.insert(group_name(about.st_gid));
             }
         } else {
-            need_to_read(database.filestore, context.wishes.account, needs);
+            need_to_read(*filestore, context.wishes.account, needs);
         }
     }
 }
@@ -134,7 +194,9 @@ std::string words(const std::set<std::string>& all) {
     std::string line;
     for (std::string word : all) {
         for (std::size_t at = 0; (at = word.find('%', at)) != std::string::npos; at += 2) word.insert(at, "%");
-        const bool quoted = word.find(' ') != std::string::npos;
+        for (std::size_t at = 0; (at = word.find_first_of("\"\\", at)) != std::string::npos; at += 2)
+            word.insert(at, "\\");
+        const bool quoted = word.find_first_of(" \t'") != std::string::npos;
         line += fmt::format("{}{}{}{}", line.empty() ? "" : " ", quoted ? "\"" : "", word, quoted ? "\"" : "");
     }
     return line;
@@ -187,13 +249,15 @@ std::vector<Step> confinement(Context& context) {
     const std::string folder = context.places.units + "/backstay-agent.service.d";
     Step step{"service rights", "rights of the service",
               "its unit confines it: files of Odoo's and other folders are opened one by one"};
-    const auto databases = odoo_databases(context);
-    if (!databases) {
-        Error error(Errc::unavailable, "which filestores there are cannot be told: " + databases.error().message());
-        return {Step::failed(step.name, step.about, std::move(error).with_hint(databases.error().hint()))};
+    const OdooDatabases databases = odoo_databases(context);
+    const std::string now = read_file(folder + "/setup.conf").value_or("");
+    // What stands there may be for a server that is only down for a moment.
+    if (!databases.unknown.empty() && !now.empty()) {
+        return {Step::failed(step.name, step.about, Error(Errc::unavailable, databases.unknown.front()))};
     }
     Needs needs;
-    need_filestores(context, *databases, needs);
+    needs.left = databases.unknown;
+    need_filestores(context, databases.found, needs);
     need_destinations(context.config, needs);
     const std::string& group = context.config.wal_group;
     if (!context.config.wal.empty() && !group.empty()) {
@@ -207,8 +271,7 @@ std::vector<Step> confinement(Context& context) {
     const auto has = groups_of(context.wishes.account);
     std::erase_if(needs.groups, [&](const std::string& one) { return has.contains(one); });
     const std::string wanted = drop_in(needs, other_drop_ins(folder));
-    const std::string now = read_file(folder + "/setup.conf").value_or("");
-    step.changes = needs.opened.told();
+    step.changes = told(needs.opened);
     step.left = needs.left;
     const bool differs = now != wanted;
     if (differs) {
@@ -218,7 +281,7 @@ std::vector<Step> confinement(Context& context) {
     }
     step.restarts = differs;
     step.apply = [&context, folder, wanted, differs, opened = needs.opened]() -> Result<> {
-        TRY(opened.apply(context.host));
+        for (const Opening& one : opened) TRY(open_to_group(one));
         return differs ? replace(context, folder, wanted) : Result<>();
     };
     return {step};

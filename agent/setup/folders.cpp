@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 #include "agent/setup/setup.h"
 #include "common/process/account.h"
@@ -30,25 +32,46 @@ std::vector<std::string> wanted(const AgentConfig& config) {
     return all;
 }
 
+// The folder above `path` in which somebody other than root or the agent could exchange what is made there; "": none.
+std::string exchangeable(const std::string& path, uid_t agent) {
+    for (std::filesystem::path at = std::filesystem::path(path).parent_path(); at.has_relative_path();
+         at = at.parent_path()) {
+        struct stat about {};
+        if (::stat(at.c_str(), &about) != 0) continue;  // made with it
+        const bool trusted = about.st_uid == 0 || about.st_uid == agent || about.st_uid == ::geteuid();
+        const bool open = (about.st_mode & 0022U) != 0 && (about.st_mode & S_ISVTX) == 0;
+        if (!trusted || open) return at.string();
+    }
+    return "";
+}
+
 }  // namespace
 
 std::vector<Step> folders(Context& context) {
     const std::string& account = context.wishes.account;
     const auto uid = account_named(account);
-    Step step{"folders", "folders of the agent", "its state, and where backups lie on this host; closed to others"};
+    const std::string group = std::to_string(group_of_account(account).value_or(0));
+    Step step{"folders", "folders of the agent",
+              "its state, and where backups lie on this host; what is made is closed to others"};
     Commands commands;
     for (const std::string& folder : wanted(context.config)) {
         struct stat about {};
         if (::stat(folder.c_str(), &about) != 0) {
             if (errno != ENOENT) return {Step::failed(step.name, step.about, Error::from_errno(errno, folder))};
-            commands.add({"install", "-d", "-m", "0700", folder});
-            commands.add({"chown", account + ":", folder});
+            if (const std::string other = exchangeable(folder, uid.value_or(0)); !other.empty()) {
+                step.left.push_back(
+                    fmt::format("{} is not made: {} is not root's alone, whoever may write there could "
+                                "put another folder in its place",
+                                folder, other));
+                continue;
+            }
+            commands.add({"install", "-d", "-o", account, "-g", group, "-m", "0700", folder});
         } else if (!S_ISDIR(about.st_mode)) {
             return {Step::failed(step.name, step.about, Error(Errc::invalid, folder + " is no folder"))};
         } else if (uid && about.st_uid != *uid && *uid != 0 && (about.st_mode & 0003U) != 0003U &&
                    !context.host.may_write(folder)) {
-            step.left.push_back(
-                fmt::format("{0} cannot be written by {1}: chown {1}: {0}, if nobody else needs it", folder, account));
+            step.left.push_back(fmt::format("{} cannot be written by {}: chown {}: {}, if nobody else needs it", folder,
+                                            account, account, shell_word(folder)));
         }
     }
     step.changes = commands.told();

@@ -51,6 +51,8 @@ Result<std::string> RealHost::psql(const Login& login, const ClusterConfig& clus
     spec.environment = tool_environment(cluster);
     spec.environment["PGDATABASE"] = login.database;
     spec.environment["LC_MESSAGES"] = "C";
+    // A database's owner can put functions of his own before the system's, and would run them with these rights.
+    spec.environment["PGOPTIONS"] = "-c search_path=pg_catalog";
     spec.working_directory = "/";
     return run_tool(std::move(spec), 60'000, 4 << 20, sql);
 }
@@ -98,15 +100,19 @@ bool RealHost::may_write(const std::string& path) { return may("-w", path); }
 
 void Commands::add(std::vector<std::string> argv) { all_.push_back(std::move(argv)); }
 
-std::vector<std::string> Commands::told() const {
+std::string shell_word(const std::string& word) {
     constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:=@,";
+    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+    std::string quoted = "'";
+    for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return quoted + "'";
+}
+
+std::vector<std::string> Commands::told() const {
     std::vector<std::string> lines;
     for (const auto& argv : all_) {
         std::string line;
-        for (const std::string& word : argv) {
-            const bool plain = !word.empty() && word.find_first_not_of(kPlain) == std::string::npos;
-            line += (line.empty() ? "" : " ") + (plain ? word : "'" + word + "'");
-        }
+        for (const std::string& word : argv) line += (line.empty() ? "" : " ") + shell_word(word);
         lines.push_back(std::move(line));
     }
     return lines;

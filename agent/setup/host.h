@@ -58,6 +58,9 @@ private:
     std::vector<std::vector<std::string>> all_;
 };
 
+// As a shell takes it.
+std::string shell_word(const std::string& word);
+
 std::vector<std::string> lines_of(const std::string& text, char separator = '\n');
 
 }  // namespace backstay::setup

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <iterator>
+
 #include "agent/odoo/location.h"
 #include "agent/setup/setup.h"
 #include "common/pq/quote.h"
@@ -86,7 +88,6 @@ void want_reader(const Context& context, const ClusterConfig& cluster, const Sta
     if (wal && (!now.monitors || now.super)) add(fmt::format("GRANT pg_monitor TO {}", role));
     if (wal && (!now.switches || now.super)) add(fmt::format("GRANT EXECUTE ON FUNCTION pg_switch_wal() TO {}", role));
     for (const OdooDatabase& database : databases) {
-        if (database.cluster != cluster.name) continue;
         if (!database.may_connect) {
             changes.add(cluster.database,
                         fmt::format("GRANT CONNECT ON DATABASE {} TO {}", pq::quote_identifier(database.name), role));
@@ -98,12 +99,13 @@ void want_reader(const Context& context, const ClusterConfig& cluster, const Sta
 }
 
 Step role_in(Context& context, const ClusterConfig& cluster) {
-    const bool restores = context.role == Role::restore;
+    auto now = state_of(context.host, cluster);
+    const bool present = now && now->exists && !context.wishes.role;
+    const bool restores = present ? now->super : context.role == Role::restore;
     Step step{"role", fmt::format("role {} in PostgreSQL {}", cluster.user, cluster.name),
               restores ? "restores create, rename and hand over databases: a superuser's work"
                        : "reads everything for backups; INSERT into ir_attachment is only for the lock that keeps Odoo "
                          "from deleting files meanwhile"};
-    auto now = state_of(context.host, cluster);
     if (!now) return Step::failed(step.name, step.about, now.error());
     if (now->own) return step;
     const bool wal = find_wal(context.config, cluster.name) != nullptr;
@@ -116,15 +118,32 @@ Step role_in(Context& context, const ClusterConfig& cluster) {
                                 Error(Errc::invalid, "this PostgreSQL has no role pg_read_all_data (since version 14)")
                                     .with_hint("--role restore, or give SELECT on everything to a role by hand"));
         }
-        const auto databases = odoo_databases(context);
-        if (!databases) return Step::failed(step.name, step.about, databases.error());
-        want_reader(context, cluster, *now, *databases, changes);
+        const OdooDatabases databases = odoo_databases(context, cluster);
+        want_reader(context, cluster, *now, databases.found, changes);
+        step.left = databases.unknown;
     }
     step.changes = changes.told();
     step.apply = [&host = context.host, changes] { return changes.apply(host); };
     if (!changes.empty()) return step;
     const auto logged_in = log_in(context.host, cluster, wal);
     return logged_in ? step : Step::failed(step.name, step.about, logged_in.error());
+}
+
+// nullopt: no Odoo lives in it.
+Result<std::optional<OdooDatabase>> look_into(Context& context, const ClusterConfig& cluster, const std::string& name) {
+    const std::string answer = TRY(context.host.as_superuser(
+        cluster, name,
+        fmt::format("SELECT coalesce(has_table_privilege(r.oid, a.oid, 'INSERT'), false), "
+                    "has_database_privilege('public', current_database()::text, 'CONNECT') OR "
+                    "coalesce(has_database_privilege(r.oid, current_database()::text, 'CONNECT'), false) FROM "
+                    "(SELECT to_regclass('public.ir_attachment')::oid AS oid) a LEFT JOIN pg_roles r ON "
+                    "r.rolname = {} AND NOT r.rolsuper WHERE a.oid IS NOT NULL;\n",
+                    pq::quote_literal(cluster.user))));
+    if (answer.size() < 3) return std::optional<OdooDatabase>();
+    OdooDatabase database{cluster.name, name, "", answer[0] == 't', answer[2] == 't'};
+    const auto location = odoo::locate(context.config, cluster.name, name, std::nullopt, std::nullopt);
+    if (location) database.filestore = location->filestore;
+    return std::optional(std::move(database));
 }
 
 }  // namespace
@@ -135,30 +154,38 @@ Result<std::optional<Role>> present_role(Context& context) {
     return std::optional(now.super ? Role::restore : Role::backup);
 }
 
-Result<std::vector<OdooDatabase>> odoo_databases(Context& context) {
-    std::vector<OdooDatabase> found;
-    for (const ClusterConfig& cluster : context.config.clusters) {
-        const std::string names = TRY(context.host.as_superuser(
-            cluster, cluster.database,
-            "SELECT datname FROM pg_database WHERE NOT datistemplate AND datallowconn ORDER BY 1;\n"));
-        for (const std::string& name : lines_of(names)) {
-            const std::string role = pq::quote_literal(cluster.user);
-            const std::string answer = TRY(context.host.as_superuser(
-                cluster, name,
-                fmt::format("SELECT coalesce(has_table_privilege(r.oid, a.oid, 'INSERT'), false), "
-                            "has_database_privilege('public', current_database(), 'CONNECT') OR "
-                            "coalesce(has_database_privilege(r.oid, current_database(), 'CONNECT'), false) FROM "
-                            "(SELECT to_regclass('public.ir_attachment')::oid AS oid) a LEFT JOIN pg_roles r ON "
-                            "r.rolname = {} AND NOT r.rolsuper WHERE a.oid IS NOT NULL;\n",
-                            role)));
-            if (answer.size() < 3) continue;
-            OdooDatabase database{cluster.name, name, "", answer[0] == 't', answer[2] == 't'};
-            const auto location = odoo::locate(context.config, cluster.name, name, std::nullopt, std::nullopt);
-            if (location) database.filestore = location->filestore;
-            found.push_back(std::move(database));
+OdooDatabases odoo_databases(Context& context, const ClusterConfig& cluster) {
+    OdooDatabases databases;
+    // An interrupted DROP DATABASE leaves one that lets nobody in (-2).
+    const auto names = context.host.as_superuser(
+        cluster, cluster.database,
+        "SELECT datname FROM pg_database WHERE NOT datistemplate AND datallowconn AND datconnlimit <> -2 AND datname "
+        "!~ '[[:cntrl:]]' ORDER BY 1;\n");
+    if (!names) {
+        databases.unknown.push_back(
+            fmt::format("databases of {} could not be looked at: {}", cluster.name, names.error().message()));
+        return databases;
+    }
+    for (const std::string& name : lines_of(*names)) {
+        auto database = look_into(context, cluster, name);
+        if (!database) {
+            databases.unknown.push_back(fmt::format("database {} of {} could not be looked at: {}", name, cluster.name,
+                                                    database.error().message()));
+        } else if (*database) {
+            databases.found.push_back(std::move(**database));
         }
     }
-    return found;
+    return databases;
+}
+
+OdooDatabases odoo_databases(Context& context) {
+    OdooDatabases all;
+    for (const ClusterConfig& cluster : context.config.clusters) {
+        OdooDatabases some = odoo_databases(context, cluster);
+        std::move(some.found.begin(), some.found.end(), std::back_inserter(all.found));
+        std::move(some.unknown.begin(), some.unknown.end(), std::back_inserter(all.unknown));
+    }
+    return all;
 }
 
 std::vector<Step> roles(Context& context) {

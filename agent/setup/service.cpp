@@ -45,6 +45,7 @@ std::vector<Step> service(Context& context) {
         return {Step::failed(step.name, step.about, std::move(error).with_hint("install the package backstay-agent"))};
     }
     Commands commands;
+    bool restarts = false;
     if (state["UnitFileState"] != "enabled") commands.add({"systemctl", "enable", kUnit});
     if (state["ActiveState"] != "active") {
         // A unit that failed too often would not be tried.
@@ -55,11 +56,15 @@ std::vector<Step> service(Context& context) {
             step.left.push_back("jobs run: when they are done, systemctl restart backstay-agent, for what was changed");
         } else {
             commands.add({"systemctl", "restart", kUnit});
+            restarts = true;
         }
     }
     step.changes = commands.told();
-    step.apply = [&host = context.host, commands]() -> Result<> {
-        const auto done = commands.apply(host);
+    step.apply = [&context, commands, restarts]() -> Result<> {
+        if (restarts && context.busy()) {
+            return Error(Errc::conflict, "a job has begun meanwhile").with_hint("run this again when it is done");
+        }
+        const auto done = commands.apply(context.host);
         if (done) return {};
         return Error(done.error()).with_hint("journalctl -u backstay-agent -n 20 says why; then run this again");
     };

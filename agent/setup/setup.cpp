@@ -12,8 +12,8 @@ public:
     Runner(Context& context, Dialogue& dialogue, bool show_only)
         : context_(context), dialogue_(dialogue), show_only_(show_only) {}
 
-    // False: it is not as it should be afterwards.
-    bool take(const Step& step) {
+    // What became of it.
+    std::string take(const Step& step) {
         Outcome outcome{step.name, step.about, "", step.changes, step.left, step.problem, step.hint};
         if (!step.problem.empty()) {
             outcome.state = "failed";
@@ -33,7 +33,7 @@ public:
         context_.restart = context_.restart || (taken && step.restarts);
         dialogue_.told(outcome);
         outcomes_.push_back(std::move(outcome));
-        return taken || step.changes.empty();
+        return outcomes_.back().state;
     }
 
     std::vector<Outcome> outcomes() { return std::move(outcomes_); }
@@ -52,6 +52,20 @@ Result<Role> role_of(Context& context, Dialogue& dialogue) {
     if (!present) return Role::backup;
     if (*present) return **present;
     return dialogue.choose_role();
+}
+
+bool is_undone(const std::string& state) { return state == "failed" || state == "declined"; }
+
+std::vector<Step> unserved(const Context& context) {
+    std::vector<Step> steps;
+    for (const WalConfig& wal : context.config.wal) {
+        Step step{"wal", "WAL archive of PostgreSQL " + wal.cluster, ""};
+        step.left.push_back(
+            "PostgreSQL is not told to hand its WAL over before the agent can take it: when the steps "
+            "before are done, run this again");
+        steps.push_back(std::move(step));
+    }
+    return steps;
 }
 
 }  // namespace
@@ -76,11 +90,17 @@ Result<std::vector<Outcome>> run(Context& context, Dialogue& dialogue, bool show
         return runner.outcomes();
     }
     context.role = TRY(role_of(context, dialogue));
-    if (!runner.take(file)) return runner.outcomes();
-    // The service comes before PostgreSQL is told to hand its WAL over.
-    for (const auto stage : {folders, roles, confinement, enrolment, service, archiving}) {
-        for (const Step& step : stage(context)) runner.take(step);
+    if (is_undone(runner.take(file))) return runner.outcomes();
+    bool served = true;  // the agent can take WAL
+    for (const auto stage : {folders, roles, confinement, enrolment, service}) {
+        for (const Step& step : stage(context)) {
+            const std::string state = runner.take(step);
+            const bool waits = step.name == "service" && state == "left" && context.places.systemd;
+            served = served && !waits && (step.name == "enrolment" || !is_undone(state));
+        }
     }
+    // PostgreSQL keeps what nobody takes, until its disk is full.
+    for (const Step& step : served ? archiving(context) : unserved(context)) runner.take(step);
     return runner.outcomes();
 }
 

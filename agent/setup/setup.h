@@ -100,7 +100,12 @@ std::vector<Step> archiving(Context& context);
 
 // What the agent's role is in the first cluster: nullopt where there is none yet.
 Result<std::optional<Role>> present_role(Context& context);
-Result<std::vector<OdooDatabase>> odoo_databases(Context& context);
+struct OdooDatabases {
+    std::vector<OdooDatabase> found;
+    std::vector<std::string> unknown;  // what could not be looked at, and why
+};
+OdooDatabases odoo_databases(Context& context, const ClusterConfig& cluster);
+OdooDatabases odoo_databases(Context& context);
 
 // The credential goes into the state folder. Errors never quote the token.
 Result<std::string> enroll(const AgentConfig& config, const std::string& url, const std::string& token);

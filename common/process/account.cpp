@@ -9,12 +9,28 @@
 
 namespace backstay {
 
-std::optional<uid_t> account_named(const std::string& name) {
-    std::vector<char> text(16 * 1024);
+namespace {
+
+std::optional<struct passwd> entry_of(const std::string& name, std::vector<char>& text) {
+    text.resize(16 * 1024);
     struct passwd entry {};
     struct passwd* found = nullptr;
     ::getpwnam_r(name.c_str(), &entry, text.data(), text.size(), &found);
-    return found != nullptr ? std::optional(found->pw_uid) : std::nullopt;
+    return found != nullptr ? std::optional(*found) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<uid_t> account_named(const std::string& name) {
+    std::vector<char> text;
+    const auto entry = entry_of(name, text);
+    return entry ? std::optional(entry->pw_uid) : std::nullopt;
+}
+
+std::optional<gid_t> group_of_account(const std::string& name) {
+    std::vector<char> text;
+    const auto entry = entry_of(name, text);
+    return entry ? std::optional(entry->pw_gid) : std::nullopt;
 }
 
 std::optional<gid_t> group_named(const std::string& name) {

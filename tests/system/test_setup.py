@@ -111,16 +111,27 @@ def test_questions_are_answered_one_by_one_and_no_is_no(host):
     screen, code = host.at_terminal(answers=[
         ("Folder for backups", host.store), ("URL of the control plane", UNREACHABLE), ("One-time token", "a-very-secret-token"),
         ("Archive PostgreSQL's WAL", "y"), ("Which role", "restore"), ("Do this?", "y"), ("Do this?", "maybe"), ("yes or no?", "y"),
-        ("CREATE ROLE", "n"), ("Do this?", "n"), ("Do this?", ""), ("ALTER SYSTEM", "n")])
+        ("CREATE ROLE", "n"), ("Do this?", "n"), ("Do this?", "")])
     assert code == 1, screen  # the control plane is not there
     assert "a-very-secret-token" not in screen
     assert host.role() == "" and "archive_mode" not in pathlib.Path(host.pg.data, "postgresql.auto.conf").read_text()
     assert f'url = "{UNREACHABLE}"' in host.config.read_text()
-    for state in ("declined  role", "declined  rights of the service", "failed    enrolment", "declined  WAL archive"):
+    for state in ("declined  role", "declined  rights of the service", "failed    enrolment", "before the agent can take it"):
         assert state in screen, screen
     screen, code = host.at_terminal(answers=[("Which role", "backup"), ("CREATE ROLE", "y"), ("Do this?", "y"), ("ALTER SYSTEM", "y")])
     assert host.role() == "f" and "wal-push" in pathlib.Path(host.pg.data, "postgresql.auto.conf").read_text(), screen
     assert "restart PostgreSQL main when it suits" in screen and "backstay-control agent enroll-token" in screen
+
+
+def test_a_database_cannot_make_setup_run_its_functions_as_superuser(host):
+    """The owner of a database may put functions of its own before the system's."""
+    trap = "BEGIN CREATE ROLE trapped SUPERUSER; RETURN true; EXCEPTION WHEN OTHERS THEN RETURN true; END"
+    for arguments in ("name, name, text", "text, name, text", "text, text, text", "oid, name, text", "oid, text, text"):
+        host.pg.psql("shop", f"CREATE FUNCTION public.has_database_privilege({arguments}) RETURNS bool LANGUAGE plpgsql AS $trap${trap}$trap$")
+    host.pg.psql("shop", "ALTER DATABASE shop SET search_path = public, pg_catalog")
+    host.setup("--show", "--role", "backup", "--destination", host.store, codes=(3,))
+    host.setup("--yes", "--role", "backup", "--destination", host.store, codes=(1, 3))
+    assert host.pg.psql("postgres", "SELECT count(*) FROM pg_roles WHERE rolname = 'trapped'") == "0"
 
 
 def test_nothing_is_guessed_where_nobody_can_be_asked(host):

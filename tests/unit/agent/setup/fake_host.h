@@ -23,6 +23,7 @@ public:
     std::optional<FakeRole> role;
     bool answers = true;  // PostgreSQL does
     std::string hba = "peer";
+    bool reads_files = true;
     std::string settings = "wal_level|t|f|replica\narchive_mode|t|f|on\narchive_command|f|f|\narchive_timeout|f|f|0\n";
     std::string written;
     std::string enabled = "disabled", active = "inactive";
@@ -62,7 +63,7 @@ public:
         if (hba == "peer" || (hba == "no replication" && !base_backups)) return {};
         return Error(Errc::denied, "Peer authentication failed");
     }
-    bool may_read(const std::string&) override { return true; }
+    bool may_read(const std::string&) override { return reads_files; }
     bool may_write(const std::string&) override { return true; }
 
     static std::string account() { return ::getpwuid(::geteuid())->pw_name; }

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 
@@ -223,6 +224,14 @@ TEST_F(Setup, SaysThatPostgresqlMustBeRestartedAndSetsNothingTwice) {
     EXPECT_THAT(wal.left, Contains(HasSubstr("restart PostgreSQL main")));
 }
 
+TEST_F(Setup, LoadsWhatWasWrittenAndNotLoaded) {
+    wishes_.destination = folder_.path() + "/store";
+    wishes_.wal = true;
+    host_.settings = "archive_mode|t|f|on\narchive_command|f|f|\narchive_timeout|f|f|60\n";
+    host_.written = "archive_command|/usr/bin/backstay wal-push %p\n";
+    EXPECT_THAT(outcome("wal").changes, ::testing::ElementsAre(HasSubstr("pg_reload_conf()")));
+}
+
 TEST_F(Setup, LeavesOutOfTheDropInWhatAnotherOneGrants) {
     wishes_.destination = folder_.path() + "/my store";
     wishes_.role = Role::restore;
@@ -233,6 +242,43 @@ TEST_F(Setup, LeavesOutOfTheDropInWhatAnotherOneGrants) {
     const std::string made = text("/units/backstay-agent.service.d/setup.conf");
     EXPECT_THAT(made, AllOf(HasSubstr("ReadWritePaths=\"-" + wishes_.destination + "\"\n"), HasSubstr("CAP_CHOWN")));
     EXPECT_THAT(made, Not(HasSubstr("/odoo/filestore")));
+}
+
+TEST_F(Setup, TellsPostgresqlToHandOverWalOnlyWhenSomebodyTakesIt) {
+    wishes_.wal = true;
+    wishes_.destination = folder_.path() + "/store";
+    answers_.refused = "service";
+    const Outcome wal = outcome("wal");
+    EXPECT_EQ(wal.state, "left");
+    EXPECT_THAT(wal.left.at(0), HasSubstr("before the agent can take it"));
+    EXPECT_THAT(host_.sql_said, Not(HasSubstr("ALTER SYSTEM")));
+    answers_.refused = "";
+    EXPECT_EQ(outcome("wal").state, "changed");
+}
+
+TEST_F(Setup, FollowsNoLinkOfOthersToAFilestore) {
+    host_.reads_files = false;
+    const std::string elsewhere = folder_.path() + "/secrets";
+    std::filesystem::create_directories(elsewhere);
+    std::filesystem::permissions(elsewhere, std::filesystem::perms::owner_all);
+    std::filesystem::remove(wishes_.filestore);
+    std::filesystem::create_directory_symlink(elsewhere, wishes_.filestore);
+    if (::geteuid() == 0) {
+        ASSERT_EQ(::lchown(wishes_.filestore.c_str(), 1234, 1234), 0);
+    }
+    EXPECT_THAT(outcome("service rights").left, ::testing::Contains(HasSubstr("is a link that is not root's")));
+    struct stat about {};
+    ASSERT_EQ(::stat(elsewhere.c_str(), &about), 0);
+    EXPECT_EQ(about.st_mode & 07777U, 0700U);
+}
+
+TEST_F(Setup, MakesNoFolderWhereOthersCouldExchangeIt) {
+    const std::string open = folder_.path() + "/open";
+    std::filesystem::create_directories(open);
+    ASSERT_EQ(::chmod(open.c_str(), 0777), 0);
+    wishes_.destination = open + "/store";
+    EXPECT_THAT(outcome("folders").left, ::testing::Contains(HasSubstr(open + " is not root's alone")));
+    EXPECT_FALSE(std::filesystem::exists(wishes_.destination));
 }
 
 TEST_F(Setup, DoesNotGuessAmongServers) {
