@@ -22,6 +22,7 @@ constexpr std::int64_t kFlushMs = 3'000;
 constexpr std::uint64_t kServerGraceMs = 1'000;
 constexpr unsigned kSocketMode = 0660;
 constexpr std::chrono::seconds kLockPatience(3);
+constexpr std::uint64_t kStateLookMs = 2'000;
 
 http::Server::Options server_options() {
     http::Server::Options options;
@@ -36,6 +37,12 @@ Result<> make_socket_folder(const std::string& socket) {
     return slash == 0 || slash == std::string::npos ? Result<>() : make_folders(socket.substr(0, slash), 0755);
 }
 
+void tell_of(const StateLoss& loss) {
+    log::error("the agent's state was lost", {{"why", loss.why},
+                                              {"kept_as", loss.kept_as.empty() ? "nothing" : loss.kept_as.back()},
+                                              {"hint", "`backstay adopt` brings back what destinations tell"}});
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::create(const std::string& config_file, AgentConfig config) {
@@ -45,7 +52,9 @@ Result<std::unique_ptr<Daemon>> Daemon::create(const std::string& config_file, A
     TRY(make_folders(scratch_folder(config), 0700));
     const auto identity = TRY(load_identity(config.state_dir));
     const std::string agent_id = identity ? identity->agent_id : TRY(local_agent_id(config.state_dir));
+    if (const auto lost = TRY(set_damage_aside(config.state_dir, SystemClock().now_ms()))) tell_of(*lost);
     sqlite::Database database = TRY(open_state(config.state_dir));
+    TRY(note_beginning(config.state_dir));
     std::unique_ptr<Loop> loop = TRY(Loop::create());
     complete_clusters(config);
     std::unique_ptr<Daemon> daemon(
@@ -60,7 +69,8 @@ Daemon::Daemon(std::string config_file, AgentConfig config, std::string agent_id
       lock_(std::move(lock)),
       settings_(std::move(config), std::move(agent_id), clock_),
       database_(std::move(database)),
-      loop_(std::move(loop)) {
+      loop_(std::move(loop)),
+      state_watch_(settings_.config().state_dir) {
     worker_.emplace(settings_, worker_events());
     bases_.emplace(settings_, *worker_, [this](const std::string& cluster) { return timeline_of(cluster); });
     schedule_.emplace(settings_, *worker_);
@@ -152,7 +162,7 @@ Result<> Daemon::listen_for_metrics(std::uint16_t port) {
     return {};
 }
 
-Result<> Daemon::run() {
+Result<Daemon::End> Daemon::run() {
     TRY(wal_->start());
     TRY(worker_->start(database_));
     bases_->start();
@@ -162,6 +172,7 @@ Result<> Daemon::run() {
     const SignalWatch terminate(*loop_, SIGTERM, [this] { begin_stop(); });
     const SignalWatch interrupt(*loop_, SIGINT, [this] { begin_stop(); });
     const SignalWatch hangup(*loop_, SIGHUP, [this] { reload(); });
+    const Timer state_timer(*loop_, kStateLookMs, kStateLookMs, [this] { look_after_state(); });
     std::optional<Timer> watchdog;
     if (const std::uint64_t interval = notify::watchdog_interval_ms(); interval > 0) {
         watchdog.emplace(*loop_, interval, interval, [] { notify::alive(); });
@@ -182,14 +193,25 @@ Result<> Daemon::run() {
     schedule_.reset();
     worker_.reset();
     log::info("agent stopped");
-    return {};
+    return state_lost_ ? End::state_lost : End::stopped;
+}
+
+// What works on with a database that is gone or damaged promises what it cannot keep.
+void Daemon::look_after_state() {
+    if (stop_asked_) return;
+    const std::string trouble = state_watch_.trouble();
+    if (trouble.empty()) return;
+    log::error("the agent's state is damaged: the agent begins again", {{"why", trouble}});
+    state_lost_ = true;
+    begin_stop();
 }
 
 // Jobs first, so that what they testify at their end is still delivered.
 void Daemon::begin_stop() {
     if (std::exchange(stop_asked_, true)) return worker_->hurry();
     log::info("agent stopping");
-    notify::stopping();
+    // systemd takes the service down when it hears of a stop.
+    state_lost_ ? notify::reloading() : notify::stopping();
     stopper_ = std::thread([this] {
         if (restarter_.joinable()) restarter_.join();
         wal_->stop();

@@ -12,6 +12,7 @@
 #include "agent/archiver/service.h"
 #include "agent/courier/courier.h"
 #include "agent/local-api/routes.h"
+#include "agent/state/damage.h"
 #include "agent/storage-desk/storage_desk.h"
 #include "agent/worker/base_schedule.h"
 #include "agent/worker/own_schedule.h"
@@ -29,8 +30,10 @@ public:
     static Result<std::unique_ptr<Daemon>> create(const std::string& config_file, AgentConfig config);
     ~Daemon();
 
-    // Runs until SIGTERM or SIGINT, then stops: running jobs get ten seconds, or until the second signal.
-    Result<> run();
+    enum class End { stopped, state_lost };
+    // Runs until SIGTERM or SIGINT, then stops: running jobs get ten seconds, or until the second signal. Stops by
+    // itself when the state turns out damaged: a new daemon sees to that.
+    Result<End> run();
 
 private:
     Daemon(std::string config_file, AgentConfig config, std::string agent_id, FileLock lock, std::unique_ptr<Loop> loop,
@@ -38,6 +41,7 @@ private:
     Result<> listen();
     Result<> listen_for_metrics(std::uint16_t port);
     void begin_stop();
+    void look_after_state();
     void close_servers();
     std::optional<wal::Timeline> timeline_of(const std::string& cluster) const;
     void reload();
@@ -68,6 +72,8 @@ private:
     bool restart_asked_ = false;
     bool restarting_ = false;
     bool stop_asked_ = false;
+    StateWatch state_watch_;
+    bool state_lost_ = false;
 };
 
 }  // namespace backstay

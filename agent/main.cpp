@@ -66,6 +66,18 @@ Arguments parse(int argc, char** argv) {
     return arguments;
 }
 
+int complain(const backstay::Error& error) {
+    backstay::log::last_words(kName, error);
+    // What only people mend: starting again does not help, and systemd is told so.
+    const bool lasting = error.code() == backstay::Errc::invalid || error.code() == backstay::Errc::corrupted;
+    return lasting ? kUsage : kFailed;
+}
+
+backstay::Result<backstay::Daemon::End> serve(const std::string& file, const backstay::AgentConfig& config) {
+    const auto daemon = TRY(backstay::Daemon::create(file, config));
+    return daemon->run();
+}
+
 int run(const Arguments& arguments) {
     auto config = backstay::load_agent_config(arguments.config);
     if (!config) {
@@ -82,14 +94,12 @@ int run(const Arguments& arguments) {
         fmt::print("{} is good\n", arguments.config);
         return kOk;
     }
-    auto daemon = backstay::Daemon::create(arguments.config, std::move(*config));
-    if (!daemon) {
-        backstay::log::last_words(kName, daemon.error());
-        return kFailed;
+    while (true) {
+        const auto ended = serve(arguments.config, *config);
+        if (!ended) return complain(ended.error());
+        if (*ended == backstay::Daemon::End::stopped) return kOk;
+        if (auto again = backstay::load_agent_config(arguments.config)) config = std::move(again);
     }
-    const auto ended = (*daemon)->run();
-    if (!ended) backstay::log::last_words(kName, ended.error());
-    return ended ? kOk : kFailed;
 }
 
 }  // namespace

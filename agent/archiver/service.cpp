@@ -24,6 +24,27 @@ std::string folder_of(const std::string& path) { return path.substr(0, path.rfin
 // How many pack, and how many unpack.
 std::size_t cores() { return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 2, 4); }
 
+// Beside the database as well: an agent that lost it must not begin a second archive, when the first began before it
+// was enrolled.
+std::string folder_file(const std::string& state_dir, const std::string& system_id) {
+    return fmt::format("{}/wal-archives/{}", state_dir, system_id);
+}
+
+Result<std::optional<std::string>> remembered_folder(const std::string& state_dir, const std::string& system_id) {
+    auto text = read_file(folder_file(state_dir, system_id), 4096);
+    if (!text && text.error().code() == Errc::not_found) return std::optional<std::string>();
+    if (!text) return std::move(text).error();
+    while (text->ends_with('\n')) text->pop_back();
+    return std::optional(std::move(*text));
+}
+
+Result<> remember_folder(const std::string& state_dir, const WalCluster& cluster) {
+    if (TRY(remembered_folder(state_dir, cluster.system_id)) == cluster.folder) return {};
+    const std::string file = folder_file(state_dir, cluster.system_id);
+    TRY(make_folders(folder_of(file), 0700));
+    return atomic_write(file, cluster.folder + "\n", 0600);
+}
+
 // By what the agent knows of the archive.
 Result<bool> ought_to_be(sqlite::Database& database, const WalCluster& cluster, const wal::WalName& name) {
     WalRepository repository(database);
@@ -216,11 +237,13 @@ Result<Service::Entry*> Service::entry(const WalConfig& config, WalCluster clust
     current_[config.cluster] = cluster.system_id;
     const auto found = entries_.find(cluster.system_id);
     if (found != entries_.end()) return found->second.get();
+    cluster.folder = TRY(remembered_folder(config_.state_dir, cluster.system_id)).value_or(cluster.folder);
     TRY(recorder_->cluster(cluster));
     {
         // The archive stays where it began.
         sqlite::Database database = TRY(open_state(config_.state_dir));
         if (const auto row = TRY(WalRepository(database).cluster(cluster.system_id))) cluster = *row;
+        TRY(remember_folder(config_.state_dir, cluster));
     }
     std::unique_ptr<Entry> made = TRY(make(config, cluster));
     Entry* entry = made.get();

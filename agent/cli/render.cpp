@@ -179,9 +179,16 @@ std::string render_upcoming(const local_api::StatusAnswer& status) {
 
 }  // namespace
 
+std::string render_loss(const local_api::StateLossView& loss) {
+    std::string text = fmt::format("STATE LOST at {} UTC: {}\n", when(loss.at), printable(loss.why));
+    if (!loss.kept_as.empty()) text += fmt::format("  set aside: {}\n", printable(loss.kept_as.back()));
+    return text + "  `backstay adopt --show` tells what destinations give back, `backstay adopt` brings it back\n";
+}
+
 std::string render_status(const local_api::StatusAnswer& status, TimeMs now) {
     std::string text = fmt::format("agent {}, version {}, process {}, since {} UTC\n", status.agent_id, status.version,
                                    status.pid, when(status.started_at));
+    if (status.state_lost) text += render_loss(*status.state_lost);
     const local_api::ControlPlaneView& control = status.control_plane;
     if (control.url.empty()) {
         text += "control plane: none, ordered from this host alone\n";

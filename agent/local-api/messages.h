@@ -473,6 +473,14 @@ struct WhyAnswer {
 };
 BOOST_DESCRIBE_STRUCT(WhyAnswer, (), (status, reasons, proven, why_green))
 
+// What was lost of the agent's own state, until somebody has seen to it: POST /v1/adoptions.
+struct StateLossView {
+    Timestamp at;
+    std::string why;
+    std::vector<std::string> kept_as;  // files that were set aside
+};
+BOOST_DESCRIBE_STRUCT(StateLossView, (), (at, why, kept_as))
+
 struct StatusAnswer {
     std::string version;
     std::string agent_id;
@@ -489,10 +497,12 @@ struct StatusAnswer {
     std::vector<UpcomingView> upcoming;             // the soonest first
     std::optional<std::uint64_t> state_free_bytes;  // of state_dir's disk, as measured last
     WhyAnswer why;
+    std::optional<StateLossView> state_lost;
 };
 BOOST_DESCRIBE_STRUCT(StatusAnswer, (),
                       (version, agent_id, pid, started_at, control_plane, destinations, active, last_backups,
-                       last_snapshots, wal, next_runs, destination_states, upcoming, state_free_bytes, why))
+                       last_snapshots, wal, next_runs, destination_states, upcoming, state_free_bytes, why,
+                       state_lost))
 
 // GET /v1/check
 struct CheckLine {

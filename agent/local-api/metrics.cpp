@@ -58,6 +58,8 @@ double real(Number number) {
 void add_agent(Exposition& out, const StatusAnswer& status) {
     out.family("agent_info", "gauge", "Always 1; the version is a label.");
     out.sample({{"version", status.version}}, 1);
+    out.alone("agent_state_lost", "1: the agent's database was lost or damaged, and nobody has run `backstay adopt`.",
+              status.state_lost ? 1 : 0);
     out.alone("agent_start_time_seconds", "When the agent started.", seconds(status.started_at));
     const ControlPlaneView& plane = status.control_plane;
     if (!plane.url.empty()) {

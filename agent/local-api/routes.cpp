@@ -15,6 +15,7 @@
 #include "agent/local-api/views.h"
 #include "agent/local-api/wal.h"
 #include "agent/local-api/why.h"
+#include "agent/state/damage.h"
 #include "agent/state/outbox.h"
 #include "agent/state/retelling.h"
 #include "common/log.h"
@@ -196,6 +197,9 @@ Result<StatusAnswer> Api::status(sqlite::Database& database) {
     status.destination_states = TRY(view_destinations(database, config, status.wal, spaces_, now));
     if (const auto space = spaces_.of_state()) status.state_free_bytes = space->free_bytes;
     status.upcoming = TRY(view_upcoming(database, config, status, timeline, now));
+    if (const auto loss = TRY(load_state_loss(config.state_dir))) {
+        status.state_lost = StateLossView{loss->at, loss->why, loss->kept_as};
+    }
     status.why = TRY(explain({database, config, status, timeline, now}));
     return status;
 }

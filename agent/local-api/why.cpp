@@ -143,7 +143,17 @@ void explain_destinations(const WhyContext& context, WhyAnswer& answer) {
     }
 }
 
+void explain_loss(const std::optional<StateLossView>& loss, WhyAnswer& answer) {
+    if (!loss) return;
+    WhyReason reason = about("red", "agent", fmt::format("its state was lost: {}", loss->why));
+    reason.since = loss->at;
+    reason.hint = "backstay adopt --show tells what destinations give back, backstay adopt takes it";
+    reason.next = "backups and archiving go on; no WAL and no base backup is pruned";
+    answer.reasons.push_back(std::move(reason));
+}
+
 void explain_state(const WhyContext& context, WhyAnswer& answer) {
+    explain_loss(context.status.state_lost, answer);
     const auto free = context.status.state_free_bytes;
     if (!free || *free >= Spaces::kStateLow) return;
     WhyReason reason =

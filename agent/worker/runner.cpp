@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "agent/jobs/snapshots.h"
+#include "agent/state/damage.h"
 #include "agent/state/jobs.h"
 #include "agent/state/schedules.h"
 #include "agent/state/state.h"
@@ -164,7 +165,13 @@ private:
                                const std::vector<std::string>& stored) {
             return forget_archived(database_, outcome.manifest, gone, stored);
         };
-        memory.hindrance = [this](const std::string& archive) { return reader_of(archive); };
+        memory.hindrance = [this](const std::string& archive) -> Result<std::string> {
+            // Who else asked for longer retention is not known any more.
+            if (TRY(load_state_loss(host_.config.state_dir))) {
+                return std::string("the agent's state was lost, and `backstay adopt` has not run since");
+            }
+            return reader_of(archive);
+        };
         return memory;
     }
 

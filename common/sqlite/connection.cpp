@@ -95,7 +95,7 @@ int bind_one(sqlite3_stmt* statement, int slot, const Value& value) {
 
 }  // namespace
 
-Error error_of(sqlite3* handle, int code) {
+Error Connection::failure(int code) const {
     const int extended = handle == nullptr ? code : ::sqlite3_extended_errcode(handle);
     const std::string message = handle == nullptr ? ::sqlite3_errstr(code) : ::sqlite3_errmsg(handle);
     Error error(code_of(extended), "database: " + message);
@@ -103,6 +103,7 @@ Error error_of(sqlite3* handle, int code) {
         const std::size_t colon = message.find(": ");
         error.add_fact("constraint", colon == std::string::npos ? message : message.substr(colon + 2));
     }
+    if (error.code() == Errc::corrupted && on_damage) on_damage(error);
     return error;
 }
 
@@ -113,7 +114,7 @@ Result<> bind(Connection& connection, const Prepared& prepared, std::span<const 
     }
     for (std::size_t i = 0; i < prepared.positions.size(); ++i) {
         const int code = bind_one(prepared.handle, static_cast<int>(i) + 1, values[prepared.positions[i] - 1]);
-        if (code != SQLITE_OK) return error_of(connection.handle, code);
+        if (code != SQLITE_OK) return connection.failure(code);
     }
     return {};
 }
@@ -128,7 +129,7 @@ Result<std::unique_ptr<Prepared>> Connection::prepare(std::string_view sql) {
     const char* tail = nullptr;
     const int code =
         ::sqlite3_prepare_v3(handle, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &raw, &tail);
-    if (code != SQLITE_OK) return error_of(handle, code);
+    if (code != SQLITE_OK) return failure(code);
     auto prepared = std::make_unique<Prepared>(raw);
     const std::string_view rest(tail, static_cast<std::size_t>(sql.data() + sql.size() - tail));
     if (raw == nullptr || rest.find_first_not_of(" \t\r\n;") != std::string_view::npos) {

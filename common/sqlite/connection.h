@@ -4,7 +4,9 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -34,6 +36,7 @@ struct Connection {
     sqlite3* handle = nullptr;
     std::unordered_map<std::string, std::unique_ptr<Prepared>> cache;
     std::uint64_t uses = 0;
+    std::function<void(const Error& error)> on_damage;
 
     Connection() = default;
     ~Connection();
@@ -42,14 +45,14 @@ struct Connection {
 
     Result<Prepared*> take(std::string_view sql);
     void give_back(Prepared& prepared);
+    // The last failure as our Error; damage is told of.
+    Error failure(int code) const;
 
 private:
     Result<std::unique_ptr<Prepared>> prepare(std::string_view sql);
     void make_room();
 };
 
-// The last failure of this connection, as our Error.
-Error error_of(sqlite3* handle, int code);
 Result<> bind(Connection& connection, const Prepared& prepared, std::span<const Value> values);
 
 }  // namespace backstay::sqlite::detail

@@ -46,11 +46,13 @@ Result<Database> Database::open(const std::string& path, const OpenOptions& opti
         return Error::from_errno(errno, "open " + path);
     }
     auto connection = std::make_unique<detail::Connection>();
+    connection->on_damage = options.on_damage;
     const int code = ::sqlite3_open_v2(path.c_str(), &connection->handle,
                                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
-    if (code != SQLITE_OK) return detail::error_of(connection->handle, code).add_context("open " + path);
+    if (code != SQLITE_OK) return connection->failure(code).add_context("open " + path);
     ::sqlite3_busy_timeout(connection->handle, options.busy_timeout_ms);
     sqlite3* handle = connection->handle;
+    if (options.keep_log) ::sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     Database database(std::move(connection));
     TRY(configure(database, handle).context("open " + path));
     return database;
@@ -74,20 +76,27 @@ Result<std::int64_t> Database::run(std::string_view sql, std::span<const Value> 
 
 Result<> Database::run_script(const std::string& sql) {
     const int code = ::sqlite3_exec(connection_->handle, sql.c_str(), nullptr, nullptr, nullptr);
-    if (code != SQLITE_OK) return detail::error_of(connection_->handle, code);
+    if (code != SQLITE_OK) return connection_->failure(code);
     return {};
 }
 
 bool Database::in_transaction() const { return ::sqlite3_get_autocommit(connection_->handle) == 0; }
 
-Result<> Database::check_integrity() {
-    Statement statement = TRY(query("PRAGMA integrity_check(5)"));
+Result<> Database::check_pages() { return check("PRAGMA quick_check(5)"); }
+
+Result<> Database::check(std::string_view pragma) {
+    Statement statement = TRY(query(pragma));
     std::string findings;
     while (TRY(statement.step())) {
         if (!findings.empty()) findings += "; ";
         findings += statement.text(0);
     }
     if (findings != "ok") return Error(Errc::corrupted, "the database is damaged: " + findings);
+    return {};
+}
+
+Result<> Database::check_integrity() {
+    TRY(check("PRAGMA integrity_check(5)"));
     Statement keys = TRY(query("PRAGMA foreign_key_check"));
     if (TRY(keys.step())) return Error(Errc::corrupted, "a row of " + keys.text(0) + " refers to nothing");
     return {};

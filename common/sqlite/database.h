@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <span>
@@ -19,6 +20,9 @@ namespace backstay::sqlite {
 struct OpenOptions {
     int busy_timeout_ms = 5'000;  // how long a statement waits for another connection's lock; then: unavailable
     bool create = true;           // makes the file, mode 0600, when it is absent; false: not_found
+    bool keep_log = false;        // at its end the log of changes (-wal) stays as it is
+    // Called with every error that says `corrupted`, on the thread of the call.
+    std::function<void(const Error& error)> on_damage = {};
 };
 
 // Errors of every call: conflict (unique or foreign key; fact "constraint" names the columns), invalid (check, not
@@ -51,8 +55,11 @@ public:
 
     // Reads every page: corrupted, with the first findings, when something is wrong. Slow on large files.
     Result<> check_integrity();
+    // The same without indexes and references: reads every page, too, but compares nothing.
+    Result<> check_pages();
 
 private:
+    Result<> check(std::string_view pragma);
     explicit Database(std::unique_ptr<detail::Connection> connection);
     std::unique_ptr<detail::Connection> connection_;
 };

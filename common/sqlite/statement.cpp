@@ -29,7 +29,7 @@ Result<bool> Statement::step() {
     const int code = ::sqlite3_step(prepared_->handle);
     if (code == SQLITE_ROW) return true;
     if (code == SQLITE_DONE) return false;
-    return detail::error_of(connection_->handle, code);
+    return connection_->failure(code);
 }
 
 int Statement::columns() const { return ::sqlite3_column_count(prepared_->handle); }

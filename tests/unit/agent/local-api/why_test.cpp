@@ -303,6 +303,16 @@ TEST_F(Why, SaysWhatWalAndDestinationsAndDisksLack) {
     EXPECT_EQ(reason().subject, "agent");
 }
 
+TEST_F(Why, IsRedWhileTheLossOfTheStateIsOpen) {
+    ended("backup", "one", now_ - kHour, true);
+    catalogue("one", now_ - kHour);
+    status_.state_lost = StateLossView{{now_}, "the database is gone", {}};
+    const WhyReason found = reason();
+    EXPECT_EQ(found.status, "red");
+    EXPECT_THAT(found.message, HasSubstr("the database is gone"));
+    EXPECT_THAT(found.hint, HasSubstr("backstay adopt"));
+}
+
 TEST_F(Why, SaysWhatIsBetweenThisHostAndItsControlPlane) {
     ended("backup", "one", now_ - kHour, true);
     catalogue("one", now_ - kHour);
