@@ -81,7 +81,7 @@ Daemon::Daemon(std::string config_file, AgentConfig config, std::string agent_id
                  [this] { bases_->nudge(); });
     api_.emplace(local_api::ApiParts{*loop_, settings_, *worker_, [this] { return control_plane_view(); },
                                      [this] { courier_->nudge(); }, [this] { return wal_->status(); },
-                                     Timestamp{clock_.now_ms()}});
+                                     Timestamp{clock_.now_ms()}, [this] { return schedule_->destinations(); }});
 }
 
 Daemon::~Daemon() {

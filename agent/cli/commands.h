@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/adoption/report.h"
 #include "agent/local-api/messages.h"
 #include "agent/setup/setup.h"
 #include "common/result.h"
@@ -53,6 +54,9 @@ int order(const Output& output, const std::string& method, const std::string& ta
           bool wait);
 int watch(const Output& output, const std::string& job);
 int cancel(const Output& output, const std::string& job);
+
+// Exit code amber when something could not be looked at, or is damaged.
+int adopt(const Output& output, const adoption::AdoptionRequest& request);
 
 // Exit code amber while something is left to be done.
 int setup_wal(const Output& output, const local_api::WalSetupRequest& request);

@@ -408,6 +408,21 @@ void add_wal_setup(CLI::App& app, Chosen& chosen) {
     }
 }
 
+void add_adopt(CLI::App& app, Chosen& chosen) {
+    auto& request = kept<adoption::AdoptionRequest>(chosen);
+    CLI::App* command = app.add_subcommand(
+        "adopt", "after the agent's state was lost, or on a new host: know again what destinations and this host hold");
+    command->add_flag_callback(
+        "--show", [&] { request.show = true; }, "only look, and say what would be adopted");
+    CLI::Option* all = command->add_flag_callback(
+        "--all", [&] { request.all = true; }, "what every other agent made there, too");
+    command->add_option("--from-agent", request.from_agent, "what that agent made, too: this host takes its place")
+        ->excludes(all);
+    command->add_flag_callback(
+        "--done", [&] { request.done = true; }, "the loss is seen to, whatever could not be looked at");
+    command->callback([&] { chosen.run = [&] { return adopt(chosen.output, request); }; });
+}
+
 void add_doctor(CLI::App& app, Chosen& chosen) {
     auto& options = kept<DoctorOptions>(chosen);
     CLI::App* doctor = app.add_subcommand("doctor", "what is wrong on this host, and how to mend it; best run by root");
@@ -489,6 +504,7 @@ int run(int argc, const char* const* argv) {
     add_limits(app, chosen);
     add_wal_setup(app, chosen);
     add_setup(app, chosen);
+    add_adopt(app, chosen);
     add_doctor(app, chosen);
     add_host(app, chosen);
     try {

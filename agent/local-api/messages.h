@@ -501,8 +501,7 @@ struct StatusAnswer {
 };
 BOOST_DESCRIBE_STRUCT(StatusAnswer, (),
                       (version, agent_id, pid, started_at, control_plane, destinations, active, last_backups,
-                       last_snapshots, wal, next_runs, destination_states, upcoming, state_free_bytes, why,
-                       state_lost))
+                       last_snapshots, wal, next_runs, destination_states, upcoming, state_free_bytes, why, state_lost))
 
 // GET /v1/check
 struct CheckLine {

@@ -6,10 +6,12 @@
 #include <charconv>
 #include <set>
 
+#include "agent/adoption/adoption.h"
 #include "agent/inventory/inventory.h"
 #include "agent/local-api/answers.h"
 #include "agent/local-api/check.h"
 #include "agent/local-api/metrics.h"
+#include "agent/local-api/order_parts.h"
 #include "agent/local-api/orders.h"
 #include "agent/local-api/upcoming.h"
 #include "agent/local-api/views.h"
@@ -133,6 +135,7 @@ Api::Api(ApiParts parts)
     add_reading();
     add_refused();
     add_looking();
+    add_adopting();
     add_ordering();
     add_snapshots();
     add_changing();
@@ -338,6 +341,27 @@ void Api::add_order(std::string_view pattern, Make make) {
             auto order = TRY(make(message, maker));
             const Accepted accepted = TRY(accept(Order(std::move(order)), database, request));
             return answer(202, accepted);
+        });
+}
+
+// Not a job: it proves nothing, changes nothing but rows, and is asked for once in a host's life.
+void Api::add_adopting() {
+    add("POST", "/v1/adoptions", slow_,
+        [this](sqlite::Database& database, const http::Request& request,
+               const http::PathParams&) -> Result<http::Response> {
+            const auto message = TRY(json::decode_text<adoption::AdoptionRequest>(request.body, kRequest));
+            const AgentConfig config = parts_.settings.config();
+            const JobHost host = parts_.settings.host(config);
+            std::vector<DestinationOrder> destinations = config.destinations;
+            if (parts_.told_destinations) {
+                for (DestinationOrder& told : parts_.told_destinations()) {
+                    if (find_destination(config, told.id) == nullptr) destinations.push_back(std::move(told));
+                }
+            }
+            log::info("adoption asked for", {{"by", request.peer}, {"show", message.show.value_or(false)}});
+            const auto report =
+                TRY(adoption::adopt({host, database, std::move(destinations), slow_.stop_token()}, message));
+            return answer(200, report);
         });
 }
 

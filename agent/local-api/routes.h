@@ -29,6 +29,8 @@ struct ApiParts {
     std::function<void()> nudge;
     std::function<std::vector<archiver::ClusterStatus>()> wal;
     Timestamp started_at;
+    // Any thread: destinations beside those of the configuration.
+    std::function<std::vector<DestinationOrder>()> told_destinations = {};
 };
 
 class Api {
@@ -52,6 +54,7 @@ private:
     void add_reading();
     void add_refused();
     void add_looking();
+    void add_adopting();
     void add_ordering();
     void add_snapshots();
     void add_changing();

@@ -15,6 +15,8 @@ namespace backstay {
 namespace {
 
 constexpr std::size_t kPieceBytes = 64 * 1024;
+// The number of a piece that says that there are none.
+constexpr std::int64_t kNamesUnknown = -1;
 constexpr std::string_view kColumns =
     "snapshot_id, environment, folder, status, created_at, completed_at, cluster, database, trigger_name, label, "
     "origin, "
@@ -176,6 +178,24 @@ Result<> SnapshotRepository::remove(const std::string& snapshot_id) {
     return {};
 }
 
+Result<> SnapshotRepository::adopt(const SnapshotRow& row) {
+    auto transaction = TRY(sqlite::Transaction::begin(database_));
+    const std::string environment = json::encode_text(row.environment_order);
+    const std::string destinations = json::encode_text(row.destination_ids);
+    const auto made = TRY(database_.run(
+        fmt::format("INSERT INTO snapshots ({}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, "
+                    "$15, $16, $17) ON CONFLICT (snapshot_id) DO NOTHING",
+                    kColumns),
+        {row.snapshot_id, row.environment, row.folder, row.status, row.created_at.ms,
+         row.completed_at ? std::optional(row.completed_at->ms) : std::nullopt, row.cluster, row.database, row.trigger,
+         row.label, row.origin, row.mode, row.base_id, row.size_bytes, row.database_bytes, environment, destinations}));
+    if (made == 1) {
+        TRY(database_.run("INSERT INTO snapshot_names (snapshot_id, number, names) VALUES ($1, $2, $3)",
+                          {row.snapshot_id, kNamesUnknown, sqlite::Blob()}));
+    }
+    return transaction.commit();
+}
+
 Result<std::optional<SnapshotRow>> SnapshotRepository::find(const std::string& snapshot_id) {
     return first_of(rows_of(
         TRY(database_.query(fmt::format("SELECT {} FROM snapshots WHERE snapshot_id = $1", kColumns), {snapshot_id}))));
@@ -203,9 +223,12 @@ Result<std::vector<SnapshotRow>> SnapshotRepository::newest(const std::string& d
 Result<std::optional<SnapshotRow>> SnapshotRepository::newest_full(const std::string& environment) {
     return first_of(
         rows_of(TRY(database_.query(fmt::format("SELECT {} FROM snapshots WHERE environment = $1 AND mode = 'full' "
-                                                "AND status IN ('completed', 'partial') ORDER BY rowid DESC LIMIT 1",
+                                                "AND status IN ('completed', 'partial') AND NOT EXISTS (SELECT 1 FROM "
+                                                "snapshot_names AS piece WHERE piece.snapshot_id = "
+                                                "snapshots.snapshot_id AND piece.number = $2) "
+                                                "ORDER BY rowid DESC LIMIT 1",
                                                 kColumns),
-                                    {environment}))));
+                                    {environment, kNamesUnknown}))));
 }
 
 Result<std::vector<SnapshotRow>> SnapshotRepository::of_status(const std::string& status) {

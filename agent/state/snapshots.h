@@ -50,6 +50,9 @@ public:
     // success.
     Result<> begin_deletion(const std::string& snapshot_id);
     Result<> remove(const std::string& snapshot_id);
+    // One that was found whole on the host, under a base that is known. Its names are not: no differential leans on it
+    // from now on. A known one stays as it is.
+    Result<> adopt(const SnapshotRow& row);
 
     Result<std::optional<SnapshotRow>> find(const std::string& snapshot_id);
     // Also by the start of its id: not_found, or conflict when several fit.

@@ -106,6 +106,13 @@ void OwnSchedule::hear(sqlite::Database& database, const control_plane::Heartbea
     version_ = answer.schedules->version;
 }
 
+std::vector<DestinationOrder> OwnSchedule::destinations() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<DestinationOrder> out;
+    for (const auto& [id, destination] : open_) out.push_back(destination);
+    return out;
+}
+
 Result<> OwnSchedule::look(sqlite::Database& database) {
     ScheduleRepository kept(database);
     const auto contact = TRY(kept.contact());

@@ -51,6 +51,8 @@ public:
     // What a heartbeat says of schedules, and what its answer said. Any thread.
     void tell(sqlite::Database& database, control_plane::Heartbeat& heartbeat);
     void hear(sqlite::Database& database, const control_plane::HeartbeatAnswer& answer);
+    // With their secrets, as told since the start. Any thread.
+    std::vector<DestinationOrder> destinations() const;
     // One look.
     Result<> look(sqlite::Database& database);
 

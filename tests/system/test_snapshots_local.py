@@ -17,7 +17,7 @@ def snapshot(agent, *words):
 
 
 def steps(detail):
-    return {step["name"]: step for step in detail["operations"][0]["steps"]}
+    return {step["name"]: step for operation in detail["operations"][:1] for step in operation["steps"]}
 
 
 def own(agent, identity, name=""):

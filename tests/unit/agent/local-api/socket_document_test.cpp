@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "agent/adoption/report.h"
 #include "agent/local-api/routes.h"
 #include "agent/state/state.h"
 #include "tests/support/temp_dir.h"
@@ -74,6 +75,7 @@ const std::map<std::string, Check>& answers() {
         {"GET /v1/limits", expect_exact<LimitsView>},
         {"POST /v1/report-again", expect_exact<ReportAgainAnswer>},
         {"POST /v1/wal-setup", expect_exact<WalSetupAnswer>},
+        {"POST /v1/adoptions", expect_exact<adoption::AdoptionReport>},
     };
     return all;
 }
@@ -91,6 +93,7 @@ const std::map<std::string, Check>& requests() {
         {"PUT /v1/limits", expect_exact<LimitsView>},
         {"POST /v1/report-again", expect_exact<ReportAgainRequest>},
         {"POST /v1/wal-setup", expect_exact<WalSetupRequest>},
+        {"POST /v1/adoptions", expect_exact<adoption::AdoptionRequest>},
     };
     return all;
 }
@@ -157,6 +160,8 @@ TEST(SocketDocument, LeavesOutNoMember) {
     expect_all_members(request("POST /v1/rollbacks"), json::encode(RollbackRequest{}), "rollbacks");
     expect_all_members(request("PUT /v1/limits"), json::encode(LimitsView{}), "limits");
     expect_all_members(request("POST /v1/wal-setup"), json::encode(WalSetupRequest{}), "wal-setup");
+    expect_all_members(request("POST /v1/adoptions"), json::encode(adoption::AdoptionRequest{}), "adoptions");
+    expect_all_members(answer("POST /v1/adoptions"), json::encode(adoption::AdoptionReport{}), "adoptions");
     expect_all_members(answer("GET /v1/limits"), json::encode(LimitsView{}), "limits");
     // Optional members of what lies deeper: the first of each list.
     const auto first = [&](const std::string& route, const char* list) {
