@@ -64,6 +64,22 @@ SweepResult wait_for_holder(Job& job, TimeMs now, TimeMs agent_heard_at) {
     return fail(job, reason::kAgentOffline, "the agent stayed away for 24 hours");
 }
 
+// An agent that lost its state is here, and neither names the job nor reports on it: what it held back has been
+// delivered long since.
+SweepResult sweep_own(Job& job, TimeMs now, TimeMs agent_heard_at) {
+    const TimeMs moved_at = job.moved_at.value_or(job.created_at);
+    if (now - std::max(moved_at, agent_heard_at) >= kUnclaimedMs) {
+        return fail(job, reason::kAgentOffline, "the agent stayed away for 24 hours");
+    }
+    if (agent_heard_at - moved_at < kNoProgressMs) return {};
+    if (!job.lost_at || *job.lost_at < moved_at) {
+        job.lost_at = now;
+        return {Sweep::wait, "", ""};
+    }
+    if (now - *job.lost_at < kNoProgressMs || agent_heard_at - *job.lost_at < kNoProgressMs / 2) return {};
+    return fail(job, reason::kAgentOffline, "the agent does not know of this job any more");
+}
+
 SweepResult end_lease(Job& job, TimeMs now) {
     if (job.cancel_requested) {
         finish(job, "cancelled", reason::kCancelled, "the agent went away while it was asked to stop");
@@ -118,7 +134,12 @@ bool due_to_tell(const Job& job, TimeMs now) {
 
 bool renew(Job& job, std::int64_t fence, TimeMs now) {
     if (fence != job.fence || job.state == JobState::finished) return false;
-    if (job.fence == 0) return is_out(job);
+    if (job.fence == 0) {
+        if (!is_out(job)) return false;
+        job.moved_at = now;
+        job.lost_at.reset();
+        return true;
+    }
     if (job.state == JobState::queued) {
         if (!job.lost_at) return false;  // it ended this attempt by itself
         job.state = JobState::accepted;
@@ -171,10 +192,7 @@ SweepResult sweep(Job& job, TimeMs now, TimeMs agent_heard_at) {
         return {};
     }
     if (!is_out(job)) return {};
-    if (is_own(job)) {
-        const bool silent = now - std::max(job.moved_at.value_or(job.created_at), agent_heard_at) >= kUnclaimedMs;
-        return silent ? fail(job, reason::kAgentOffline, "the agent stayed away for 24 hours") : SweepResult{};
-    }
+    if (is_own(job)) return sweep_own(job, now, agent_heard_at);
     if (job.lease_until && now >= *job.lease_until) {
         if (belongs_to_holder(job.kind) && job.state == JobState::accepted) {
             return wait_for_holder(job, now, agent_heard_at);

@@ -188,6 +188,29 @@ TEST(Waiting, EndsAfterADayWithoutTheAgent) {
     EXPECT_EQ(result.reason, "agent_offline");
 }
 
+TEST(Sweep, EndsAnAgentsOwnJobThatTheAgentDoesNotKnowAnyMore) {
+    Job job = running();
+    job.fence = 0;
+    job.lease_until.reset();
+    job.started_at = job.moved_at = kStart;
+    const TimeMs back = kStart + 10 * kHour;
+    // It was away, and comes back: what it kept is on its way.
+    EXPECT_EQ(sweep(job, back, back).what, Sweep::wait);
+    Job named = job;
+    ASSERT_TRUE(renew(named, 0, back + kMinute));
+    EXPECT_EQ(sweep(named, back + kNoProgressMs, back + kMinute).what, Sweep::nothing);
+    Job told = job;
+    told.moved_at = back + kMinute;
+    EXPECT_EQ(sweep(told, back + kNoProgressMs, back + kNoProgressMs).what, Sweep::nothing);
+    EXPECT_EQ(sweep(job, back + kNoProgressMs - 1, back + kNoProgressMs - 1).what, Sweep::nothing);
+    Job away = job;
+    EXPECT_EQ(sweep(away, back + kNoProgressMs, back + kMinute).what, Sweep::nothing) << "it is away again";
+    const SweepResult result = sweep(job, back + kNoProgressMs, back + kNoProgressMs);
+    EXPECT_EQ(result.what, Sweep::fail);
+    EXPECT_EQ(result.reason, "agent_offline");
+    EXPECT_EQ(job.state, JobState::finished);
+}
+
 TEST(Waiting, OfAnAgentsOwnJobIsPatientForADay) {
     Job job = running();
     job.fence = 0;
