@@ -1,5 +1,9 @@
 #include "control-plane/agent-api/routes.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "common/text.h"
 #include "control-plane-client/protocol.h"
 #include "control-plane/auth/credential.h"
@@ -34,9 +38,18 @@ Result<store::Agent> caller(const api::Call& call, sqlite::Database& db) {
     return std::move(*agent);
 }
 
+// This version and the one before. A newer agent may mean what this control plane does not understand: it is refused
+// as a whole, and keeps what it has to tell.
 Result<> check_version(std::int32_t version) {
-    if (version >= 1) return {};
-    return api::rule_broken("protocol_unsupported", "protocolVersion", "this version is not spoken here");
+    constexpr std::int32_t kNewest = control_plane::kProtocolVersion;
+    constexpr std::int32_t kOldest = std::max(kNewest - 1, 1);
+    if (version >= kOldest && version <= kNewest) return {};
+    const std::string_view mend = version > kNewest ? "upgrade the control plane" : "upgrade the agent";
+    return api::rule_broken("protocol_unsupported", "protocolVersion",
+                            fmt::format("the agent speaks version {}, this control plane {}: {}", version,
+                                        kOldest == kNewest ? fmt::format("version {}", kNewest)
+                                                           : fmt::format("versions {} and {}", kOldest, kNewest),
+                                        mend));
 }
 
 Result<http::Response> enroll(api::Call& call, sqlite::Transaction& transaction) {
