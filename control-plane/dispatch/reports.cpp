@@ -52,6 +52,8 @@ public:
         if (report.fence > job->fence) return refuse(ack, "this number was never given out");
         ack.seq = job->seq;
         if (report.seq <= job->seq) return {};
+        // Before the hole: what is missing there may have been taken by a control plane that was put back since.
+        if (job->state == JobState::finished) return refuse(ack, "the job has ended here");
         if (report.seq != job->seq + 1) return {};  // a hole: the agent sends again from there
         if (!renew(*job, report.fence, now_)) return refuse(ack, "the job has ended here");
         job->seq = report.seq;

@@ -125,6 +125,19 @@ TEST(Reports, AreTakenOnceAndInOrder) {
     EXPECT_EQ(world.backup(id).status, "running");
 }
 
+TEST(Reports, OfAJobThatHasEndedHereAreRefusedAlsoBehindAHole) {
+    World world;
+    const std::string id = world.order_backup();
+    world.ask();
+    ASSERT_EQ(world.send(world.report(id, 1, 1, ReportKind::accepted)).seq, 1);
+    auto job = find_job(world.db(), id).value().value();
+    finish(job, "failed", "agent_restarted", "");
+    ASSERT_TRUE(update_job(world.db(), job));
+    EXPECT_FALSE(world.send(world.report(id, 1, 1, ReportKind::accepted)).refused) << "it was taken before";
+    EXPECT_TRUE(world.send(world.report(id, 1, 3, ReportKind::finished)).refused);
+    EXPECT_TRUE(world.send(world.report(id, 1, 2, ReportKind::finished)).refused);
+}
+
 TEST(Reports, ThatCannotBeTakenAreRejectedAloneAndTheOthersTaken) {
     World world;
     const std::string bad = world.order_backup();
