@@ -13,6 +13,7 @@ using operations::Kind;
 
 constexpr const char* kWhy =
     "the control plane was put back to an earlier state: look at what runs, then order it again";
+constexpr const char* kWhyAlone = "the control plane was put back to an earlier state: the agent knows how this ended";
 
 Result<std::vector<std::string>> unended(sqlite::Database& db, std::string_view kinds) {
     std::vector<std::string> ids;
@@ -30,6 +31,25 @@ Result<> forget(sqlite::Database& db, const std::string& id) {
         TRY(db.run(sql, {id}));
     }
     return {};
+}
+
+// What agents had begun by themselves: it is over there long since, and the reports of its end were taken already.
+Result<std::vector<std::string>> alone(sqlite::Database& db) {
+    std::vector<std::string> ids;
+    auto rows = TRY(db.query("SELECT id FROM jobs WHERE fence = 0 AND state = 'accepted'"));
+    while (TRY(rows.step())) ids.push_back(rows.text(0));
+    return ids;
+}
+
+Result<> end_alone(sqlite::Database& db, const std::string& id, TimeMs now) {
+    auto job = TRY(dispatch::find_job(db, id));
+    if (!job) return {};
+    auto operation = TRY(operations::find_operation(db, job->operation_id));
+    if (operation && !operations::is_ended(*operation)) {
+        TRY(operations::fail(db, *operation, reason::kAgentRestarted, kWhyAlone, now));
+    }
+    dispatch::finish(*job, "failed", reason::kAgentRestarted, kWhyAlone);
+    return dispatch::update_job(db, *job);
 }
 
 Result<> stop(sqlite::Database& db, const std::string& id, TimeMs now) {
@@ -54,6 +74,10 @@ Result<Forgotten> forget_unfinished(sqlite::Transaction& transaction, TimeMs mad
     for (const std::string& id : TRY(unended(db, "'restore', 'rollback', 'undo'"))) {
         TRY(stop(db, id, now));
         ++done.stopped;
+    }
+    for (const std::string& id : TRY(alone(db))) {
+        TRY(end_alone(db, id, now));
+        ++done.alone;
     }
     const std::string detail = "to its state of " + to_rfc3339(made_at);
     for (const store::Organization& organization : TRY(store::Organizations(db).list())) {

@@ -11,10 +11,12 @@ namespace backstay::own_backup {
 struct Forgotten {
     std::int64_t unmade = 0;   // backups and snapshots that were not done yet: as if never ordered
     std::int64_t stopped = 0;  // restores, rollbacks and undos: failed, never begun a second time
+    std::int64_t alone = 0;    // further jobs that agents had begun by themselves: failed
 };
 
 // Orders of backups and snapshots vanish with their rows: they may have been made since, and a row that ends as failed
-// would have its files removed one day. What swaps databases ends as failed. All else (copies, verifications,
+// would have its files removed one day. What swaps databases ends as failed, and so does what an agent had begun
+// by itself: nobody tells of its end a second time. All else (copies, verifications,
 // deletions, tests) may be done twice and stays. Each organization's audit trail says that this happened.
 Result<Forgotten> forget_unfinished(sqlite::Transaction& transaction, TimeMs made_at, TimeMs now);
 

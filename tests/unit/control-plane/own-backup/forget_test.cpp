@@ -58,6 +58,18 @@ TEST_F(Forgetting, NeverBeginsARestoreASecondTime) {
     EXPECT_EQ(forget().stopped, 0);
 }
 
+TEST_F(Forgetting, EndsWhatAnAgentHadBegunByItself) {
+    dispatch::Report report = world_.report("own", 0, 1, dispatch::ReportKind::declared);
+    json::Object order;
+    order["verificationId"] = "own";
+    order["backupId"] = "b";
+    report.declared = control_plane::JobDeclaration{"verify", order, "socket"};
+    ASSERT_FALSE(world_.send(report).refused);
+    EXPECT_EQ(forget().alone, 1);
+    EXPECT_EQ(count("SELECT count(*) FROM jobs WHERE state <> 'finished'"), 0);
+    EXPECT_EQ(count("SELECT count(*) FROM operations WHERE status IN ('pending', 'running')"), 0);
+}
+
 TEST_F(Forgetting, KeepsWhatHasEnded) {
     operations::BackupRow row;
     row.scope = "full";
