@@ -33,6 +33,14 @@ std::optional<gid_t> group_of_account(const std::string& name) {
     return entry ? std::optional(entry->pw_gid) : std::nullopt;
 }
 
+std::optional<std::string> name_of_account(uid_t account) {
+    std::vector<char> text(16 * 1024);
+    struct passwd entry {};
+    struct passwd* found = nullptr;
+    ::getpwuid_r(account, &entry, text.data(), text.size(), &found);
+    return found != nullptr ? std::optional<std::string>(found->pw_name) : std::nullopt;
+}
+
 std::optional<gid_t> group_named(const std::string& name) {
     // Large groups list all their members.
     std::vector<char> text(64 * 1024);

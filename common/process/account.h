@@ -13,6 +13,7 @@ namespace backstay {
 std::optional<uid_t> account_named(const std::string& name);
 // The one that its files get.
 std::optional<gid_t> group_of_account(const std::string& name);
+std::optional<std::string> name_of_account(uid_t account);
 std::optional<gid_t> group_named(const std::string& name);
 
 // A process of root's goes on as this account, with its groups, for good. For anybody else it is denied.

@@ -64,6 +64,10 @@ Result<> own_restore(const Common& common, const OwnBackupArguments& arguments) 
     const std::string moment = to_rfc3339(restored.about.made_at.ms);
     Lines lines = {{"restored", state + ", as it was at " + moment + " in " + restored.about.state_dir}};
     lines.emplace_back("", counted(restored.forgotten));
+    if (restored.no_account) {
+        lines.emplace_back("mind", "all of it is root's, for there is no account " + *restored.no_account +
+                                       " here: chown -R the folder to whoever runs the server");
+    }
     add_all(lines, "put by hand", restored.elsewhere);
     add_all(lines, "missing", restored.missing);
     if (!restored.about.with_keys) {

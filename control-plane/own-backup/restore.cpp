@@ -11,6 +11,7 @@
 #include "common/sqlite/transaction.h"
 #include "control-plane/config/settings.h"
 #include "control-plane/own-backup/files.h"
+#include "control-plane/own-backup/owner.h"
 #include "control-plane/own-backup/seal.h"
 #include "control-plane/store/store.h"
 
@@ -83,15 +84,18 @@ Result<About> about_of(sqlite::Database& db) {
     return about;
 }
 
+Result<> check_place(const std::string& place) {
+    for (const fs::path& part : fs::path(place)) {
+        if (part == "..") return Error(Errc::invalid, "the backup names a file outside: " + place);
+    }
+    return {};
+}
+
 // Where a file of that place goes; files from elsewhere are gathered, never put over what this system has there.
 Result<std::string> path_of(const std::string& place, const std::string& state_dir, Restored& restored) {
-    if (!place.starts_with('/')) {
-        for (const fs::path& part : fs::path(place)) {
-            if (part == "..") return Error(Errc::invalid, "the backup names a file outside: " + place);
-        }
-        return state_dir + "/" + place;
-    }
-    const std::string path = state_dir + "/elsewhere/" + fs::path(place).filename().string();
+    TRY(check_place(place));
+    if (!place.starts_with('/')) return state_dir + "/" + place;
+    const std::string path = state_dir + "/elsewhere" + place;
     restored.elsewhere.push_back(path + " is for " + place);
     return path;
 }
@@ -101,6 +105,8 @@ Result<> put_files(sqlite::Database& db, const std::string& state_dir, Restored&
     auto rows = TRY(db.query("SELECT place, content FROM backup_files ORDER BY place = $1, place", {kSettingsFile}));
     while (TRY(rows.step())) {
         const std::string path = TRY(path_of(rows.text(0), state_dir, restored));
+        std::error_code unknown;
+        if (fs::exists(path, unknown)) return Error(Errc::invalid, "the backup holds two files for " + path);
         TRY(make_folders(fs::path(path).parent_path().string(), 0700));
         const sqlite::Blob content = rows.blob(1);
         TRY(atomic_write(path, as_text(content), 0600));
@@ -117,45 +123,68 @@ Result<> make_plain(sqlite::Database& db) {
     return {};
 }
 
-Result<> put_database(const std::string& from, const std::string& to) {
+Result<std::string> place_of_database(const std::string& place, const std::string& state_dir) {
+    TRY(check_place(place));
+    std::string path = place.starts_with('/') ? place : state_dir + "/" + place;
     std::error_code unknown;
-    if (fs::exists(to, unknown)) {
-        return Error(Errc::conflict, "the database's place is taken: " + to).with_hint("move that file away first");
+    if (!fs::exists(path, unknown)) return path;
+    return Error(Errc::conflict, "the database's place is taken: " + path).with_hint("move that file away first");
+}
+
+Result<> make_parents(const std::string& path, const std::optional<Owner>& owner) {
+    const fs::path parent = fs::path(path).parent_path();
+    std::vector<fs::path> made;
+    std::error_code unknown;
+    for (fs::path at = parent; !fs::exists(at, unknown) && at.has_relative_path(); at = at.parent_path()) {
+        made.push_back(at);
     }
-    TRY(make_folders(fs::path(to).parent_path().string(), 0700));
+    TRY(make_folders(parent.string(), 0700));
+    for (const fs::path& folder : made) TRY(give(folder.string(), owner));
+    return {};
+}
+
+Result<> put_database(const std::string& from, const std::string& to, const std::optional<Owner>& owner) {
+    TRY(make_parents(to, owner));
     TRY(fsync_file(from));
     if (::rename(from.c_str(), to.c_str()) == 0) return fsync_folder(fs::path(to).parent_path().string());
     if (errno != EXDEV) return Error::from_errno(errno, "put the database to " + to);
     auto file = TRY(NewFileSink::create(to));
     auto source = TRY(FileSource::open(from));
     TRY(copy(source, *file));
-    return file->finish();
+    TRY(file->finish());
+    const Result<> given = give(to, owner);
+    if (!given) ::unlink(to.c_str());
+    return given;
 }
 
-// Root works for the account that will run the server.
-Result<> give_away(const std::string& state_dir, std::int64_t former_owner) {
-    struct stat folder {};
-    if (::geteuid() != 0 || ::stat(state_dir.c_str(), &folder) != 0) return {};
-    const uid_t owner = folder.st_uid != 0 ? folder.st_uid : static_cast<uid_t>(former_owner);
-    const gid_t group = folder.st_uid != 0 ? folder.st_gid : static_cast<gid_t>(-1);
-    if (owner == 0) return {};
-    std::error_code fault;
-    if (::lchown(state_dir.c_str(), owner, group) != 0) return Error::from_errno(errno, "give away " + state_dir);
-    for (const auto& entry : fs::recursive_directory_iterator(state_dir, fault)) {
-        if (::lchown(entry.path().c_str(), owner, group) != 0) {
-            return Error::from_errno(errno, "give away " + entry.path().string());
-        }
-    }
-    return {};
-}
-
-Result<std::vector<std::string>> missing_files(const std::string& state_dir) {
+Result<std::vector<std::string>> missing_files(const std::string& state_dir, const std::string& store) {
     std::vector<std::string> missing;
     const Settings settings = TRY(load_settings(state_dir));
     for (const InstallationFile& file : files_of(settings)) {
         if (::access(file.path.c_str(), F_OK) != 0) missing.push_back(file.path + " (" + file.what + ")");
     }
+    const auto normal = [](const std::string& path) { return fs::absolute(path).lexically_normal(); };
+    if (normal(settings.store_file) != normal(store)) {
+        missing.push_back(settings.store_file + " (the database, which is put to " + store + " as it was)");
+    }
     return missing;
+}
+
+// Brings the copy up to date, and takes out of it what is not the database's.
+Result<> take_apart(const RestoreOrder& order, const std::string& copy, TimeMs now, Restored& restored) {
+    TRY(unpack(order, copy).context("read " + order.from));
+    {
+        auto db = TRY(sqlite::Database::open(copy, {.create = false}));
+        TRY(db.check_integrity());
+        restored.about = TRY(about_of(db));
+    }
+    TRY(store::prepare_store(copy));
+    auto db = TRY(store::open_store(copy));
+    auto transaction = TRY(sqlite::Transaction::begin(db));
+    restored.forgotten = TRY(forget_unfinished(transaction, restored.about.made_at.ms, now));
+    TRY(transaction.commit());
+    TRY(put_files(db, order.state_dir, restored));
+    return make_plain(db);
 }
 
 }  // namespace
@@ -166,26 +195,14 @@ Result<Restored> restore(const RestoreOrder& order, TimeMs now) {
     {
         const auto work = TRY(TempDir::create_at(order.state_dir + "/restore.tmp"));
         const std::string copy = work.path() + "/control.db";
-        TRY(unpack(order, copy).context("read " + order.from));
-        {
-            auto db = TRY(sqlite::Database::open(copy, {.create = false}));
-            TRY(db.check_integrity());
-            restored.about = TRY(about_of(db));
-        }
-        TRY(store::prepare_store(copy));
-        {
-            auto db = TRY(store::open_store(copy));
-            auto transaction = TRY(sqlite::Transaction::begin(db));
-            restored.forgotten = TRY(forget_unfinished(transaction, restored.about.made_at.ms, now));
-            TRY(transaction.commit());
-            TRY(put_files(db, order.state_dir, restored));
-            TRY(make_plain(db));
-        }
-        const std::string& place = restored.about.store_place;
-        TRY(put_database(copy, place.starts_with('/') ? place : order.state_dir + "/" + place));
+        TRY(take_apart(order, copy, now, restored));
+        const std::string store = TRY(place_of_database(restored.about.store_place, order.state_dir));
+        restored.missing = TRY(missing_files(order.state_dir, store));
+        const auto owner = owner_of(order.state_dir, restored);
+        TRY(give_folder(order.state_dir, owner));
+        // Last: it may go to where a failure would leave it.
+        TRY(put_database(copy, store, owner));
     }
-    TRY(give_away(order.state_dir, restored.about.owner));
-    restored.missing = TRY(missing_files(order.state_dir));
     folder.keep();
     return restored;
 }

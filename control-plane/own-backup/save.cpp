@@ -9,6 +9,7 @@
 #include "common/files/files.h"
 #include "common/human.h"
 #include "common/json/json.h"
+#include "common/process/account.h"
 #include "common/sqlite/transaction.h"
 #include "common/version.h"
 #include "control-plane/own-backup/files.h"
@@ -20,11 +21,15 @@
 namespace backstay::own_backup {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr std::uint64_t kSpare = 64 << 20;
 
-// What lies in the state folder keeps its place there, wherever that is after a restore.
+// What lies in the state folder keeps its place there, wherever that is after a restore; all else is absolute.
 std::string place_of(const std::string& path, const std::string& state_dir) {
-    return path.starts_with(state_dir + "/") ? path.substr(state_dir.size() + 1) : path;
+    const fs::path normal = fs::absolute(path).lexically_normal();
+    const fs::path inside = normal.lexically_relative(fs::absolute(state_dir).lexically_normal());
+    return inside.empty() || *inside.begin() == ".." ? normal.string() : inside.string();
 }
 
 Result<> check_room(const Settings& settings) {
@@ -60,6 +65,7 @@ Result<> describe(sqlite::Database& copy, const Settings& settings, const SaveOr
     about.state_dir = settings.state_dir;
     about.store_place = place_of(settings.store_file, settings.state_dir);
     about.owner = static_cast<std::int64_t>(folder.st_uid);
+    about.owner_name = name_of_account(folder.st_uid);
     about.with_keys = order.with_keys;
     about.left_out = left_out;
     TRY(copy.run("INSERT INTO backup_about (about) VALUES ($1)", {json::encode_text(about)}));

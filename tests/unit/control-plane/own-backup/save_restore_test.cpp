@@ -1,12 +1,15 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
 #include "common/files/files.h"
+#include "common/process/account.h"
 #include "control-plane/config/installation.h"
 #include "control-plane/own-backup/daily.h"
 #include "control-plane/own-backup/folder.h"
+#include "control-plane/own-backup/owner.h"
 #include "control-plane/own-backup/restore.h"
 #include "control-plane/own-backup/save.h"
 #include "control-plane/store/audit.h"
@@ -25,6 +28,16 @@ protected:
         ASSERT_TRUE(make_installation(state_, "127.0.0.1:0"));
         add_organization("acme");
         settings_ = load_settings(state_).value();
+    }
+    void put(const std::string& name, const std::string& text) {
+        ASSERT_TRUE(make_folders(std::filesystem::path(at(name)).parent_path().string()));
+        ASSERT_TRUE(atomic_write(at(name), text, 0600));
+    }
+    void change(const std::string& from, const std::string& to) {
+        std::string text = read_file(state_ + "/control.toml").value();
+        ASSERT_NE(text.find(from), std::string::npos) << from;
+        text.replace(text.find(from), from.size(), to);
+        ASSERT_TRUE(atomic_write(state_ + "/control.toml", text, 0600));
     }
     void add_organization(const std::string& slug) {
         auto db = store::open_store(state_ + "/control.db").value();
@@ -137,16 +150,75 @@ TEST_F(OwnBackup, NeverReplacesAnything) {
 }
 
 TEST_F(OwnBackup, GathersWhatLayOutsideOfTheFolder) {
-    ASSERT_TRUE(atomic_write(at("mail.password"), "hush\n", 0600));
-    std::string text = read_file(state_ + "/control.toml").value();
-    text.replace(text.find("password_file = \"\""), 18, "password_file = \"" + at("mail.password") + "\"");
-    text.replace(text.find("username = \"\""), 13, "username = \"u\"");
-    ASSERT_TRUE(atomic_write(state_ + "/control.toml", text, 0600));
+    put("mail.password", "hush\n");
+    change("password_file = \"\"", "password_file = \"" + at("mail.password") + "\"");
+    change("username = \"\"", "username = \"u\"");
     ASSERT_TRUE(save(load_settings(state_).value(), to("b"), kNow));
     const auto restored = restore({at("new"), at("b"), ""}, kNow);
     ASSERT_TRUE(restored) << restored.error().message();
     ASSERT_EQ(restored->elsewhere.size(), 1U);
-    EXPECT_EQ(read_file(at("new/elsewhere/mail.password")).value(), "hush\n");
+    EXPECT_EQ(read_file(at("new/elsewhere") + at("mail.password")).value(), "hush\n");
+}
+
+TEST_F(OwnBackup, KeepsFilesFromElsewhereApartThatHaveOneName) {
+    put("keys/secret", secret(state_));
+    put("mail/secret", "hush\n");
+    change("secrets_key_file = \"secrets.key\"", "secrets_key_file = \"" + at("keys/secret") + "\"");
+    change("password_file = \"\"", "password_file = \"" + at("mail/secret") + "\"");
+    change("username = \"\"", "username = \"u\"");
+    ASSERT_TRUE(save(load_settings(state_).value(), to("b"), kNow));
+    const auto restored = restore({at("new"), at("b"), ""}, kNow);
+    ASSERT_TRUE(restored) << restored.error().message();
+    EXPECT_EQ(restored->elsewhere.size(), 2U);
+    EXPECT_EQ(read_file(at("new/elsewhere") + at("keys/secret")).value(), secret(state_));
+    EXPECT_EQ(read_file(at("new/elsewhere") + at("mail/secret")).value(), "hush\n");
+}
+
+TEST_F(OwnBackup, TakesRelativePathsThatLeaveTheFolder) {
+    put("keys/secret", secret(state_));
+    change("secrets_key_file = \"secrets.key\"", "secrets_key_file = \"../keys/secret\"");
+    ASSERT_TRUE(save(load_settings(state_).value(), to("b"), kNow));
+    const auto restored = restore({at("new"), at("b"), ""}, kNow);
+    ASSERT_TRUE(restored) << restored.error().message();
+    EXPECT_EQ(read_file(at("new/elsewhere") + at("keys/secret")).value(), secret(state_));
+}
+
+TEST_F(OwnBackup, PutsADatabaseFromElsewhereBackLast) {
+    ASSERT_TRUE(make_folders(at("db")));
+    std::filesystem::rename(state_ + "/control.db", at("db/control.db"));
+    change("store = \"control.db\"", "store = \"../db/control.db\"");
+    ASSERT_TRUE(save(load_settings(state_).value(), to("b"), kNow));
+    EXPECT_EQ(restore({at("new"), at("b"), ""}, kNow).error().code(), Errc::conflict);
+    EXPECT_FALSE(std::filesystem::exists(at("new")));
+    std::filesystem::remove_all(at("db"));
+    ASSERT_TRUE(restore({at("new"), at("b"), ""}, kNow));
+    EXPECT_TRUE(std::filesystem::exists(at("db/control.db")));
+}
+
+TEST_F(OwnBackup, LeavesNoDatabaseElsewhereWhenItsSettingsCannotBeRead) {
+    ASSERT_TRUE(make_folders(at("db")));
+    std::filesystem::rename(state_ + "/control.db", at("db/control.db"));
+    change("store = \"control.db\"", "store = \"" + at("db/control.db") + "\"");
+    const Settings settings = load_settings(state_).value();
+    change("listen", "no_such_setting");
+    ASSERT_TRUE(save(settings, to("b"), kNow));
+    std::filesystem::remove_all(at("db"));
+    EXPECT_FALSE(restore({at("new"), at("b"), ""}, kNow));
+    EXPECT_FALSE(std::filesystem::exists(at("db/control.db")));
+    EXPECT_FALSE(std::filesystem::exists(at("new")));
+}
+
+TEST_F(OwnBackup, BelongsToTheAccountOfTheOldOnesNameNotOfItsNumber) {
+    ASSERT_TRUE(make_folders(at("new")));
+    Restored restored;
+    restored.about.owner = 4711;
+    restored.about.owner_name = "nobody";
+    const auto owner = owner_of(at("new"), restored);
+    EXPECT_EQ(owner.has_value(), ::geteuid() == 0);
+    EXPECT_TRUE(!owner || owner->user == account_named("nobody"));
+    EXPECT_FALSE(restored.no_account);
+    restored.about.owner = 0;
+    EXPECT_FALSE(owner_of(at("new"), restored));
 }
 
 TEST_F(OwnBackup, IsMadeBeforeADatabaseIsBroughtUpToDate) {
