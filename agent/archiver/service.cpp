@@ -313,6 +313,7 @@ std::vector<ClusterStatus> Service::status() const {
         if (watch_) {
             const ClusterWatch::Seen seen = watch_->seen(wal.cluster);
             status.server = seen.facts;
+            status.problem = seen.problem;
             if (seen.facts && seen.problem.empty()) status.setup_fault = fault_of_setup(*seen.facts);
         }
         const auto current = current_.find(wal.cluster);

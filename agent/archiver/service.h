@@ -37,6 +37,7 @@ struct ClusterStatus {
     std::string folder;
     ArchiverStatus archiver;
     std::optional<ServerFacts> server;
+    std::string problem;      // why the server does not say now whether it archives
     std::string setup_fault;  // what keeps the server from archiving; empty: nothing, or not known
     std::vector<DestinationStatus> destinations;
 };

@@ -34,16 +34,18 @@ std::optional<std::string> answer_to(const std::string& question) {
     return line;
 }
 
-// What is typed is not shown.
+// What is typed is not shown. Keys send no signals meanwhile: they would leave a terminal behind that shows nothing.
 std::optional<std::string> secret_answer_to(const std::string& question) {
     termios before{};
     const bool terminal = ::tcgetattr(STDIN_FILENO, &before) == 0;
     termios silent = before;
-    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
     if (terminal) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
     auto answer = answer_to(question);
     if (terminal) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
     fmt::print("\n");
+    constexpr char kInterrupt = '\x03';
+    if (answer && answer->find(kInterrupt) != std::string::npos) return std::nullopt;
     return answer;
 }
 

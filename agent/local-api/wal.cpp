@@ -13,7 +13,8 @@ std::optional<Timestamp> time_of(const std::optional<TimeMs>& ms) {
 }
 
 // The worst of what server, archiver and destinations say.
-void add_alerts(WalView& view) {
+void add_alerts(WalView& view, const std::string& problem) {
+    if (!problem.empty()) view.alerts.push_back("whether the server archives is not known: " + problem);
     if (!view.setup_fault.empty()) view.alerts.push_back("the server does not archive: " + view.setup_fault);
     if (view.state == "conflict") view.alerts.push_back("refused: " + view.why);
     if (view.state == "dropping") view.alerts.push_back("WAL is being dropped: what it holds cannot be had back");
@@ -73,7 +74,7 @@ Result<std::vector<WalView>> view_wal(sqlite::Database& database,
         const WalTotals totals = TRY(repository.totals(cluster.system_id));
         view.segments = totals.segments;
         view.stored_bytes = totals.stored_bytes;
-        add_alerts(view);
+        add_alerts(view, cluster.problem);
         views.push_back(std::move(view));
     }
     return views;

@@ -95,7 +95,11 @@ Result<std::optional<Judged>> last_backup(sqlite::Database& database, const JobR
     const bool attempt_counts =
         attempt != nullptr &&
         (row == nullptr || same || attempt->ended_at.value_or(attempt->created_at).ms > row->completed_at.ms);
-    if (attempt_counts) return std::optional<Judged>(TRY(judged(database, *attempt, attempt->operation_id)));
+    if (attempt_counts) {
+        auto last = TRY(judged(database, *attempt, attempt->operation_id));
+        // What it made well and is not in the catalogue was deleted since: what is there counts.
+        if (row == nullptr || same || last.verdict.status != "green") return std::optional<Judged>(std::move(last));
+    }
     if (row == nullptr) return std::optional<Judged>();
     const auto evidence = TRY(EvidenceRepository(database).of(row->backup_id));
     const auto job = evidence ? TRY(JobRepository(database).find(evidence->job_id)) : std::optional<JobRow>();

@@ -195,6 +195,17 @@ TEST_F(Why, IsGreenAgainWhenACopyMendedThePartialOne) {
     for (const WhyReason& one : answer.reasons) EXPECT_THAT(one.subject, HasSubstr("destination disk"));
 }
 
+TEST_F(Why, JudgesWhatIsThereAndNotWhatWasDeletedSince) {
+    ended("backup", "half", now_ - 2 * kHour, true);
+    EvidenceRepository evidence(*database_);
+    ASSERT_TRUE(evidence.copy("half", {"disk", "db", CopyState::failed, "", "", 0, "refused", ""}, now_));
+    catalogue("half", now_ - 2 * kHour, "partial");
+    ended("backup", "deleted", now_ - kHour, true);
+    const WhyAnswer answer = why();
+    EXPECT_NE(answer.status, "green");
+    EXPECT_TRUE(answer.proven.empty());
+}
+
 TEST_F(Why, TakesWhatARestoreSavedFirstForTheLastBackup) {
     ended("backup", "bad", now_ - 2 * kHour, false);
     catalogue("safety", now_ - kHour);  // its evidence is forgotten already
