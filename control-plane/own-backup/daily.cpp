@@ -29,21 +29,32 @@ Result<> check_folder(const Settings& settings) {
     return Error(Errc::not_found, "there is no folder " + folder).with_hint("is the disk mounted? See backup.folder");
 }
 
-Result<Saved> make(const Settings& settings, TimeMs now) {
+Result<Saved> make(const Settings& settings, TimeMs now, const std::stop_token& stop = {}) {
     const BackupSettings& wanted = settings.backup;
     SaveOrder order;
     order.output = wanted.folder;
     order.with_keys = wanted.with_keys;
     order.keep = wanted.keep;
     if (!wanted.encryption_key_file.empty()) order.key = TRY(StreamKey::load(wanted.encryption_key_file));
-    const Saved saved = TRY(save(settings, order, now));
+    const Saved saved = TRY(save(settings, order, now, stop));
     log::info("control plane backed up", {{"file", saved.path}, {"bytes", saved.bytes}, {"removed", saved.removed}});
     return saved;
 }
 
-TimeMs newest_of(const std::string& folder) {
+// Not of the future: a clock that was ahead must not keep the next ones from being made.
+TimeMs newest_of(const std::string& folder, TimeMs now) {
     const auto all = list(folder);
-    return all && !all->empty() ? all->front().made_at : 0;
+    if (!all) return 0;
+    for (const Kept& one : *all) {
+        if (one.made_at <= now) return one.made_at;
+    }
+    return 0;
+}
+
+void tell_of_the_future(const std::string& folder, TimeMs now) {
+    const auto all = list(folder);
+    if (!all || all->empty() || all->front().made_at <= now) return;
+    log::warning("a backup of the control plane is of the future", {{"file", all->front().path}});
 }
 
 }  // namespace
@@ -53,12 +64,13 @@ TimeMs last_due(std::int64_t minute_of_day, TimeMs now) {
     return today <= now ? today : today - kDayMs;
 }
 
-Result<TimeMs> look(const Settings& settings, TimeMs now) {
+Result<TimeMs> look(const Settings& settings, TimeMs now, const std::stop_token& stop) {
     const BackupSettings& wanted = settings.backup;
     TRY(check_folder(settings));
-    const TimeMs newest = newest_of(wanted.folder);
+    const TimeMs newest = newest_of(wanted.folder, now);
     if (newest >= last_due(wanted.minute_of_day, now)) return newest;
-    TRY(make(settings, now));
+    tell_of_the_future(wanted.folder, now);
+    TRY(make(settings, now, stop));
     return now;
 }
 
@@ -79,7 +91,7 @@ Result<> before_upgrade(const Settings& settings, TimeMs now) {
 Daily::Daily(const Settings& settings, const Clock& clock)
     : settings_(settings),
       clock_(clock),
-      newest_(newest_of(settings.backup.folder)),
+      newest_(newest_of(settings.backup.folder, clock.now_ms())),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 Daily::~Daily() = default;
@@ -92,7 +104,8 @@ void Daily::run(const std::stop_token& stop) {
             wake_.wait_for(lock, stop, pause, [] { return false; });
         }
         if (stop.stop_requested()) return;
-        const auto looked = look(settings_, clock_.now_ms());
+        const auto looked = look(settings_, clock_.now_ms(), stop);
+        if (stop.stop_requested()) return;
         if (looked) {
             newest_ = *looked;
         } else {

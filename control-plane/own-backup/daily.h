@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 
 #include "common/clock.h"
@@ -17,8 +18,8 @@ namespace backstay::own_backup {
 TimeMs last_due(std::int64_t minute_of_day, TimeMs now);
 
 // One look: makes a backup when the newest in the folder is older than the last due moment, and lets the oldest go
-// after it. Answers when the newest was made, 0 when there is none.
-Result<TimeMs> look(const Settings& settings, TimeMs now);
+// after it. Files of the future do not count. Answers when the newest was made, 0 when there is none.
+Result<TimeMs> look(const Settings& settings, TimeMs now, const std::stop_token& stop = {});
 
 // Before a newer program brings an older database up to date, which has no way back: a backup of it as it is, into the
 // folder of the settings. Nothing where there is no folder, no database, or nothing to do.

@@ -53,8 +53,18 @@ Result<std::vector<Kept>> list(const std::string& folder) {
     return found;
 }
 
-Result<std::size_t> prune(const std::string& folder, std::size_t keep) {
-    const std::vector<Kept> all = TRY(list(folder));
+void remove_unfinished(const std::string& folder) {
+    std::error_code fault;
+    std::vector<std::filesystem::path> stale;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, fault)) {
+        if (entry.path().extension() == ".part" && made_at(entry.path().stem().string())) stale.push_back(entry.path());
+    }
+    for (const auto& path : stale) ::unlink(path.c_str());
+}
+
+Result<std::size_t> prune(const std::string& folder, std::size_t keep, TimeMs now) {
+    std::vector<Kept> all = TRY(list(folder));
+    std::erase_if(all, [now](const Kept& one) { return one.made_at > now; });
     std::size_t gone = 0;
     for (std::size_t i = std::max<std::size_t>(keep, 1); i < all.size(); ++i) {
         if (::unlink(all[i].path.c_str()) != 0) return Error::from_errno(errno, "remove " + all[i].path);

@@ -21,7 +21,10 @@ struct Kept {
 };
 // Newest first. An absent folder has none.
 Result<std::vector<Kept>> list(const std::string& folder);
-// Removes all but the newest `keep`, never the newest itself; answers how many.
-Result<std::size_t> prune(const std::string& folder, std::size_t keep);
+// Removes all but the newest `keep`, never the newest itself; answers how many. Files of the future, made while a clock
+// was ahead, neither count nor go.
+Result<std::size_t> prune(const std::string& folder, std::size_t keep, TimeMs now);
+// What killed runs left: unfinished files that would have got such a name. Only for who holds the lock.
+void remove_unfinished(const std::string& folder);
 
 }  // namespace backstay::own_backup

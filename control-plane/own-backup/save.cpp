@@ -97,14 +97,29 @@ Result<std::vector<std::string>> make_copy(const Settings& settings, const SaveO
     return left_out;
 }
 
-Result<std::uint64_t> write_out(const std::string& copy, const SaveOrder& order, const std::string& path) {
+class StoppedSource final : public Source {
+public:
+    StoppedSource(Source& from, const std::stop_token& stop) : from_(from), stop_(stop) {}
+    Result<std::size_t> read(MutableByteSpan buffer) override {
+        if (stop_.stop_requested()) return Error(Errc::cancelled, "the backup was stopped");
+        return from_.read(buffer);
+    }
+
+private:
+    Source& from_;
+    const std::stop_token& stop_;
+};
+
+Result<std::uint64_t> write_out(const std::string& copy, const SaveOrder& order, const std::string& path,
+                                const std::stop_token& stop) {
     auto file = TRY(NewFileSink::create(path));
     std::optional<EncryptingSink> encrypting;
     if (order.key) encrypting.emplace(*order.key, *file);
     Sink& out = encrypting ? static_cast<Sink&>(*encrypting) : *file;
     DigestingSink digesting(DigestKind::sha256, out);
     auto source = TRY(FileSource::open(copy));
-    const std::uint64_t bytes = TRY(backstay::copy(source, digesting)) + kSealBytes;
+    StoppedSource stopped(source, stop);
+    const std::uint64_t bytes = TRY(backstay::copy(stopped, digesting)) + kSealBytes;
     TRY(out.write(as_bytes(seal(digesting.hex()))));
     TRY(out.finish());
     return order.key ? encrypted_size(bytes) : bytes;
@@ -112,18 +127,20 @@ Result<std::uint64_t> write_out(const std::string& copy, const SaveOrder& order,
 
 }  // namespace
 
-Result<Saved> save(const Settings& settings, const SaveOrder& order, TimeMs now) {
+Result<Saved> save(const Settings& settings, const SaveOrder& order, TimeMs now, const std::stop_token& stop) {
     const auto lock = TRY(FileLock::acquire(settings.state_dir + "/backup.lock").context("begin a backup"));
-    TRY(check_room(settings));
     std::error_code unknown;
     const bool folder = std::filesystem::is_directory(order.output, unknown);
+    // Before the room is looked at: what a killed run left fills it.
+    if (folder) remove_unfinished(order.output);
+    const auto work = TRY(TempDir::create_at(settings.state_dir + "/backup.tmp"));
+    TRY(check_room(settings));
     Saved saved;
     saved.path = folder ? order.output + "/" + name_of(now, order.key.has_value()) : order.output;
-    const auto work = TRY(TempDir::create_at(settings.state_dir + "/backup.tmp"));
     const std::string copy = work.path() + "/control.db";
     saved.left_out = TRY(make_copy(settings, order, copy, now));
-    saved.bytes = TRY(write_out(copy, order, saved.path));
-    if (folder && order.keep > 0) saved.removed = TRY(prune(order.output, order.keep));
+    saved.bytes = TRY(write_out(copy, order, saved.path, stop));
+    if (folder && order.keep > 0) saved.removed = TRY(prune(order.output, order.keep, now));
     return saved;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct Saved {
 
 // May block for as long as the database is large; one at a time for each installation (else conflict). Works in the
 // state folder, which must have room for two copies (else exhausted). Nothing is left behind by a failure.
-Result<Saved> save(const Settings& settings, const SaveOrder& order, TimeMs now);
+// cancelled: `stop`.
+Result<Saved> save(const Settings& settings, const SaveOrder& order, TimeMs now, const std::stop_token& stop = {});
 
 }  // namespace backstay::own_backup

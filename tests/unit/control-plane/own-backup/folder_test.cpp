@@ -30,10 +30,10 @@ TEST(AFolderOfBackups, LosesTheOldestAndNothingElse) {
         ASSERT_TRUE(atomic_write(folder.path() + "/" + name_of(kNow + day * kDay, day == 2), "x"));
     }
     ASSERT_TRUE(atomic_write(folder.path() + "/letter.backup", "x"));
-    EXPECT_EQ(prune(folder.path(), 3).value(), 2U);
+    EXPECT_EQ(prune(folder.path(), 3, kNow + 9 * kDay).value(), 2U);
     EXPECT_EQ(list(folder.path())->size(), 3U);
     EXPECT_EQ(list(folder.path())->front().made_at, kNow + 4 * kDay);
-    EXPECT_EQ(prune(folder.path(), 0).value(), 2U) << "the newest stays whatever is asked";
+    EXPECT_EQ(prune(folder.path(), 0, kNow + 9 * kDay).value(), 2U) << "the newest stays whatever is asked";
     EXPECT_EQ(list(folder.path())->front().made_at, kNow + 4 * kDay);
     EXPECT_TRUE(read_file(folder.path() + "/letter.backup"));
     EXPECT_TRUE(list(folder.path() + "/absent")->empty());

@@ -208,6 +208,20 @@ TEST_F(OwnBackup, LeavesNoDatabaseElsewhereWhenItsSettingsCannotBeRead) {
     EXPECT_FALSE(std::filesystem::exists(at("new")));
 }
 
+TEST_F(OwnBackup, EndsWhenItIsToldToAndTakesAwayWhatKilledOnesLeft) {
+    ASSERT_TRUE(make_folders(at("folder")));
+    const std::string stale = at("folder/") + name_of(kNow - 5000, false) + ".part";
+    const std::string foreign = at("folder/letter.part");
+    for (const std::string& path : {stale, foreign}) ASSERT_TRUE(atomic_write(path, "x"));
+    std::stop_source stop;
+    stop.request_stop();
+    EXPECT_EQ(save(settings_, to("folder"), kNow, stop.get_token()).error().code(), Errc::cancelled);
+    EXPECT_FALSE(std::filesystem::exists(stale));
+    EXPECT_TRUE(std::filesystem::exists(foreign));
+    EXPECT_TRUE(list(at("folder"))->empty());
+    EXPECT_FALSE(std::filesystem::exists(state_ + "/backup.tmp"));
+}
+
 TEST_F(OwnBackup, BelongsToTheAccountOfTheOldOnesNameNotOfItsNumber) {
     ASSERT_TRUE(make_folders(at("new")));
     Restored restored;
@@ -243,6 +257,11 @@ TEST_F(OwnBackup, IsMadeOnceADayAndTheOldestGoAfterIt) {
     }
     const auto kept = list(settings_.backup.folder).value();
     ASSERT_EQ(kept.size(), 2U);
+    const TimeMs future = kNow + 100 * kDay;
+    ASSERT_TRUE(atomic_write(settings_.backup.folder + "/" + name_of(future, false), "x"));
+    ASSERT_EQ(look(settings_, kNow + 5 * kDay).value(), kNow + 5 * kDay) << "one of the future is none of today";
+    ASSERT_EQ(list(settings_.backup.folder)->size(), 3U);
+    std::filesystem::remove(settings_.backup.folder + "/" + name_of(future, false));
     settings_.secrets_key_file += ".gone";
     EXPECT_FALSE(look(settings_, kNow + 9 * kDay));
     EXPECT_EQ(list(settings_.backup.folder)->size(), 2U) << "a failure costs no older one";
