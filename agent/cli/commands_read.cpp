@@ -111,6 +111,10 @@ int report_again(const Output& output, const std::string& since) {
         fmt::print(
             "{} backups and snapshots are told of again, in {} reports; `backstay status` shows what is unsent\n",
             told->jobs, told->reports);
+        if (told->waiting > 0) {
+            fmt::print("{} are left out, for reports of theirs are unsent: again when `backstay status` shows none\n",
+                       told->waiting);
+        }
     }
     return code(ExitCode::ok);
 }

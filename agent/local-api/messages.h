@@ -198,8 +198,9 @@ BOOST_DESCRIBE_STRUCT(ReportAgainRequest, (), (since))
 struct ReportAgainAnswer {
     std::int64_t jobs = 0;     // backups and snapshots that are told of
     std::int64_t reports = 0;  // that wait for the control plane now
+    std::int64_t waiting = 0;  // jobs left out, because reports of theirs were not sent yet
 };
-BOOST_DESCRIBE_STRUCT(ReportAgainAnswer, (), (jobs, reports))
+BOOST_DESCRIBE_STRUCT(ReportAgainAnswer, (), (jobs, reports, waiting))
 
 // Jobs whose operation is judged by its steps; others (copies, deletions, undos) by their outcome alone.
 inline bool has_evidence(std::string_view kind) {

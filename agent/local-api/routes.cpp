@@ -296,7 +296,7 @@ void Api::add_refused() {
             const Retold told = TRY(tell_again(database, asked.since.ms));
             log::info("reports told again", {{"jobs", told.jobs}, {"reports", told.reports}, {"by", request.peer}});
             parts_.nudge();
-            return answer(200, ReportAgainAnswer{told.jobs, told.reports});
+            return answer(200, ReportAgainAnswer{told.jobs, told.reports, told.waiting});
         });
 }
 

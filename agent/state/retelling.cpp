@@ -17,6 +17,11 @@ constexpr std::string_view kMade =
     "(SELECT 1 FROM snapshots s WHERE s.snapshot_id = j.operation_id AND s.status IN ('completed', 'partial'))) AND "
     "NOT EXISTS (SELECT 1 FROM outbox o WHERE o.job_id = j.job_id) ORDER BY created_at, rowid";
 
+// Of those: what is on its way yet, so that the control plane may know a part of it.
+constexpr std::string_view kWaiting =
+    "SELECT COUNT(*) FROM jobs j WHERE state = 'succeeded' AND ended_at >= $1 AND kind IN ('backup', 'base_backup', "
+    "'snapshot') AND EXISTS (SELECT 1 FROM outbox o WHERE o.job_id = j.job_id)";
+
 class Retelling {
 public:
     Retelling(sqlite::Database& database, const JobRow& job) : database_(database), job_(job) {}
@@ -24,6 +29,7 @@ public:
     Result<> all() {
         Report declared = report(ReportKind::declared, job_.created_at);
         declared.declared = control_plane::JobDeclaration{job_.kind, job_.order, job_.origin};
+        declared.declared->order["toldAgain"] = true;
         TRY(put(std::move(declared)));
         const auto found = TRY(EvidenceRepository(database_).of(job_.operation_id));
         if (found) TRY(evidence(*found));
@@ -85,6 +91,10 @@ Result<Retold> tell_again(sqlite::Database& database, TimeMs since) {
         while (TRY(rows.step())) ids.push_back(rows.text(0));
     }
     Retold told;
+    {
+        auto rows = TRY(database.query(kWaiting, {since}));
+        if (TRY(rows.step())) told.waiting = rows.integer(0);
+    }
     for (const std::string& id : ids) {
         const auto job = TRY(JobRepository(database).find(id));
         if (!job || !job->finish) continue;

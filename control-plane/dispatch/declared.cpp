@@ -35,6 +35,10 @@ constexpr Shape kShapes[] = {
     {"delete_snapshot", Kind::deletion, "deletionId"},
 };
 
+// In orders that are told to a control plane that was put back: whether somebody had made such a backup permanent is
+// known nowhere any more, so those made by hand stay.
+constexpr std::string_view kToldAgain = "toldAgain";
+
 std::optional<std::string> text_member(const json::Object& object, std::string_view name) {
     const json::Value* value = object.if_contains(name);
     if (value == nullptr || !value->is_string()) return std::nullopt;
@@ -107,6 +111,7 @@ Result<> insert_history(sqlite::Database& db, const OperationRow& operation, con
         row.scope = order.contains("cluster") ? "base" : text_member(order, "scope").value_or("full");
         row.trigger_kind = text_member(order, "trigger").value_or("manual");
         row.label = text_member(order, "label");
+        if (row.trigger_kind == "manual" && order.contains(kToldAgain)) row.retention = "permanent";
         row.created_at = operation.created_at;
         row.performed_by = operation.performed_by;
         return operations::insert_backup(db, row);

@@ -89,7 +89,9 @@ TEST_F(TellingAgain, LeavesOutWhatFailedOrIsGone) {
             ASSERT_TRUE(Outbox(database_).acknowledge(report.job_id, report.fence, report.seq));
         }
     }
-    EXPECT_EQ(tell_again(database_, 0)->jobs, 0);
+    const auto told = tell_again(database_, 0);
+    EXPECT_EQ(told->jobs, 0);
+    EXPECT_EQ(told->waiting, 1);
 }
 
 }  // namespace

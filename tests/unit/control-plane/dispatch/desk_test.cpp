@@ -125,6 +125,20 @@ TEST(Reports, AreTakenOnceAndInOrder) {
     EXPECT_EQ(world.backup(id).status, "running");
 }
 
+TEST(Reports, OfABackupByHandThatIsToldAgainMakeItPermanent) {
+    World world;
+    for (const bool again : {false, true}) {
+        const std::string id = again ? "again" : "first";
+        Report report = world.report("job-" + id, 0, 1, ReportKind::declared);
+        json::Object order{{"backupId", id}, {"scope", "full"}, {"trigger", "manual"}};
+        if (again) order["toldAgain"] = true;
+        report.declared = control_plane::JobDeclaration{"backup", order, "socket"};
+        ASSERT_FALSE(world.send(report).refused);
+        const auto row = operations::find_backup_row(world.db(), id).value().value();
+        EXPECT_EQ(row.retention, again ? "permanent" : "default");
+    }
+}
+
 TEST(Reports, OfAJobThatHasEndedHereAreRefusedAlsoBehindAHole) {
     World world;
     const std::string id = world.order_backup();
