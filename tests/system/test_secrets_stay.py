@@ -28,18 +28,18 @@ class Feeding:
     """Words that nobody may see again, and whatever was said while they were fed."""
 
     def __init__(self):
-        self.words, self.said = {}, []
+        self.words, self.said = [], []
 
     def word(self, name):
         """A new secret, of the form of its name."""
         forms = {"jwt": "eyJhbGciOiJIUzI1NiJ9.{}.c2ln", "key": "bsk_{}", "long": "{0}{0}"}
         text = secrets.token_hex(16)
-        self.words[name] = text
+        self.words.append((name, text))
         return forms.get(name.partition(" ")[0], "{}").format(text)
 
     def keep(self, name, text):
         assert len(text) >= 8, name
-        self.words[name] = text
+        self.words.append((name, text))
         return text
 
     def hear(self, where, text):
@@ -52,7 +52,7 @@ class Feeding:
 
     def leaks(self):
         return sorted({f"{name} in {where}: {text[max(0, text.find(word.encode()) - 160):][:240]!r}"
-                       for where, text in self.said for name, word in self.words.items() if word.encode() in text})
+                       for where, text in self.said for name, word in self.words if word.encode() in text})
 
 
 class Children:
