@@ -252,6 +252,8 @@ void add_own_backup(CLI::App& app, CommandLine& line) {
                                 [&] { return cli::own_restore(line.common, line.own); });
     restore->add_option("--from", own.from, "The backup")->required();
     restore->add_option("--key", own.key_file, "The key of an encrypted one");
+    command(app, line, "release-hold", "After a restore: let retention and expiry go on before three days are over",
+            [&] { return release_hold(line.common); });
     restore->preparse_callback([&line](std::size_t) { line.makes_state = true; });
 }
 

@@ -141,6 +141,8 @@ Result<> alert_dismiss(const Common& common, const AlertArguments& arguments);
 // Of the control plane itself.
 Result<> own_backup(const Common& common, const OwnBackupArguments& arguments);
 Result<> own_restore(const Common& common, const OwnBackupArguments& arguments);
+// Retention and expiry go on after a restore.
+Result<> release_hold(const Common& common);
 Result<> key_revoke(const Common& common, const std::string& organization, const std::string& id);
 
 }  // namespace backstay::cli

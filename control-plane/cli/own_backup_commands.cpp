@@ -6,6 +6,7 @@
 #include "control-plane/cli/installation_session.h"
 #include "control-plane/own-backup/restore.h"
 #include "control-plane/own-backup/save.h"
+#include "control-plane/store/removal_hold.h"
 
 namespace backstay::cli {
 namespace {
@@ -62,8 +63,20 @@ Result<> own_restore(const Common& common, const OwnBackupArguments& arguments) 
     const TimeMs now = SystemClock().now_ms();
     const auto restored = TRY(own_backup::restore({state, absolute(arguments.from), arguments.key_file}, now));
     const std::string moment = to_rfc3339(restored.about.made_at.ms);
+    const std::string since = to_rfc3339(restored.forgotten.tell_since);
+    const std::string held = to_rfc3339(now + store::kRemovalHoldMs);
     Lines lines = {{"restored", state + ", as it was at " + moment + " in " + restored.about.state_dir}};
     lines.emplace_back("", counted(restored.forgotten));
+    if (restored.forgotten.alone > 0) {
+        lines.emplace_back("",
+                           std::to_string(restored.forgotten.alone) + " jobs that agents had begun ended as failed");
+    }
+    if (restored.forgotten.tokens + restored.forgotten.deliveries > 0) {
+        lines.emplace_back("", std::to_string(restored.forgotten.tokens) + " unused enrolment tokens and " +
+                                   std::to_string(restored.forgotten.deliveries) + " waiting notices ended");
+    }
+    lines.emplace_back("held", "nothing is removed by itself until " + held + ", or until");
+    lines.emplace_back("", "backstay-control release-hold --state " + state + ": look at pins and schedules first");
     if (restored.no_account) {
         lines.emplace_back("mind", "all of it is root's, for there is no account " + *restored.no_account +
                                        " here: chown -R the folder to whoever runs the server");
@@ -77,17 +90,35 @@ Result<> own_restore(const Common& common, const OwnBackupArguments& arguments) 
                        "what was made, changed or taken back since " + moment + ": keys and tokens, also those that");
     lines.emplace_back("", "were revoked since; environments, schedules, destinations; backups made since");
     lines.emplace_back("next", "backstay-control serve --state " + state + " (or systemctl start backstay-control)");
-    lines.emplace_back("", "on each agent's host: backstay report-again --since " + moment);
+    lines.emplace_back("", "on each agent's host: backstay report-again --since " + since);
     lines.emplace_back("", "agents come back by themselves; the rest is in docs/disaster-drill.md");
     print(common,
           {{"state", state},
            {"madeAt", moment},
+           {"tellAgainSince", since},
+           {"heldUntil", held},
            {"withKeys", restored.about.with_keys},
            {"forgotten", restored.forgotten.unmade},
            {"stopped", restored.forgotten.stopped},
            {"elsewhere", texts_of(restored.elsewhere)},
            {"missing", texts_of(restored.missing)}},
           lines);
+    return {};
+}
+
+Result<> release_hold(const Common& common) {
+    Session session = TRY(Session::open(common));
+    auto transaction = TRY(sqlite::Transaction::begin(session.db));
+    const bool held = TRY(store::release_removals(session.db, session.now));
+    if (held) {
+        for (const store::Organization& organization : TRY(store::Organizations(session.db).list())) {
+            TRY(registry::note(transaction, session.actor(), organization.id, "control_plane.release_hold",
+                               organization.id, ""));
+        }
+    }
+    TRY(transaction.commit());
+    print(common, {{"released", held}},
+          {{held ? "released" : "nothing held", held ? "retention and expiry go on within seconds" : ""}});
     return {};
 }
 

@@ -11,6 +11,7 @@
 #include "control-plane/dispatch/order_backup.h"
 #include "control-plane/dispatch/order_removal.h"
 #include "control-plane/store/audit.h"
+#include "control-plane/store/removal_hold.h"
 
 namespace backstay::dispatch {
 namespace {
@@ -146,6 +147,7 @@ Result<std::string> remove_snapshot(sqlite::Database& db, SnapshotRow& row, cons
 }
 
 Result<> remove_expired_snapshots(sqlite::Database& db, TimeMs now, Stir& stir) {
+    if (TRY(store::removals_held_until(db, now))) return {};
     for (SnapshotRow& row : TRY(operations::expired_snapshots(db, now, kRemovedAtOnce))) {
         if (!TRY(is_quiet(db, row))) continue;
         const std::string left = TRY(remove_snapshot(db, row, "system", now, stir));

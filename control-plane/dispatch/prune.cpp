@@ -9,6 +9,7 @@
 #include "control-plane/store/audit.h"
 #include "control-plane/store/environments.h"
 #include "control-plane/store/policies.h"
+#include "control-plane/store/removal_hold.h"
 #include "control-plane/store/rows.h"
 
 namespace backstay::dispatch {
@@ -104,6 +105,7 @@ Result<bool> prune_environment(sqlite::Database& db, const store::Schedule& sche
 }
 
 Result<> prune_due(sqlite::Database& db, TimeMs now, Stir& stir) {
+    if (TRY(store::removals_held_until(db, now))) return {};
     for (const Due& due : TRY(due_environments(db, now))) {
         const auto schedule = TRY(store::Schedules(db).find(due.environment_id));
         bool done = true;
@@ -122,6 +124,7 @@ Result<> prune_due(sqlite::Database& db, TimeMs now, Stir& stir) {
 }
 
 Result<> remove_failed_history(sqlite::Database& db, TimeMs now, Stir& stir) {
+    if (TRY(store::removals_held_until(db, now))) return {};
     const auto ids = TRY(store::all_rows(
         db.query(
             "SELECT id FROM backups WHERE status IN ('failed', 'cancelled') AND deleted_at IS NULL AND created_at < "

@@ -10,6 +10,7 @@
 #include "control-plane/dispatch/order_snapshot.h"
 #include "control-plane/dispatch/rules.h"
 #include "control-plane/operations/snapshots.h"
+#include "control-plane/store/removal_hold.h"
 #include "control-plane/store/rows.h"
 
 namespace backstay::dispatch {
@@ -63,6 +64,7 @@ std::int64_t removal_retry_ms(std::int64_t failed) {
 }
 
 Result<> retry_removals(sqlite::Database& db, TimeMs now, Stir& stir) {
+    if (TRY(store::removals_held_until(db, now))) return {};
     const auto backups = TRY(due(db, "backups", now));
     TRY(order_again(backups, [&](const std::string& id) -> Result<> {
         auto row = TRY(operations::find_backup_row(db, id));

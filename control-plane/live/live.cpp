@@ -13,6 +13,7 @@
 #include "control-plane/schedule/overdue.h"
 #include "control-plane/schedule/runs.h"
 #include "control-plane/schedule/windows.h"
+#include "control-plane/store/removal_hold.h"
 
 namespace backstay::live {
 namespace {
@@ -72,6 +73,10 @@ Result<> overdue(sqlite::Database& db, TimeMs now) {
 Result<> restarted(sqlite::Database& db, TimeMs now) {
     auto transaction = TRY(sqlite::Transaction::begin(db));
     TRY(dispatch::restart_leases(db, now));
+    if (const auto held = TRY(store::removals_held_until(db, now))) {
+        log::warning("nothing is removed by itself",
+                     {{"until", to_rfc3339(*held)}, {"hint", "look at pins and schedules, then release-hold"}});
+    }
     return transaction.commit();
 }
 

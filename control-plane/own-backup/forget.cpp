@@ -1,16 +1,20 @@
 #include "control-plane/own-backup/forget.h"
 
+#include <algorithm>
+
 #include "common/domain/reasons.h"
 #include "control-plane/dispatch/job_rows.h"
 #include "control-plane/operations/lifecycle.h"
 #include "control-plane/registry/registry.h"
 #include "control-plane/store/organizations.h"
+#include "control-plane/store/removal_hold.h"
 
 namespace backstay::own_backup {
 namespace {
 
 using operations::Kind;
 
+constexpr TimeMs kTellAgainMs = 24LL * 3600 * 1000;
 constexpr const char* kWhy =
     "the control plane was put back to an earlier state: look at what runs, then order it again";
 constexpr const char* kWhyAlone = "the control plane was put back to an earlier state: the agent knows how this ended";
@@ -22,6 +26,15 @@ Result<std::vector<std::string>> unended(sqlite::Database& db, std::string_view 
     auto rows = TRY(db.query(sql));
     while (TRY(rows.step())) ids.push_back(rows.text(0));
     return ids;
+}
+
+// Before the backup by a day, for clocks differ and jobs were under way; earlier for what was ordered earlier.
+Result<TimeMs> moment_of(sqlite::Database& db, TimeMs made_at) {
+    auto rows = TRY(
+        db.query("SELECT MIN(created_at) FROM operations WHERE status IN ('pending', 'running') AND kind IN ('backup', "
+                 "'snapshot')"));
+    const TimeMs since = made_at - kTellAgainMs;
+    return TRY(rows.step()) && !rows.is_null(0) ? std::min(since, rows.integer(0)) : since;
 }
 
 Result<> forget(sqlite::Database& db, const std::string& id) {
@@ -67,6 +80,7 @@ Result<> stop(sqlite::Database& db, const std::string& id, TimeMs now) {
 Result<Forgotten> forget_unfinished(sqlite::Transaction& transaction, TimeMs made_at, TimeMs now) {
     sqlite::Database& db = transaction.database();
     Forgotten done;
+    done.tell_since = TRY(moment_of(db, made_at));
     for (const std::string& id : TRY(unended(db, "'backup', 'snapshot'"))) {
         TRY(forget(db, id));
         ++done.unmade;
@@ -79,6 +93,12 @@ Result<Forgotten> forget_unfinished(sqlite::Transaction& transaction, TimeMs mad
         TRY(end_alone(db, id, now));
         ++done.alone;
     }
+    // An enrolment token may have been used since; and receivers were told what waited here.
+    done.tokens =
+        TRY(db.run("UPDATE enroll_tokens SET expires_at = $1 WHERE used_at IS NULL AND expires_at > $1", {now}));
+    done.deliveries =
+        TRY(db.run("UPDATE deliveries SET state = 'failed', finished_at = $1 WHERE state = 'queued'", {now}));
+    TRY(store::hold_removals(db, now + store::kRemovalHoldMs));
     const std::string detail = "to its state of " + to_rfc3339(made_at);
     for (const store::Organization& organization : TRY(store::Organizations(db).list())) {
         TRY(registry::note(transaction, {"cli", "", now}, organization.id, "control_plane.restore", organization.id,

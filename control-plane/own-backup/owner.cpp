@@ -23,7 +23,8 @@ std::optional<Owner> owner_of(const std::string& state_dir, Restored& restored) 
     const About& about = restored.about;
     if (about.owner == 0) return std::nullopt;
     for (const std::string& name : {about.owner_name.value_or(kAccount), std::string(kAccount)}) {
-        if (const auto account = account_named(name)) return Owner{*account, *group_of_account(name)};
+        if (const auto account = account_named(name))
+            return Owner{*account, group_of_account(name).value_or(static_cast<gid_t>(-1))};
     }
     restored.no_account = about.owner_name.value_or(kAccount);
     return std::nullopt;

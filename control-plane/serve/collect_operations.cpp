@@ -1,9 +1,10 @@
 #include "control-plane/operations/counts.h"
 #include "control-plane/serve/metrics.h"
+#include "control-plane/store/removal_hold.h"
 
 namespace backstay::serve {
 
-Result<std::vector<Sample>> collect_operations(sqlite::Database& db, TimeMs) {
+Result<std::vector<Sample>> collect_operations(sqlite::Database& db, TimeMs now) {
     const operations::OperationCounts counts = TRY(operations::count_operations(db));
     std::vector<Sample> samples;
     for (const auto& count : counts.jobs) {
@@ -28,6 +29,11 @@ Result<std::vector<Sample>> collect_operations(sqlite::Database& db, TimeMs) {
                            {{"environment", last.environment_id}, {"type", last.scope}},
                            static_cast<double>(last.completed_at) / 1000.0});
     }
+    const auto held = TRY(store::removals_held_until(db, now));
+    samples.push_back({"backstay_removals_held_until_timestamp_seconds",
+                       "After a restore of the control plane: until then nothing is removed by itself; 0: it is.",
+                       {},
+                       static_cast<double>(held.value_or(0)) / 1000.0});
     return samples;
 }
 

@@ -3,7 +3,9 @@ docs/disaster-drill.md says, and what agents and people meet afterwards."""
 
 import json
 import pathlib
+import re
 import shutil
+import urllib.request
 
 import odoo_data
 import pytest
@@ -70,6 +72,13 @@ def test_agents_and_people_go_on_after_the_state_folder_is_gone(plane):
     plane.agent.held.clear()
     assert plane.agent.poll(0)["assignments"] == []
 
+    # Nothing is removed by itself until somebody has looked.
+    release = DOCUMENT.settings("lost-setup", STATE=plane.state, CONTROL_BACKUP=backup) + DOCUMENT.blocks("release")
+    assert "nothing is removed by itself until" in told
+    for word in ("released", "nothing held"):
+        code, said = run_script(None, release)
+        assert code == 0 and said.startswith(word), said
+
     # Old backups can be restored, new ones made.
     plane.owner.post(f"/backups/{before}/restore", {"targetType": "other", "targetEnvironmentId": plane.staging})
     plane.agent.take(kind="restore")
@@ -104,6 +113,19 @@ def test_destinations_keep_their_credentials_only_with_the_keys(plane):
         path.chmod(0o600)
     plane.start()
     assert plane.owner.get(f"/backup-destinations/{plane.shared}")["id"] == plane.shared
+
+
+def test_the_server_makes_its_daily_backup_by_itself(plane):
+    def made():
+        return list(pathlib.Path(plane.state, "backups").glob("backstay-control-*.backup"))
+
+    def told():
+        with urllib.request.urlopen(plane.url + "/metrics", timeout=30) as answer:
+            found = re.search(r"^backstay_control_backup_timestamp_seconds (\S+)$", answer.read().decode(), re.M)
+        return float(found.group(1))
+
+    assert wait_until(made, 60), plane.log()
+    assert wait_until(lambda: told() > 1e9, 60), plane.log()
 
 
 def test_an_agent_that_enrolled_since_must_enrol_again(plane):
@@ -144,8 +166,9 @@ def test_agents_tell_a_restored_control_plane_what_they_made_since(make_lab):
     assert before["id"] in known() and later["id"] not in known()
     assert wait_until(lambda: api.get(f"/agents/{lab.env['AGENT_ID']}")["status"] == "online", 60)
 
+    since = re.search(r"report-again --since (\S+)", told).group(1)
     for _ in range(2):  # the second time nothing changes
-        code, told = run_script(None, DOCUMENT.settings("again-setup", SINCE=before["createdAt"]) +
+        code, told = run_script(None, DOCUMENT.settings("again-setup", SINCE=since) +
                                 DOCUMENT.blocks("again").replace("backstay ", f"backstay --socket {lab.env['AGENT_SOCKET']} "))
         assert code == 0 and "told of again" in told, told
         assert wait_until(lambda: later["id"] in known() and known()[later["id"]]["status"] == "completed", 60)

@@ -8,6 +8,7 @@
 
 #include "control-plane/alerts/repository.h"
 #include "control-plane/retention/verdicts.h"
+#include "control-plane/store/removal_hold.h"
 #include "tests/unit/control-plane/dispatch/world.h"
 
 namespace backstay::dispatch {
@@ -67,6 +68,22 @@ protected:
     World world_;
     store::Schedule schedule_;
 };
+
+TEST_F(Prune, RemovesNothingByItselfWhileRemovalsAreHeld) {
+    for (int day = 0; day < 5; ++day) made(world_.now - day * kDay);
+    const std::string failed = made(world_.now - 60 * kDay, "failed");
+    sweep();
+    world_.now += kPruneEveryMs + 1;
+    ASSERT_TRUE(store::hold_removals(world_.db(), world_.now + kDay));
+    sweep();
+    ASSERT_TRUE(remove_failed_history(world_.db(), world_.now, world_.stir));
+    EXPECT_TRUE(removed().empty());
+    world_.now += kDay;
+    sweep();
+    ASSERT_TRUE(remove_failed_history(world_.db(), world_.now, world_.stir));
+    EXPECT_GE(removed().size(), 3U);
+    EXPECT_TRUE(removed().contains(failed));
+}
 
 TEST_F(Prune, RemovesExactlyWhatThePreviewListsAndNothingTheSecondTime) {
     std::mt19937 random(7);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "control-plane/store/removal_hold.h"
 #include "tests/unit/control-plane/dispatch/world.h"
 
 namespace backstay::own_backup {
@@ -68,6 +69,27 @@ TEST_F(Forgetting, EndsWhatAnAgentHadBegunByItself) {
     EXPECT_EQ(forget().alone, 1);
     EXPECT_EQ(count("SELECT count(*) FROM jobs WHERE state <> 'finished'"), 0);
     EXPECT_EQ(count("SELECT count(*) FROM operations WHERE status IN ('pending', 'running')"), 0);
+}
+
+TEST_F(Forgetting, HoldsRemovalsAndEndsWhatMayHaveBeenUsedSince) {
+    ASSERT_TRUE(world_.db().run(
+        "INSERT INTO enroll_tokens (id, organization_id, name, token_hash, created_by, created_at, expires_at) VALUES "
+        "('t', $1, '', 'h', 'me', 1, $2)",
+        {world_.organization_id, world_.now + 1'000'000}));
+    EXPECT_EQ(forget().tokens, 1);
+    EXPECT_EQ(store::removals_held_until(world_.db(), world_.now).value(), world_.now + store::kRemovalHoldMs);
+    EXPECT_FALSE(store::removals_held_until(world_.db(), world_.now + store::kRemovalHoldMs).value());
+    EXPECT_TRUE(store::release_removals(world_.db(), world_.now).value());
+    EXPECT_FALSE(store::removals_held_until(world_.db(), world_.now).value());
+}
+
+TEST_F(Forgetting, AsksToTellAgainFromBeforeTheBackup) {
+    EXPECT_EQ(forget().tell_since, world_.now - 1000 - 24LL * 3600 * 1000);
+    world_.now += 48LL * 3600 * 1000;
+    const TimeMs ordered = world_.now - 40LL * 3600 * 1000;
+    world_.order_backup();
+    ASSERT_TRUE(world_.db().run("UPDATE operations SET created_at = $1", {ordered}));
+    EXPECT_EQ(forget().tell_since, ordered);
 }
 
 TEST_F(Forgetting, KeepsWhatHasEnded) {
