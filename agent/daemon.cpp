@@ -169,8 +169,8 @@ Result<Daemon::End> Daemon::run() {
     schedule_->start();
     storage_.start();
     courier_->start();
-    const SignalWatch terminate(*loop_, SIGTERM, [this] { begin_stop(); });
-    const SignalWatch interrupt(*loop_, SIGINT, [this] { begin_stop(); });
+    const SignalWatch terminate(*loop_, SIGTERM, [this] { stop(); });
+    const SignalWatch interrupt(*loop_, SIGINT, [this] { stop(); });
     const SignalWatch hangup(*loop_, SIGHUP, [this] { reload(); });
     const Timer state_timer(*loop_, kStateLookMs, kStateLookMs, [this] { look_after_state(); });
     std::optional<Timer> watchdog;
@@ -203,6 +203,12 @@ void Daemon::look_after_state() {
     if (trouble.empty()) return;
     log::error("the agent's state is damaged: the agent begins again", {{"why", trouble}});
     state_lost_ = true;
+    begin_stop();
+}
+
+// Somebody wants it, also while it is about to begin again.
+void Daemon::stop() {
+    state_lost_ = false;
     begin_stop();
 }
 

@@ -40,6 +40,7 @@ private:
            sqlite::Database database);
     Result<> listen();
     Result<> listen_for_metrics(std::uint16_t port);
+    void stop();
     void begin_stop();
     void look_after_state();
     void close_servers();

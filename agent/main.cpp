@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "agent/daemon.h"
+#include "agent/state/state.h"
 #include "common/last_words.h"
 #include "common/log.h"
 #include "common/version.h"
@@ -68,9 +69,8 @@ Arguments parse(int argc, char** argv) {
 
 int complain(const backstay::Error& error) {
     backstay::log::last_words(kName, error);
-    // What only people mend: starting again does not help, and systemd is told so.
-    const bool lasting = error.code() == backstay::Errc::invalid || error.code() == backstay::Errc::corrupted;
-    return lasting ? kUsage : kFailed;
+    // Starting again does not help, and systemd is told so. All else may pass: a disk, a directory of groups.
+    return error.reason() == backstay::kStateUnusable ? kUsage : kFailed;
 }
 
 backstay::Result<backstay::Daemon::End> serve(const std::string& file, const backstay::AgentConfig& config) {
@@ -95,6 +95,8 @@ int run(const Arguments& arguments) {
         return kOk;
     }
     while (true) {
+        // Between two daemons nobody else hears it.
+        ::signal(SIGHUP, SIG_IGN);
         const auto ended = serve(arguments.config, *config);
         if (!ended) return complain(ended.error());
         if (*ended == backstay::Daemon::End::stopped) return kOk;

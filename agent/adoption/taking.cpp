@@ -247,7 +247,13 @@ Result<std::optional<Manifest>> Taking::read_own(Storage& storage, const FoundFo
     auto text = restore::fetch_manifest_text(storage, folder.path);
     // It may be on its way out at this moment.
     if (!text && text.error().code() == Errc::not_found) return std::optional<Manifest>();
-    if (!text) return std::move(text).error();
+    if (!text) {
+        const Errc code = text.error().code();
+        const bool of_all = code == Errc::cancelled || code == Errc::unavailable || code == Errc::timed_out;
+        if (of_all) return std::move(text).error();
+        fault(folder, text.error().message());
+        return std::optional<Manifest>();
+    }
     auto manifest = restore::read_manifest_of(*text, folder.path, folder.id);
     if (!manifest) {
         fault(folder, manifest.error().message());

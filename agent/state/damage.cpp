@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "agent/state/state.h"
 #include "common/files/files.h"
 #include "common/json/json.h"
 #include "common/sqlite/database.h"
@@ -68,6 +69,7 @@ Result<StateLoss> set_aside(const std::string& state_dir, std::string why, TimeM
         return Error(Errc::corrupted, fmt::format("{}; {} damaged databases were set aside in {} before, and one more "
                                                   "is not",
                                                   loss.why, before.size(), state_dir))
+            .with_reason(kStateUnusable)
             .with_hint(
                 "something destroys them: look at the disk and its file system, move the files agent.db.damaged-* "
                 "away, and start the agent again");

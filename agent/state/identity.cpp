@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "agent/state/state.h"
 #include "common/files/files.h"
 #include "common/ids.h"
 #include "common/json/json.h"
@@ -47,7 +48,7 @@ Result<std::string> local_agent_id(const std::string& state_dir) {
     if (text) {
         while (!text->empty() && text->back() == '\n') text->pop_back();
         if (is_uuid(*text)) return *text;
-        return Error(Errc::corrupted, path + " holds no UUID");
+        return Error(Errc::corrupted, path + " holds no UUID").with_reason(kStateUnusable);
     }
     if (text.error().code() != Errc::not_found) return std::move(text).error();
     const std::string id = new_uuid();

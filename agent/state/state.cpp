@@ -16,7 +16,11 @@ Result<sqlite::Database> open_state(const std::string& state_dir) {
     options.create = !has_begun(state_dir);
     options.on_damage = [state_dir](const Error&) { suspect_damage(state_dir); };
     sqlite::Database database = TRY(sqlite::Database::open(state_file(state_dir), options).context("open the state"));
-    TRY(sqlite::migrate(database, agent_migrations()).context("open the state"));
+    if (auto migrated = sqlite::migrate(database, agent_migrations()).context("open the state"); !migrated) {
+        Error error = std::move(migrated).error();
+        // A newer version wrote it.
+        return error.code() == Errc::invalid ? std::move(error).with_reason(kStateUnusable) : error;
+    }
     // Small: the agent is to be small when idle, and its tables are.
     TRY(database.run_script("PRAGMA cache_size = -256"));
     return database;

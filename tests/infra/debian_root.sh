@@ -57,6 +57,9 @@ build() {
   mkdir -p "$ROOT/root/debs"
   [ ${#debs[@]} = 0 ] || cp -- "${debs[@]}" "$ROOT/root/debs/"
   in_root apt-get update -qq
+  # A .deb brings what is not there already: an agent's host has a PostgreSQL.
+  in_root apt-get install -qq -y --no-install-recommends "${others[@]}" >"$BASE/install.log" 2>&1 ||
+    { tail -20 "$BASE/install.log" >&2 && return 1; }
   : >"$BASE/brings"
   for package in "${debs[@]}"; do
     needs "$package" >"$BASE/needs"
@@ -64,7 +67,7 @@ build() {
     sed 's/.* //' "$BASE/needs" >>"$BASE/brings"
   done
   # shellcheck disable=SC2046 # a list of words
-  in_root apt-get install -qq -y --no-install-recommends $(sort -u "$BASE/brings") "${others[@]}" >"$BASE/install.log" 2>&1 ||
+  in_root apt-get install -qq -y --no-install-recommends $(sort -u "$BASE/brings") >"$BASE/install.log" 2>&1 ||
     { tail -20 "$BASE/install.log" >&2 && return 1; }
   rm -rf "$ROOT/root/debs"
   echo "$wanted" >"$BASE/wanted"

@@ -113,6 +113,7 @@ def test_a_purge_of_what_was_never_used_leaves_nothing(machine):
 
 
 def test_an_agent_brings_at_most_thirty_megabytes(system):
+    """To a host with a PostgreSQL: libxml2 and ICU are that one's already."""
     brings = (pathlib.Path(system.base) / "brings.backstay-agent").read_text().splitlines()
     sizes = {line.split(" ", 1)[1]: int(line.split()[0]) for line in brings}
     assert len(sizes) > 5
