@@ -183,7 +183,8 @@ def test_wal_that_no_server_can_read_never_passes_for_the_end_of_wal(written):
     finally:
         with open(victim, "wb") as file:
             file.write(good)
-    assert "the recovery ended at" in done.stderr, done.stderr
+    # PostgreSQL says so itself when WAL that came meanwhile has made the moment one before the end.
+    assert "the recovery ended at" in done.stderr or "recovery ended before configured" in done.stderr, done.stderr
     assert cluster.databases() == before
 
 
