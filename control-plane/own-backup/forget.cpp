@@ -1,6 +1,7 @@
 #include "control-plane/own-backup/forget.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "common/domain/reasons.h"
 #include "control-plane/dispatch/job_rows.h"
@@ -8,24 +9,23 @@
 #include "control-plane/registry/registry.h"
 #include "control-plane/store/organizations.h"
 #include "control-plane/store/removal_hold.h"
+#include "control-plane/store/rows.h"
 
 namespace backstay::own_backup {
 namespace {
-
-using operations::Kind;
 
 constexpr TimeMs kTellAgainMs = 24LL * 3600 * 1000;
 constexpr const char* kWhy =
     "the control plane was put back to an earlier state: look at what runs, then order it again";
 constexpr const char* kWhyAlone = "the control plane was put back to an earlier state: the agent knows how this ended";
 
+Result<std::vector<std::string>> ids_of(sqlite::Database& db, const std::string& sql) {
+    return store::all_rows(db.query(sql), [](const sqlite::Statement& row) { return row.text(0); });
+}
+
 Result<std::vector<std::string>> unended(sqlite::Database& db, std::string_view kinds) {
-    std::vector<std::string> ids;
-    const std::string sql =
-        "SELECT id FROM operations WHERE status IN ('pending', 'running') AND kind IN (" + std::string(kinds) + ")";
-    auto rows = TRY(db.query(sql));
-    while (TRY(rows.step())) ids.push_back(rows.text(0));
-    return ids;
+    return ids_of(db, "SELECT id FROM operations WHERE status IN ('pending', 'running') AND kind IN (" +
+                          std::string(kinds) + ")");
 }
 
 // Before the backup by a day, for clocks differ and jobs were under way; earlier for what was ordered earlier.
@@ -48,31 +48,32 @@ Result<> forget(sqlite::Database& db, const std::string& id) {
 
 // What agents had begun by themselves: it is over there long since, and the reports of its end were taken already.
 Result<std::vector<std::string>> alone(sqlite::Database& db) {
-    std::vector<std::string> ids;
-    auto rows = TRY(db.query("SELECT id FROM jobs WHERE fence = 0 AND state = 'accepted'"));
-    while (TRY(rows.step())) ids.push_back(rows.text(0));
-    return ids;
+    return ids_of(db, "SELECT id FROM jobs WHERE fence = 0 AND state = 'accepted'");
+}
+
+// Both as failed, where they have not ended.
+Result<> end(sqlite::Database& db, std::optional<operations::OperationRow> operation, std::optional<dispatch::Job> job,
+             const char* why, TimeMs now) {
+    if (operation && !operations::is_ended(*operation)) {
+        TRY(operations::fail(db, *operation, reason::kAgentRestarted, why, now));
+    }
+    if (!job || job->state == dispatch::JobState::finished) return {};
+    dispatch::finish(*job, "failed", reason::kAgentRestarted, why);
+    return dispatch::update_job(db, *job);
 }
 
 Result<> end_alone(sqlite::Database& db, const std::string& id, TimeMs now) {
     auto job = TRY(dispatch::find_job(db, id));
     if (!job) return {};
     auto operation = TRY(operations::find_operation(db, job->operation_id));
-    if (operation && !operations::is_ended(*operation)) {
-        TRY(operations::fail(db, *operation, reason::kAgentRestarted, kWhyAlone, now));
-    }
-    dispatch::finish(*job, "failed", reason::kAgentRestarted, kWhyAlone);
-    return dispatch::update_job(db, *job);
+    return end(db, std::move(operation), std::move(job), kWhyAlone, now);
 }
 
 Result<> stop(sqlite::Database& db, const std::string& id, TimeMs now) {
     auto operation = TRY(operations::find_operation(db, id));
     if (!operation) return {};
-    TRY(operations::fail(db, *operation, reason::kAgentRestarted, kWhy, now));
     auto job = TRY(dispatch::find_job(db, operation->job_id));
-    if (!job || job->state == dispatch::JobState::finished) return {};
-    dispatch::finish(*job, "failed", reason::kAgentRestarted, kWhy);
-    return dispatch::update_job(db, *job);
+    return end(db, std::move(operation), std::move(job), kWhy, now);
 }
 
 }  // namespace
