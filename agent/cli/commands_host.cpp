@@ -11,6 +11,7 @@
 #include "agent/config/config_checks.h"
 #include "agent/setup/setup.h"
 #include "common/crypto/secretstream.h"
+#include "common/files/fd_stream.h"
 #include "common/files/files.h"
 
 namespace backstay::cli {
@@ -27,39 +28,6 @@ public:
     Descriptor(Descriptor&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
     Descriptor& operator=(Descriptor&&) = delete;
     int get() const { return descriptor_; }
-
-private:
-    int descriptor_;
-};
-
-class DescriptorSource final : public Source {
-public:
-    explicit DescriptorSource(int descriptor) : descriptor_(descriptor) {}
-    Result<std::size_t> read(MutableByteSpan buffer) override {
-        ssize_t count = 0;
-        do {
-            count = ::read(descriptor_, buffer.data(), buffer.size());
-        } while (count < 0 && errno == EINTR);
-        if (count < 0) return Error::from_errno(errno, "read");
-        return static_cast<std::size_t>(count);
-    }
-
-private:
-    int descriptor_;
-};
-
-class DescriptorSink final : public Sink {
-public:
-    explicit DescriptorSink(int descriptor) : descriptor_(descriptor) {}
-    Result<> write(ByteSpan bytes) override {
-        while (!bytes.empty()) {
-            const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
-            if (count < 0 && errno == EINTR) continue;
-            if (count < 0) return Error::from_errno(errno, "write");
-            bytes = bytes.subspan(static_cast<std::size_t>(count));
-        }
-        return {};
-    }
 
 private:
     int descriptor_;
@@ -90,9 +58,9 @@ Result<> run_decrypt(const DecryptOptions& options) {
     const StreamKey key = TRY(StreamKey::load(options.key));
     const Descriptor input = TRY(open_input(options.input));
     const Descriptor output = TRY(open_output(options.output));
-    DescriptorSource encrypted(input.get());
+    FdSource encrypted(input.get(), "read");
     DecryptingSource plain(key, encrypted);
-    DescriptorSink sink(output.get());
+    FdSink sink(output.get(), "write");
     Result<> done = copy_durably(plain, sink, output.get());
     // What was written is not the whole: it must not be taken for it.
     if (!done && options.output != "-") ::unlink(options.output.c_str());

@@ -13,6 +13,7 @@
 #include "agent/jobs/odoo_zip/export.h"
 #include "agent/jobs/odoo_zip/import.h"
 #include "common/fd.h"
+#include "common/files/fd_stream.h"
 #include "common/files/files.h"
 #include "common/human.h"
 #include "common/ids.h"
@@ -20,23 +21,6 @@
 
 namespace backstay::cli {
 namespace {
-
-class FdSink final : public Sink {
-public:
-    explicit FdSink(int fd) : fd_(fd) {}
-    Result<> write(ByteSpan bytes) override {
-        while (!bytes.empty()) {
-            const ssize_t count = ::write(fd_, bytes.data(), bytes.size());
-            if (count < 0 && errno == EINTR) continue;
-            if (count < 0) return Error::from_errno(errno, "write the ZIP");
-            bytes = bytes.subspan(static_cast<std::size_t>(count));
-        }
-        return {};
-    }
-
-private:
-    int fd_;
-};
 
 // A file that has its name only when it is whole.
 class NewFile {
@@ -115,11 +99,12 @@ Result<odoo_zip::ZipMade> write_zip(const ExportOptions& options, Alone& alone, 
     const odoo_zip::ZipOrder order{alone.host, alone.stop.get_token(),
                                    [&](std::uint64_t count) { progress.add(kStep, count); }};
     if (options.odoo_zip == "-") {
-        FdSink sink(STDOUT_FILENO);
+        FdSink sink(STDOUT_FILENO, "write the ZIP");
         return odoo_zip::write_odoo_zip(opened, order, sink);
     }
     NewFile file(options.odoo_zip);
-    FdSink sink(TRY(file.open()));
+    const int fd = TRY(file.open());
+    FdSink sink(fd, "write the ZIP");
     const auto made = TRY(odoo_zip::write_odoo_zip(opened, order, sink));
     TRY(file.commit());
     return made;

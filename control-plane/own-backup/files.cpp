@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "common/files/fd_stream.h"
 #include "common/files/files.h"
 
 namespace backstay::own_backup {
@@ -39,11 +40,7 @@ Result<FileSource> FileSource::open(const std::string& path) {
 }
 
 Result<std::size_t> FileSource::read(MutableByteSpan buffer) {
-    while (true) {
-        const ssize_t count = ::read(file_.get(), buffer.data(), buffer.size());
-        if (count >= 0) return static_cast<std::size_t>(count);
-        if (errno != EINTR) return Error::from_errno(errno, "read " + path_);
-    }
+    return FdSource(file_.get(), "read " + path_).read(buffer);
 }
 
 Result<std::unique_ptr<NewFileSink>> NewFileSink::create(const std::string& path) {
@@ -72,15 +69,7 @@ NewFileSink::~NewFileSink() {
     if (file_.open() && path_ != "-") ::unlink(part().c_str());
 }
 
-Result<> NewFileSink::write(ByteSpan bytes) {
-    while (!bytes.empty()) {
-        const ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) return Error::from_errno(errno, "write " + path_);
-        bytes = bytes.subspan(static_cast<std::size_t>(count));
-    }
-    return {};
-}
+Result<> NewFileSink::write(ByteSpan bytes) { return FdSink(file_.get(), "write " + path_).write(bytes); }
 
 Result<> NewFileSink::finish() {
     if (path_ == "-") return {};
