@@ -38,13 +38,18 @@ endfunction()
 
 # backstay_test(NAME SOURCES … DEPS … [LABELS …]): a GoogleTest binary registered as one ctest entry.
 function(backstay_test name)
-  cmake_parse_arguments(arg "" "" "SOURCES;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "BOTH_STORES" "" "SOURCES;DEPS;LABELS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE backstay_flags fmt::fmt ${arg_DEPS} GTest::gmock GTest::gtest GTest::gtest_main)
   target_precompile_headers(${name} REUSE_FROM backstay_pch)
   # Tests name files of the tree from its root: __FILE__ may be relative to anywhere (ccache's base_dir).
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS "unit;${arg_LABELS}")
+  if(arg_BOTH_STORES)
+    add_test(NAME ${name}_on_postgres WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+      COMMAND ${PROJECT_SOURCE_DIR}/tests/tools/with-postgres $<TARGET_FILE:${name}>)
+    set_tests_properties(${name}_on_postgres PROPERTIES TIMEOUT 300 LABELS "unit;postgres;${arg_LABELS}")
+  endif()
 endfunction()
 
 # backstay_fuzzer(NAME SOURCES … DEPS … CORPUS folder …): a libFuzzer target with the `fuzz` preset (target `fuzzers`

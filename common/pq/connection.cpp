@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -53,13 +54,29 @@ KeyValues key_values(const ConnectParameters& wanted) {
     list.add("passfile", wanted.password_file);
     list.add("application_name", wanted.application_name);
     list.add("client_encoding", "UTF8");
-    list.add("keepalives_idle", "60");
+    if (wanted.silent_ms > 0) {
+        const std::int64_t third_s = std::max<std::int64_t>(1, wanted.silent_ms / 3000);
+        list.add("keepalives_idle", std::to_string(third_s));
+        list.add("keepalives_interval", std::to_string(third_s));
+        list.add("keepalives_count", "2");
+        list.add("tcp_user_timeout", std::to_string(wanted.silent_ms));
+    } else {
+        list.add("keepalives_idle", "60");
+    }
     list.add("options",
              fmt::format("-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout=0"
                          " -c DateStyle=ISO -c TimeZone=UTC -c extra_float_digits=1",
                          wanted.statement_timeout_ms, wanted.lock_timeout_ms));
     if (!wanted.url.empty()) list.add("dbname", wanted.url);
     return list;
+}
+
+// What libpq takes: null for NULL. Borrowed from the parameters.
+std::vector<const char*> pointers(std::span<const Parameter> parameters) {
+    std::vector<const char*> values;
+    values.reserve(parameters.size());
+    for (const Parameter& parameter : parameters) values.push_back(parameter ? parameter->c_str() : nullptr);
+    return values;
 }
 
 void ignore_notice(void* /*nobody*/, const PGresult* /*notice*/) {}
@@ -149,9 +166,7 @@ Result<> Connection::State::flush() const {
 Result<> Connection::State::send(std::string_view sql, std::span<const Parameter> parameters) const {
     if (stop.stop_requested()) return Error(Errc::cancelled, "stopped").with_reason(reason::kCancelled);
     const std::string text(sql);
-    std::vector<const char*> values;
-    values.reserve(parameters.size());
-    for (const Parameter& parameter : parameters) values.push_back(parameter ? parameter->c_str() : nullptr);
+    const std::vector<const char*> values = pointers(parameters);
     const int sent = PQsendQueryParams(connection.get(), text.c_str(), static_cast<int>(values.size()), nullptr,
                                        values.data(), nullptr, nullptr, 0);
     if (sent == 0) return error_of_result(connection.get(), nullptr, false);
@@ -215,6 +230,34 @@ Result<Rows> Connection::State::last_result() {
     return std::move(*kept);
 }
 
+Result<> Connection::prepare(const std::string& name, std::string_view sql, std::span<const ParameterType> types) {
+    const std::vector<Oid> oids = [&] {
+        std::vector<Oid> list;
+        for (const ParameterType type : types) list.push_back(static_cast<Oid>(type));
+        return list;
+    }();
+    PGconn* raw = state_->connection.get();
+    const std::string text(sql);
+    if (PQsendPrepare(raw, name.c_str(), text.c_str(), static_cast<int>(oids.size()), oids.data()) == 0) {
+        return error_of_result(raw, nullptr, false);
+    }
+    TRY(state_->flush());
+    TRY(state_->last_result());
+    return {};
+}
+
+Result<Rows> Connection::execute(const std::string& name, std::span<const Parameter> parameters) {
+    if (state_->stop.stop_requested()) return Error(Errc::cancelled, "stopped").with_reason(reason::kCancelled);
+    const std::vector<const char*> values = pointers(parameters);
+    PGconn* raw = state_->connection.get();
+    if (PQsendQueryPrepared(raw, name.c_str(), static_cast<int>(values.size()), values.data(), nullptr, nullptr, 0) ==
+        0) {
+        return error_of_result(raw, nullptr, false);
+    }
+    TRY(state_->flush());
+    return state_->last_result();
+}
+
 Result<Rows> Connection::query(std::string_view sql, std::span<const Parameter> parameters) {
     TRY(state_->send(sql, parameters));
     return state_->last_result();
@@ -265,6 +308,16 @@ Connection::~Connection() = default;
 std::int32_t Connection::server_version_num() const { return PQserverVersion(state_->connection.get()); }
 std::int32_t Connection::backend_pid() const { return PQbackendPID(state_->connection.get()); }
 bool Connection::usable() const { return PQstatus(state_->connection.get()) == CONNECTION_OK; }
+bool Connection::look_usable() {
+    PGconn* raw = state_->connection.get();
+    while (usable()) {
+        pollfd fd{PQsocket(raw), POLLIN, 0};
+        if (poll(&fd, 1, 0) <= 0) return true;
+        if (PQconsumeInput(raw) == 0) return false;
+    }
+    return false;
+}
+
 bool Connection::in_transaction() const {
     const PGTransactionStatusType status = PQtransactionStatus(state_->connection.get());
     return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;

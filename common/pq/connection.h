@@ -32,9 +32,13 @@ struct ConnectParameters {
     std::int64_t connect_timeout_ms = 10'000;
     std::int64_t statement_timeout_ms = 0;  // 0: none; a server default would break long dumps, so it is always set
     std::int64_t lock_timeout_ms = 0;       // 0: none
+    std::int64_t silent_ms = 0;  // a server whose host does not answer for so long is given up; 0: after minutes
 };
 
 using Parameter = std::optional<std::string>;  // text form; nullopt is NULL
+
+// For statements that are prepared: by type, so that nothing is left to be guessed. Values of pg_type.oid.
+enum class ParameterType : std::uint32_t { unknown = 0, bytea = 17, int8 = 20, text = 25, float8 = 701 };
 
 // One row while it streams; valid inside the callback only.
 using RowView = const Rows&;
@@ -52,6 +56,9 @@ public:
     Result<Rows> query(std::string_view sql, std::initializer_list<Parameter> parameters) {
         return query(sql, std::span(parameters.begin(), parameters.size()));
     }
+    // Prepares a statement under a name that lasts as long as the connection; `execute` runs it.
+    Result<> prepare(const std::string& name, std::string_view sql, std::span<const ParameterType> types);
+    Result<Rows> execute(const std::string& name, std::span<const Parameter> parameters);
     // One or more statements without parameters; several are one transaction unless they say otherwise.
     Result<> exec(std::string_view sql);
     // Gives each row (row 0 of the view) as it arrives, so that memory stays flat. An error of the callback cancels
@@ -62,6 +69,8 @@ public:
     std::int32_t server_version_num() const;
     std::int32_t backend_pid() const;
     bool usable() const;  // false once the connection broke
+    // The same after a look at what the server sent meanwhile, such as its farewell. Does not wait.
+    bool look_usable();
     bool in_transaction() const;
     // A statement of the open transaction failed: nothing but ROLLBACK works, and COMMIT would quietly roll back.
     bool transaction_failed() const;

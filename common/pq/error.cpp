@@ -84,6 +84,9 @@ Error error_of_result(const PGconn* connection, const PGresult* result, bool sto
         message += detail;
     }
     Error error = error_of_state(state, message);
+    if (const auto name = field(result, PG_DIAG_CONSTRAINT_NAME); !name.empty()) {
+        error.add_fact("constraint", std::string(name));
+    }
     if (const auto hint = field(result, PG_DIAG_MESSAGE_HINT); !hint.empty()) error.add_hint(hint);
     return error;
 }

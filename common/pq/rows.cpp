@@ -23,6 +23,13 @@ std::size_t Rows::size() const { return static_cast<std::size_t>(PQntuples(resul
 
 std::size_t Rows::columns() const { return static_cast<std::size_t>(PQnfields(result_.get())); }
 
+std::string Rows::column_name(std::size_t column) const {
+    const char* name = PQfname(result_.get(), static_cast<int>(column));
+    return name == nullptr ? std::string() : std::string(name);
+}
+
+std::uint32_t Rows::type(std::size_t column) const { return PQftype(result_.get(), static_cast<int>(column)); }
+
 bool Rows::is_null(std::size_t row, std::size_t column) const {
     if (row >= size() || column >= columns()) std::abort();
     return PQgetisnull(result_.get(), static_cast<int>(row), static_cast<int>(column)) != 0;

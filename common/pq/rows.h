@@ -21,6 +21,9 @@ public:
     std::size_t size() const;
     bool empty() const { return size() == 0; }
     std::size_t columns() const;
+    std::string column_name(std::size_t column) const;
+    // pg_type.oid
+    std::uint32_t type(std::size_t column) const;
     bool is_null(std::size_t row, std::size_t column) const;
     // Empty for NULL. The view lives as long as these rows. Out of range is a bug and aborts.
     std::string_view text(std::size_t row, std::size_t column) const;

@@ -27,15 +27,18 @@ Result<int> schema_version(Database& database) {
     return static_cast<int>(statement.integer(0));
 }
 
+Result<> check_version(int present, int known) {
+    if (present <= known) return {};
+    return Error(Errc::invalid, fmt::format("the database has schema version {}, this program knows versions up to "
+                                            "{}: it was written by a newer version",
+                                            present, known))
+        .with_hint("install the newer version again, or restore the database from a backup of its own");
+}
+
 Result<> migrate(Database& database, std::span<const Migration> migrations) {
     const int present = TRY(schema_version(database));
     const int known = migrations.empty() ? 0 : migrations.back().version;
-    if (present > known) {
-        return Error(Errc::invalid, fmt::format("the database has schema version {}, this program knows versions up to "
-                                                "{}: it was written by a newer version",
-                                                present, known))
-            .with_hint("install the newer version again, or restore the database from a backup of its own");
-    }
+    TRY(check_version(present, known));
     for (const Migration& migration : migrations) {
         if (migration.version <= present) continue;
         TRY(apply(database, migration).context(fmt::format("migration {}", migration.name)));

@@ -20,6 +20,9 @@ struct Migration {
 // program is `invalid` and stays untouched.
 Result<> migrate(Database& database, std::span<const Migration> migrations);
 
+// invalid, when a database has a version that this program does not know.
+Result<> check_version(int present, int known);
+
 Result<int> schema_version(Database& database);
 
 }  // namespace backstay::sqlite

@@ -20,7 +20,7 @@ struct AdminParts {
     http::AddressRule webhook_rule;
     bool mail_works = false;
     // Asks an agent to test a destination, in the caller's transaction.
-    std::function<Result<>(api::Call&, sqlite::Transaction&, const std::string& agent_id, const DestinationOrder&)>
+    std::function<Result<>(api::Call&, sql::Transaction&, const std::string& agent_id, const DestinationOrder&)>
         order_test;
 };
 

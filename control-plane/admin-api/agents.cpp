@@ -24,7 +24,7 @@ struct NewToken {
 };
 BOOST_DESCRIBE_STRUCT(NewToken, (), (name, ttl_seconds))
 
-Result<http::Response> list_agents(Call& call, sqlite::Database& db) {
+Result<http::Response> list_agents(Call& call, sql::Database& db) {
     const auto page = TRY(api::page_of(call, 50));
     const auto listing =
         TRY(store::Agents(db).list(call.organization_id, page, call.principal.project_id.value_or("")));
@@ -34,7 +34,7 @@ Result<http::Response> list_agents(Call& call, sqlite::Database& db) {
 }
 
 // Only the databases of the project's environments; disks are the host's.
-Result<json::Value> inventory_of_project(const Call& call, sqlite::Database& db, const std::string& agent_id,
+Result<json::Value> inventory_of_project(const Call& call, sql::Database& db, const std::string& agent_id,
                                          std::string_view text) {
     auto inventory = TRY(json::decode_text<control_plane::Inventory>(text, json::kLenient));
     constexpr store::Page kAll{1000, 0};
@@ -52,7 +52,7 @@ Result<json::Value> inventory_of_project(const Call& call, sqlite::Database& db,
     return json::encode(inventory);
 }
 
-Result<http::Response> show_agent(Call& call, sqlite::Database& db) {
+Result<http::Response> show_agent(Call& call, sql::Database& db) {
     const auto agent = TRY(api::find_agent(call, db, call.param("id")));
     json::Object body = registry::view(agent, call.now);
     const auto inventory = TRY(store::Agents(db).inventory(agent.id));
@@ -65,7 +65,7 @@ Result<http::Response> show_agent(Call& call, sqlite::Database& db) {
     return api::json_answer(200, json::Value(std::move(body)));
 }
 
-Result<http::Response> update_agent(Call& call, sqlite::Transaction& tx) {
+Result<http::Response> update_agent(Call& call, sql::Transaction& tx) {
     auto agent = TRY(api::find_agent(call, tx.database(), call.param("id")));
     const auto change = TRY(api::body<AgentChange>(call, json::Missing::refuse));
     TRY(registry::check_name("name", change.name));
@@ -79,14 +79,14 @@ Result<http::Response> update_agent(Call& call, sqlite::Transaction& tx) {
     return api::json_answer(200, json::Value(registry::view(agent, call.now)));
 }
 
-Result<http::Response> delete_agent(Call& call, sqlite::Transaction& tx) {
+Result<http::Response> delete_agent(Call& call, sql::Transaction& tx) {
     const auto agent = TRY(api::find_agent(call, tx.database(), call.param("id")));
     TRY(store::Agents(tx.database()).remove(call.organization_id, agent.id, call.now).reason("agent_in_use"));
     TRY(registry::note(tx, actor_of(call), call.organization_id, "agent.delete", agent.id, agent.name));
     return api::message_answer(200, "the agent is removed; its credential ends now");
 }
 
-Result<http::Response> list_tokens(Call& call, sqlite::Database& db) {
+Result<http::Response> list_tokens(Call& call, sql::Database& db) {
     const auto page = TRY(api::page_of(call, 50));
     const auto listing = TRY(store::EnrollTokens(db).list(call.organization_id, page));
     return api::json_answer(200, registry::listing_view("tokens", listing, [&](const store::EnrollToken& item) {
@@ -94,7 +94,7 @@ Result<http::Response> list_tokens(Call& call, sqlite::Database& db) {
                             }));
 }
 
-Result<http::Response> create_token(Call& call, sqlite::Transaction& tx) {
+Result<http::Response> create_token(Call& call, sql::Transaction& tx) {
     const auto wanted = TRY(api::body<NewToken>(call));
     const auto made = TRY(registry::create_enroll_token(tx, actor_of(call), call.organization_id,
                                                         wanted.name.value_or(""), wanted.ttl_seconds.value_or(3600)));
@@ -103,7 +103,7 @@ Result<http::Response> create_token(Call& call, sqlite::Transaction& tx) {
     return api::json_answer(201, json::Value(std::move(body)));
 }
 
-Result<http::Response> revoke_token(Call& call, sqlite::Transaction& tx) {
+Result<http::Response> revoke_token(Call& call, sql::Transaction& tx) {
     const bool revoked =
         TRY(store::EnrollTokens(tx.database()).revoke(call.organization_id, call.param("id"), call.now));
     if (!revoked) return api::not_found("unused enrolment token");

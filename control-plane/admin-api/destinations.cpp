@@ -47,7 +47,7 @@ Result<http::Response> answer_of(int status, const store::DestinationRow& row, c
 Error test_problem(const Error& error) { return api::problem(422, "connection_test_failed", error.message()); }
 
 // A local path is looked at by its agent, later: the row says `pending` until then.
-Result<> order_test(Call& call, sqlite::Transaction& tx, const AdminParts& parts, store::DestinationRow& row,
+Result<> order_test(Call& call, sql::Transaction& tx, const AdminParts& parts, store::DestinationRow& row,
                     const DestinationOrder& order) {
     const auto agent = TRY(registry::looking_agent(tx.database(), row));
     if (!agent) return {};
@@ -57,7 +57,7 @@ Result<> order_test(Call& call, sqlite::Transaction& tx, const AdminParts& parts
     return store::Destinations(tx.database()).set_test(row.id, row.test_status, "", std::nullopt);
 }
 
-Result<http::Response> save(Call& call, sqlite::Transaction& transaction, const AdminParts& parts,
+Result<http::Response> save(Call& call, sql::Transaction& transaction, const AdminParts& parts,
                             registry::DestinationDraft& draft, bool is_new, bool ask_agent) {
     TRY(registry::save_destination(transaction, actor_of(call), parts.box, draft, is_new));
     if (ask_agent) TRY(order_test(call, transaction, parts, draft.row, draft.order));
@@ -65,7 +65,7 @@ Result<http::Response> save(Call& call, sqlite::Transaction& transaction, const 
     return answer_of(is_new ? 201 : 200, draft.row, parts.box);
 }
 
-Result<http::Response> list_destinations(Call& call, sqlite::Database& db, const AdminParts& parts) {
+Result<http::Response> list_destinations(Call& call, sql::Database& db, const AdminParts& parts) {
     const auto page = TRY(api::page_of(call, 50));
     const auto listing =
         TRY(store::Destinations(db).list(call.organization_id, page, call.principal.project_id.value_or("")));
@@ -75,7 +75,7 @@ Result<http::Response> list_destinations(Call& call, sqlite::Database& db, const
     return api::json_answer(200, json::Value(std::move(body)));
 }
 
-Result<http::Response> show_destination(Call& call, sqlite::Database& db, const AdminParts& parts) {
+Result<http::Response> show_destination(Call& call, sql::Database& db, const AdminParts& parts) {
     const auto row = TRY(api::find_destination(call, db, call.param("id")));
     return answer_of(200, row, parts.box);
 }
@@ -92,7 +92,7 @@ TestWish wish_of(const registry::DestinationDraft& draft, bool skip_test) {
     return {test && here, test && !here};
 }
 
-Result<http::Response> create_destination(Call& call, sqlite::Database& db, const AdminParts& parts) {
+Result<http::Response> create_destination(Call& call, sql::Database& db, const AdminParts& parts) {
     const auto body = TRY(api::body<NewDestination>(call, json::Missing::refuse));
     registry::DestinationChange change{body.name,       body.destination_type, body.config,
                                        body.is_default, body.encrypt,          body.agent_id};
@@ -102,7 +102,7 @@ Result<http::Response> create_destination(Call& call, sqlite::Database& db, cons
         if (auto tested = registry::test_from_here(draft, parts.address_rule, call.now); !tested)
             return test_problem(tested.error());
     }
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db));
     return save(call, transaction, parts, draft, true, test.by_agent);
 }
 
@@ -112,7 +112,7 @@ Error changed_meanwhile() {
 
 // The connection is tested outside of any transaction, which takes seconds. What is saved is made from the row as it is
 // then: changes of others to other fields stay, and a configuration that was not the one tested is tested again.
-Result<http::Response> update_destination(Call& call, sqlite::Database& db, const AdminParts& parts) {
+Result<http::Response> update_destination(Call& call, sql::Database& db, const AdminParts& parts) {
     const auto body = TRY(api::body<ChangedDestination>(call));
     const registry::DestinationChange change{body.name,       body.destination_type, body.config,
                                              body.is_default, body.encrypt,          body.agent_id};
@@ -128,7 +128,7 @@ Result<http::Response> update_destination(Call& call, sqlite::Database& db, cons
             if (auto passed = registry::test_from_here(tested, parts.address_rule, call.now); !passed)
                 return test_problem(passed.error());
         }
-        auto transaction = TRY(sqlite::Transaction::begin(db));
+        auto transaction = TRY(sql::Transaction::begin(db));
         auto draft = TRY(draft_now());
         const TestWish test = wish_of(draft, skip_test);
         if (test.here && !(was_tested && json::Value(tested.order.config) == json::Value(draft.order.config))) continue;
@@ -144,7 +144,7 @@ Result<http::Response> update_destination(Call& call, sqlite::Database& db, cons
 }
 
 // The outcome at once when this side can look: a failed test is still an answer. 202 while the agent is asked.
-Result<http::Response> test_destination(Call& call, sqlite::Database& db, const AdminParts& parts) {
+Result<http::Response> test_destination(Call& call, sql::Database& db, const AdminParts& parts) {
     const auto row = TRY(api::find_destination(call, db, call.param("id")));
     auto order = TRY(store::open_config(parts.box, row));
     registry::DestinationDraft draft{row, std::move(order), false};
@@ -153,7 +153,7 @@ Result<http::Response> test_destination(Call& call, sqlite::Database& db, const 
         // The row keeps what came of it.
         static_cast<void>(registry::test_from_here(draft, parts.address_rule, call.now).has_value());
     }
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db));
     if (TRY(api::find_destination(call, db, row.id)).config_box != row.config_box) return changed_meanwhile();
     if (here) {
         TRY(store::Destinations(db).set_test(row.id, draft.row.test_status, draft.row.test_message, call.now));
@@ -173,7 +173,7 @@ Result<http::Response> test_destination(Call& call, sqlite::Database& db, const 
 }
 
 // Backups in it would be out of reach: delete them first, or say force=true.
-Result<http::Response> delete_destination(Call& call, sqlite::Transaction& tx) {
+Result<http::Response> delete_destination(Call& call, sql::Transaction& tx) {
     const auto row = TRY(api::find_destination(call, tx.database(), call.param("id")));
     const std::string force = TRY(api::choice_of(call, "force", {"true", "false"}));
     store::Destinations destinations(tx.database());
@@ -194,7 +194,7 @@ Result<http::Response> delete_destination(Call& call, sqlite::Transaction& tx) {
 
 void add_destination_routes(api::RouteTable& routes, const AdminParts& parts) {
     const auto with_parts = [&parts](auto handler) {
-        return [parts, handler](Call& call, sqlite::Database& db) { return handler(call, db, parts); };
+        return [parts, handler](Call& call, sql::Database& db) { return handler(call, db, parts); };
     };
     constexpr std::string_view kAll = "/api/backup-destinations";
     constexpr std::string_view kOne = "/api/backup-destinations/{id}";

@@ -37,7 +37,7 @@ BOOST_DESCRIBE_STRUCT(EnvironmentChange, (),
                       (name, type, agent_id, database, description, cluster, filestore, odoo_conf))
 
 // An environment with what its agent is doing, as people see it.
-Result<json::Object> shown(const store::Environment& environment, sqlite::Database& db, TimeMs now) {
+Result<json::Object> shown(const store::Environment& environment, sql::Database& db, TimeMs now) {
     json::Object object = registry::view(environment);
     const auto agent = TRY(store::Agents(db).find(environment.organization_id, environment.agent_id));
     object.emplace("agentName", agent ? json::Value(agent->name) : json::Value(nullptr));
@@ -54,7 +54,7 @@ void change_optional(std::optional<std::string>& member, const std::optional<std
     }
 }
 
-Result<http::Response> list_environments(Call& call, sqlite::Database& db) {
+Result<http::Response> list_environments(Call& call, sql::Database& db) {
     const auto project = TRY(api::find_project(call, db, call.param("projectId")));
     const auto page = TRY(api::page_of(call, 50));
     const auto listing = TRY(store::Environments(db).of_project(call.organization_id, project.id, page));
@@ -64,7 +64,7 @@ Result<http::Response> list_environments(Call& call, sqlite::Database& db) {
     return api::json_answer(200, json::Value(std::move(body)));
 }
 
-Result<http::Response> create_environment(Call& call, sqlite::Transaction& tx) {
+Result<http::Response> create_environment(Call& call, sql::Transaction& tx) {
     const auto project = TRY(api::find_project(call, tx.database(), call.param("projectId")));
     const auto wanted = TRY(api::body<NewEnvironment>(call, json::Missing::refuse));
     store::Environment environment;
@@ -83,13 +83,13 @@ Result<http::Response> create_environment(Call& call, sqlite::Transaction& tx) {
     return api::json_answer(201, json::Value(std::move(body)));
 }
 
-Result<http::Response> show_environment(Call& call, sqlite::Database& db) {
+Result<http::Response> show_environment(Call& call, sql::Database& db) {
     const auto environment = TRY(api::find_environment(call, db, call.param("id")));
     auto body = TRY(shown(environment, db, call.now));
     return api::json_answer(200, json::Value(std::move(body)));
 }
 
-Result<http::Response> update_environment(Call& call, sqlite::Transaction& tx) {
+Result<http::Response> update_environment(Call& call, sql::Transaction& tx) {
     auto environment = TRY(api::find_environment(call, tx.database(), call.param("id")));
     const auto change = TRY(api::body<EnvironmentChange>(call));
     if (change.type && *change.type != environment.type) {
@@ -108,7 +108,7 @@ Result<http::Response> update_environment(Call& call, sqlite::Transaction& tx) {
 }
 
 // Its backups stay: they are found through the project.
-Result<http::Response> delete_environment(Call& call, sqlite::Transaction& tx) {
+Result<http::Response> delete_environment(Call& call, sql::Transaction& tx) {
     const auto environment = TRY(api::find_environment(call, tx.database(), call.param("id")));
     if (environment.type == "production") {
         return api::conflict("production_protected", "a production environment is not deleted");

@@ -31,7 +31,7 @@ Result<std::optional<auth::Permissions>> permissions_of(const NewKeyBody& body) 
     return std::optional<auth::Permissions>(permissions);
 }
 
-Result<http::Response> list_keys(Call& call, sqlite::Database& db) {
+Result<http::Response> list_keys(Call& call, sql::Database& db) {
     const auto page = TRY(api::page_of(call, 50));
     const auto listing =
         TRY(store::ApiKeys(db).list(call.organization_id, page, call.principal.project_id.value_or("")));
@@ -39,7 +39,7 @@ Result<http::Response> list_keys(Call& call, sqlite::Database& db) {
         200, registry::listing_view("keys", listing, [](const store::ApiKey& item) { return registry::view(item); }));
 }
 
-Result<http::Response> create_key(Call& call, sqlite::Transaction& tx) {
+Result<http::Response> create_key(Call& call, sql::Transaction& tx) {
     const auto body = TRY(api::body<NewKeyBody>(call, json::Missing::refuse));
     if (body.mode != "ro" && body.mode != "rw") {
         return api::rule_broken("invalid_mode", "mode", "mode must be ro or rw");
@@ -64,7 +64,7 @@ Result<http::Response> create_key(Call& call, sqlite::Transaction& tx) {
     return api::json_answer(201, json::Value(std::move(answer)));
 }
 
-Result<http::Response> revoke_key(Call& call, sqlite::Transaction& tx) {
+Result<http::Response> revoke_key(Call& call, sql::Transaction& tx) {
     store::ApiKeys keys(tx.database());
     const auto key = TRY(keys.find(call.organization_id, call.param("id")));
     const bool theirs = key && call.principal.project_id && key->project_id != call.principal.project_id;

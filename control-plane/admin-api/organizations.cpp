@@ -26,7 +26,7 @@ struct OrganizationChange {
 BOOST_DESCRIBE_STRUCT(OrganizationChange, (), (name))
 
 // Those that the caller's token names, and those that the store knows it as a member of.
-Result<http::Response> list_organizations(Call& call, sqlite::Database& db) {
+Result<http::Response> list_organizations(Call& call, sql::Database& db) {
     store::Listing<store::Organization> listing;
     listing.items = TRY(store::Organizations(db).of_subject(call.principal.id));
     if (!call.organization_id.empty()) {
@@ -42,7 +42,7 @@ Result<http::Response> list_organizations(Call& call, sqlite::Database& db) {
 }
 
 // Whoever makes an organization owns it; owners of one may make another.
-Result<http::Response> create_organization(Call& call, sqlite::Transaction& tx) {
+Result<http::Response> create_organization(Call& call, sql::Transaction& tx) {
     const auto wanted = TRY(api::body<NewOrganization>(call, json::Missing::refuse));
     if (call.principal.role < auth::Role::owner || call.principal.project_id) {
         return api::problem(403, "forbidden", "only owners make organizations");
@@ -52,18 +52,18 @@ Result<http::Response> create_organization(Call& call, sqlite::Transaction& tx) 
     return api::json_answer(201, json::Value(registry::view(made)));
 }
 
-Result<store::Organization> own_organization(const Call& call, sqlite::Database& db) {
+Result<store::Organization> own_organization(const Call& call, sql::Database& db) {
     auto found = TRY(store::Organizations(db).by_id(call.organization_id));
     if (!found || found->id != call.param("id")) return api::not_found("organization");
     return std::move(*found);
 }
 
-Result<http::Response> show_organization(Call& call, sqlite::Database& db) {
+Result<http::Response> show_organization(Call& call, sql::Database& db) {
     const auto organization = TRY(own_organization(call, db));
     return api::json_answer(200, json::Value(registry::view(organization)));
 }
 
-Result<http::Response> update_organization(Call& call, sqlite::Transaction& tx) {
+Result<http::Response> update_organization(Call& call, sql::Transaction& tx) {
     auto organization = TRY(own_organization(call, tx.database()));
     const auto change = TRY(api::body<OrganizationChange>(call, json::Missing::refuse));
     TRY(registry::check_name("name", change.name, 2));
@@ -82,7 +82,7 @@ Result<std::optional<TimeMs>> time_of(const Call& call, std::string_view name) {
     return std::optional<TimeMs>(*at);
 }
 
-Result<http::Response> list_audit(Call& call, sqlite::Database& db) {
+Result<http::Response> list_audit(Call& call, sql::Database& db) {
     const auto page = TRY(api::page_of(call, 50));
     store::AuditFilter filter;
     filter.organization_id = call.organization_id;
@@ -113,7 +113,7 @@ void add_organization_routes(api::RouteTable& routes) {
 // A browser's event stream sends its token in the URL, where it must not live long.
 void add_stream_token_route(api::RouteTable& routes, const std::optional<TokenMaker>& tokens) {
     routes.add({"GET", "/api/stream-token", Permission::view_backups},
-               [tokens](Call& call, sqlite::Database&) -> Result<http::Response> {
+               [tokens](Call& call, sql::Database&) -> Result<http::Response> {
                    if (!tokens) return api::problem(404, "not_found", "tokens are signed elsewhere");
                    TokenOrder order;
                    order.subject = call.principal.id;

@@ -26,7 +26,7 @@ http::Response project_answer(int status, const store::Project& project) {
     return api::json_answer(status, json::Value(registry::view(project)));
 }
 
-Result<http::Response> list_projects(Call& call, sqlite::Database& db) {
+Result<http::Response> list_projects(Call& call, sql::Database& db) {
     const auto page = TRY(api::page_of(call, 50));
     const auto listing =
         TRY(store::Projects(db).list(call.organization_id, call.principal.project_id.value_or(""), page));
@@ -35,7 +35,7 @@ Result<http::Response> list_projects(Call& call, sqlite::Database& db) {
                             }));
 }
 
-Result<http::Response> create_project(Call& call, sqlite::Transaction& tx) {
+Result<http::Response> create_project(Call& call, sql::Transaction& tx) {
     if (call.principal.project_id) return api::problem(403, "forbidden", "this key is limited to one project");
     const auto wanted = TRY(api::body<NewProject>(call, json::Missing::refuse));
     const auto made = TRY(registry::create_project(tx, actor_of(call), call.organization_id, wanted.name,
@@ -43,12 +43,12 @@ Result<http::Response> create_project(Call& call, sqlite::Transaction& tx) {
     return project_answer(201, made);
 }
 
-Result<http::Response> show_project(Call& call, sqlite::Database& db) {
+Result<http::Response> show_project(Call& call, sql::Database& db) {
     const auto project = TRY(api::find_project(call, db, call.param("id")));
     return project_answer(200, project);
 }
 
-Result<http::Response> update_project(Call& call, sqlite::Transaction& tx) {
+Result<http::Response> update_project(Call& call, sql::Transaction& tx) {
     auto project = TRY(api::find_project(call, tx.database(), call.param("id")));
     const auto change = TRY(api::body<ProjectChange>(call));
     project.name = change.name.value_or(project.name);
@@ -64,7 +64,7 @@ Result<http::Response> update_project(Call& call, sqlite::Transaction& tx) {
     return project_answer(200, project);
 }
 
-Result<http::Response> delete_project(Call& call, sqlite::Transaction& tx) {
+Result<http::Response> delete_project(Call& call, sql::Transaction& tx) {
     const auto project = TRY(api::find_project(call, tx.database(), call.param("id")));
     TRY(store::Projects(tx.database()).remove(call.organization_id, project.id, call.now).reason("project_not_empty"));
     TRY(registry::note(tx, actor_of(call), call.organization_id, "project.delete", project.id, project.name));

@@ -131,18 +131,18 @@ Result<> take(const SubscriptionBody& body, const AdminParts& parts, Subscriptio
     return {};
 }
 
-Result<Subscription> find(const Call& call, sqlite::Database& db, std::string_view kind) {
+Result<Subscription> find(const Call& call, sql::Database& db, std::string_view kind) {
     auto found = TRY(Subscriptions(db).find(call.organization_id, kind, call.param("id")));
     if (!found) return api::not_found(kind == "webhook" ? "webhook endpoint" : "recipient");
     return std::move(*found);
 }
 
-Result<> note(const Call& call, sqlite::Transaction& tx, const Subscription& row, std::string_view what) {
+Result<> note(const Call& call, sql::Transaction& tx, const Subscription& row, std::string_view what) {
     const std::string action = std::string(row.kind == "webhook" ? "webhook." : "recipient.").append(what);
     return registry::note(tx, actor_of(call), call.organization_id, action, row.id, row.description);
 }
 
-Result<http::Response> create(Call& call, sqlite::Transaction& tx, const AdminParts& parts, std::string_view kind) {
+Result<http::Response> create(Call& call, sql::Transaction& tx, const AdminParts& parts, std::string_view kind) {
     const auto body = TRY(api::body<SubscriptionBody>(call));
     Subscriptions subscriptions(tx.database());
     const auto known = TRY(subscriptions.list(call.organization_id, kind, {1, 0}));
@@ -172,7 +172,7 @@ Result<http::Response> create(Call& call, sqlite::Transaction& tx, const AdminPa
     return api::json_answer(201, json::Value(std::move(answer)));
 }
 
-Result<http::Response> update(Call& call, sqlite::Transaction& tx, const AdminParts& parts, std::string_view kind) {
+Result<http::Response> update(Call& call, sql::Transaction& tx, const AdminParts& parts, std::string_view kind) {
     const auto body = TRY(api::body<SubscriptionBody>(call));
     Subscription row = TRY(find(call, tx.database(), kind));
     TRY(take(body, parts, row));
@@ -182,14 +182,14 @@ Result<http::Response> update(Call& call, sqlite::Transaction& tx, const AdminPa
     return api::json_answer(200, json::Value(view(row)));
 }
 
-Result<http::Response> remove(Call& call, sqlite::Transaction& tx, const AdminParts&, std::string_view kind) {
+Result<http::Response> remove(Call& call, sql::Transaction& tx, const AdminParts&, std::string_view kind) {
     const Subscription row = TRY(find(call, tx.database(), kind));
     TRY(Subscriptions(tx.database()).remove(call.organization_id, row.id));
     TRY(note(call, tx, row, "delete"));
     return api::message_answer(200, "nothing is sent there any more");
 }
 
-Result<http::Response> test(Call& call, sqlite::Transaction& tx, const AdminParts&, std::string_view kind) {
+Result<http::Response> test(Call& call, sql::Transaction& tx, const AdminParts&, std::string_view kind) {
     const Subscription row = TRY(find(call, tx.database(), kind));
     json::Object answer;
     answer["deliveryId"] = TRY(alerts::Deliveries(tx.database()).tell_test(row, call.now));
@@ -197,7 +197,7 @@ Result<http::Response> test(Call& call, sqlite::Transaction& tx, const AdminPart
     return api::json_answer(202, json::Value(std::move(answer)));
 }
 
-Result<http::Response> replay(Call& call, sqlite::Transaction& tx) {
+Result<http::Response> replay(Call& call, sql::Transaction& tx) {
     alerts::Deliveries deliveries(tx.database());
     const auto found = TRY(deliveries.find(call.organization_id, call.param("id")));
     if (!found) return api::not_found("delivery");
@@ -205,7 +205,7 @@ Result<http::Response> replay(Call& call, sqlite::Transaction& tx) {
     return api::message_answer(200, "the delivery is queued");
 }
 
-Result<http::Response> list(const Call& call, sqlite::Database& db, std::string_view kind) {
+Result<http::Response> list(const Call& call, sql::Database& db, std::string_view kind) {
     const auto page = TRY(api::page_of(call, 50));
     const auto listing = TRY(Subscriptions(db).list(call.organization_id, kind, page));
     json::Array items;
@@ -216,7 +216,7 @@ Result<http::Response> list(const Call& call, sqlite::Database& db, std::string_
     return api::json_answer(200, json::Value(std::move(body)));
 }
 
-Result<http::Response> list_deliveries(const Call& call, sqlite::Database& db, std::string_view kind) {
+Result<http::Response> list_deliveries(const Call& call, sql::Database& db, std::string_view kind) {
     const Subscription row = TRY(find(call, db, kind));
     const auto page = TRY(api::page_of(call, 50));
     alerts::Deliveries deliveries(db);
@@ -228,22 +228,22 @@ Result<http::Response> list_deliveries(const Call& call, sqlite::Database& db, s
 }
 
 void add_kind(api::RouteTable& routes, const AdminParts& parts, std::string_view kind, const std::string& all) {
-    using Change = Result<http::Response> (*)(Call&, sqlite::Transaction&, const AdminParts&, std::string_view);
+    using Change = Result<http::Response> (*)(Call&, sql::Transaction&, const AdminParts&, std::string_view);
     const std::string one = all + "/{id}";
     const auto change = [&](std::string_view method, const std::string& pattern, Change action) {
         routes.add_write(
             {method, pattern, Permission::manage_storage},
-            [parts, kind, action](Call& call, sqlite::Transaction& tx) { return action(call, tx, parts, kind); });
+            [parts, kind, action](Call& call, sql::Transaction& tx) { return action(call, tx, parts, kind); });
     };
     routes.add({"GET", all, Permission::manage_storage},
-               [kind](Call& call, sqlite::Database& db) { return list(call, db, kind); });
+               [kind](Call& call, sql::Database& db) { return list(call, db, kind); });
     routes.add({"GET", one, Permission::manage_storage},
-               [kind](Call& call, sqlite::Database& db) -> Result<http::Response> {
+               [kind](Call& call, sql::Database& db) -> Result<http::Response> {
                    const Subscription row = TRY(find(call, db, kind));
                    return api::json_answer(200, json::Value(view(row)));
                });
     routes.add({"GET", one + "/deliveries", Permission::manage_storage},
-               [kind](Call& call, sqlite::Database& db) { return list_deliveries(call, db, kind); });
+               [kind](Call& call, sql::Database& db) { return list_deliveries(call, db, kind); });
     change("POST", all, create);
     change("PUT", one, update);
     change("PATCH", one, update);

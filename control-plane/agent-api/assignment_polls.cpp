@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "common/log.h"
-#include "common/sqlite/transaction.h"
+#include "common/sql/transaction.h"
 #include "control-plane/api/answer.h"
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/dispatch/job_rows.h"
@@ -25,9 +25,9 @@ bool is_empty(const AssignmentsAnswer& answer) {
     return answer.assignments.empty() && answer.cancel.empty() && answer.storage.empty();
 }
 
-Result<AssignmentsAnswer> ask(sqlite::Database& db, const std::string& agent_id, const AssignmentsRequest& request,
+Result<AssignmentsAnswer> ask(sql::Database& db, const std::string& agent_id, const AssignmentsRequest& request,
                               const dispatch::OpenDestination& open, TimeMs now, dispatch::Stir& stir) {
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db));
     const auto agent = TRY(store::Agents(db).by_id(agent_id));
     if (!agent) return api::problem(401, "invalid_auth", "this agent is not known any more");
     auto answer = TRY(dispatch::next_assignments(db, *agent, request, open, now, stir));
@@ -111,7 +111,7 @@ void AssignmentPolls::look(std::uint64_t key) {
     }
     poll.looking = true;
     const bool taken =
-        threads_.submit(Lane::write, [this, key, agent = poll.agent_id, request = poll.request](sqlite::Database& db) {
+        threads_.submit(Lane::write, [this, key, agent = poll.agent_id, request = poll.request](sql::Database& db) {
             dispatch::Stir stir;
             auto answer = ask(db, agent, request, open_destination_, clock_.now_ms(), stir);
             return Done([this, key, look = Look{std::move(answer), std::move(stir)}]() mutable {
@@ -152,7 +152,7 @@ void AssignmentPolls::abandoned(std::uint64_t key) {
     });
     if (polls_on) return;
     if (desk_ != nullptr) desk_->note_gone(agent, instance);
-    const bool taken = threads_.submit(Lane::write, [agent, instance](sqlite::Database& db) {
+    const bool taken = threads_.submit(Lane::write, [agent, instance](sql::Database& db) {
         const auto noted = dispatch::note_gone(db, agent, instance);
         if (!noted) log::warning("session not noted", {{"agent", agent}, {"error", noted.error().message()}});
         return Done();
@@ -186,7 +186,7 @@ void AssignmentPolls::tick() {
 // Retries whose time has come, and offers that nobody took: a cheap question that mostly answers "none".
 void AssignmentPolls::find_due() {
     if (finding_) return;
-    finding_ = threads_.submit(Lane::read, [this](sqlite::Database& db) {
+    finding_ = threads_.submit(Lane::read, [this](sql::Database& db) {
         auto due = dispatch::agents_with_due_jobs(db, clock_.now_ms());
         return Done([this, due = std::move(due)] {
             finding_ = false;

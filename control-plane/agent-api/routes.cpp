@@ -32,7 +32,7 @@ Result<T> message(const api::Call& call) {
     return out;
 }
 
-Result<store::Agent> caller(const api::Call& call, sqlite::Database& db) {
+Result<store::Agent> caller(const api::Call& call, sql::Database& db) {
     auto agent = TRY(store::Agents(db).by_id(call.principal.id));
     if (!agent) return api::problem(401, "invalid_auth", "this agent is not known any more");
     return std::move(*agent);
@@ -52,8 +52,8 @@ Result<> check_version(std::int32_t version) {
                                         mend));
 }
 
-Result<http::Response> enroll(api::Call& call, sqlite::Transaction& transaction) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> enroll(api::Call& call, sql::Transaction& transaction) {
+    sql::Database& db = transaction.database();
     const auto request = TRY(message<control_plane::EnrollRequest>(call));
     TRY(check_version(request.protocol_version));
     store::EnrollTokens tokens(db);
@@ -77,9 +77,9 @@ Result<http::Response> enroll(api::Call& call, sqlite::Transaction& transaction)
     return api::json_answer(200, json::encode(answer));
 }
 
-Result<http::Response> heartbeat(api::Call& call, sqlite::Transaction& transaction,
-                                 const dispatch::OpenDestination& open, const Stirred& stirred) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> heartbeat(api::Call& call, sql::Transaction& transaction, const dispatch::OpenDestination& open,
+                                 const Stirred& stirred) {
+    sql::Database& db = transaction.database();
     const auto beat = TRY(message<control_plane::Heartbeat>(call));
     TRY(check_version(beat.protocol_version));
     const store::Agent agent = TRY(caller(call, db));
@@ -149,8 +149,8 @@ Result<Batch> read_batch(const api::Call& call) {
     return out;
 }
 
-Result<http::Response> reports(api::Call& call, sqlite::Transaction& transaction, const Stirred& stirred) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> reports(api::Call& call, sql::Transaction& transaction, const Stirred& stirred) {
+    sql::Database& db = transaction.database();
     const auto [batch, faults] = TRY(read_batch(call));
     const store::Agent agent = TRY(caller(call, db));
     dispatch::Stir stir;
@@ -173,11 +173,11 @@ void add_agent_routes(api::RouteTable& routes, AssignmentPolls& polls, dispatch:
     };
     routes.add_write(spec("/agent/v1/enroll", api::Access::open), enroll);
     routes.add_write(spec("/agent/v1/heartbeat", api::Access::agent),
-                     [stirred, open = std::move(open)](api::Call& call, sqlite::Transaction& t) {
+                     [stirred, open = std::move(open)](api::Call& call, sql::Transaction& t) {
                          return heartbeat(call, t, open, stirred);
                      });
     routes.add_write(spec("/agent/v1/reports", api::Access::agent),
-                     [stirred](api::Call& call, sqlite::Transaction& t) { return reports(call, t, stirred); });
+                     [stirred](api::Call& call, sql::Transaction& t) { return reports(call, t, stirred); });
     routes.add_loop(spec("/agent/v1/assignments", api::Access::agent),
                     [&polls](api::Call call, std::unique_ptr<http::Exchange> exchange) {
                         polls.open(std::move(call), std::move(exchange));

@@ -23,7 +23,7 @@ std::string select(std::string_view where) {
     return fmt::format("SELECT {} FROM deliveries WHERE {}", kColumns, where);
 }
 
-Delivery read(const sqlite::Statement& row) {
+Delivery read(const sql::Statement& row) {
     Delivery out;
     out.id = row.text(0);
     out.organization_id = row.text(1);
@@ -168,7 +168,7 @@ Result<std::vector<Attempt>> Deliveries::attempts(std::string_view delivery) {
             "SELECT attempt, at, duration_ms, status, error FROM delivery_attempts WHERE delivery_id = $1 ORDER BY "
             "attempt",
             {delivery}),
-        [](const sqlite::Statement& row) {
+        [](const sql::Statement& row) {
             return Attempt{row.integer(0), row.integer(1), row.integer(2), row.optional_integer(3), row.text(4)};
         });
 }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "common/json/json.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/alerts/alert.h"
 #include "control-plane/alerts/repository.h"
 #include "control-plane/alerts/subscriptions.h"
@@ -45,7 +45,7 @@ struct Attempt {
 
 class Deliveries {
 public:
-    explicit Deliveries(sqlite::Database& db) : db_(db) {}
+    explicit Deliveries(sql::Database& db) : db_(db) {}
 
     // One for every subscription of the alert's organization that wants it.
     Result<> tell(const Alert& alert, Change change, TimeMs now);
@@ -70,7 +70,7 @@ private:
     Result<> insert(const Delivery& delivery);
     Result<> make_room(std::string_view subscription, TimeMs now);
 
-    sqlite::Database& db_;
+    sql::Database& db_;
 };
 
 }  // namespace backstay::alerts

@@ -24,7 +24,7 @@ Result<> DestinationSilences::end(std::string_view destination, TimeMs now) {
     if (TRY(db_.run("DELETE FROM destination_silence WHERE destination_id = $1", {destination})) == 0) return {};
     const auto organization =
         TRY(store::first_row(db_.query("SELECT organization_id FROM destinations WHERE id = $1", {destination}),
-                             [](const sqlite::Statement& row) { return row.text(0); }));
+                             [](const sql::Statement& row) { return row.text(0); }));
     if (!organization) return {};
     const Relief relief{std::string(type::kDestinationUnreachable), std::string(destination), std::nullopt};
     return Alerts(db_).resolve(*organization, relief, now);
@@ -39,7 +39,7 @@ Result<> DestinationSilences::tell(TimeMs now) {
         db_.query("SELECT d.organization_id, d.id, d.name, s.since, s.message FROM destination_silence s JOIN "
                   "destinations d ON d.id = s.destination_id WHERE s.since <= $1 AND d.deleted_at IS NULL",
                   {now - kUnreachableMs}),
-        [](const sqlite::Statement& row) {
+        [](const sql::Statement& row) {
             return Silent{row.text(0), {row.text(1), row.text(2), row.integer(3), row.text(4)}};
         }));
     for (const Silent& one : silent) {

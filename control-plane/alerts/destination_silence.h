@@ -6,13 +6,13 @@
 
 #include "common/clock.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 
 namespace backstay::alerts {
 
 class DestinationSilences {
 public:
-    explicit DestinationSilences(sqlite::Database& db) : db_(db) {}
+    explicit DestinationSilences(sql::Database& db) : db_(db) {}
 
     // Somebody tried in vain; the first time counts.
     Result<> begin(std::string_view destination, std::string_view message, TimeMs now);
@@ -22,7 +22,7 @@ public:
     Result<> tell(TimeMs now);
 
 private:
-    sqlite::Database& db_;
+    sql::Database& db_;
 };
 
 }  // namespace backstay::alerts

@@ -27,7 +27,7 @@ constexpr std::string_view kColumns =
 
 std::string select(std::string_view where) { return fmt::format("SELECT {} FROM alerts WHERE {}", kColumns, where); }
 
-Alert read(const sqlite::Statement& row) {
+Alert read(const sql::Statement& row) {
     Alert out;
     out.id = row.text(0);
     out.organization_id = row.text(1);

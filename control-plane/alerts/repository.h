@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/alerts/alert.h"
 #include "control-plane/store/store.h"
 
@@ -34,7 +34,7 @@ struct AlertFilter {
 
 class Alerts {
 public:
-    explicit Alerts(sqlite::Database& db) : db_(db) {}
+    explicit Alerts(sql::Database& db) : db_(db) {}
 
     // A new alert, the open one changed, or a condition's that was over a short while ago open again; absent: nothing
     // to tell, the condition merely goes on.
@@ -67,7 +67,7 @@ private:
     store::Found<Alert> lately_over(std::string_view organization, const Finding& finding, TimeMs now);
     store::Found<Alert> open_one(std::string_view organization, std::string_view type, std::string_view subject);
 
-    sqlite::Database& db_;
+    sql::Database& db_;
 };
 
 }  // namespace backstay::alerts

@@ -22,7 +22,7 @@ std::string select(std::string_view where) {
     return fmt::format("SELECT {} FROM subscriptions WHERE {}", kColumns, where);
 }
 
-Subscription read(const sqlite::Statement& row) {
+Subscription read(const sql::Statement& row) {
     Subscription out;
     out.id = row.text(0);
     out.organization_id = row.text(1);

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/alerts/alert.h"
 #include "control-plane/store/store.h"
 
@@ -41,7 +41,7 @@ std::string secret_context(std::string_view subscription_id);
 
 class Subscriptions {
 public:
-    explicit Subscriptions(sqlite::Database& db) : db_(db) {}
+    explicit Subscriptions(sql::Database& db) : db_(db) {}
 
     Result<> insert(const Subscription& subscription);
     Result<> update(const Subscription& subscription);
@@ -56,7 +56,7 @@ public:
     Result<std::vector<Subscription>> active(std::string_view organization);
 
 private:
-    sqlite::Database& db_;
+    sql::Database& db_;
 };
 
 }  // namespace backstay::alerts

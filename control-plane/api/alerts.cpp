@@ -11,7 +11,7 @@ using auth::Permission;
 
 std::string project_of(const Call& call) { return call.principal.project_id.value_or(""); }
 
-Result<http::Response> list_alerts(Call& call, sqlite::Database& db) {
+Result<http::Response> list_alerts(Call& call, sql::Database& db) {
     alerts::AlertFilter filter;
     filter.organization_id = call.organization_id;
     filter.project_id = project_of(call);
@@ -25,35 +25,35 @@ Result<http::Response> list_alerts(Call& call, sqlite::Database& db) {
     return json_answer(200, json::Value(std::move(body)));
 }
 
-Result<http::Response> count_alerts(Call& call, sqlite::Database& db) {
+Result<http::Response> count_alerts(Call& call, sql::Database& db) {
     const auto counts = TRY(alerts::Alerts(db).count(call.organization_id, project_of(call)));
     json::Object body{{"undismissed", counts.undismissed}, {"unread", counts.unread}};
     return json_answer(200, json::Value(std::move(body)));
 }
 
-Result<alerts::Alert> find_alert(const Call& call, sqlite::Database& db) {
+Result<alerts::Alert> find_alert(const Call& call, sql::Database& db) {
     auto found = TRY(alerts::Alerts(db).find(call.organization_id, call.param("id")));
     const auto& project = call.principal.project_id;
     if (!found || (project && found->about.project_id != project)) return not_found("alert");
     return std::move(*found);
 }
 
-Result<http::Response> show_alert(Call& call, sqlite::Database& db) {
+Result<http::Response> show_alert(Call& call, sql::Database& db) {
     const alerts::Alert alert = TRY(find_alert(call, db));
     Names names(db, call.organization_id, call.now);
     const json::Value answer = TRY(alert_answer(names, alert));
     return json_answer(200, answer);
 }
 
-Result<http::Response> read_alert(Call& call, sqlite::Transaction& transaction) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> read_alert(Call& call, sql::Transaction& transaction) {
+    sql::Database& db = transaction.database();
     const alerts::Alert alert = TRY(find_alert(call, db));
     TRY(alerts::Alerts(db).mark_read(call.organization_id, alert.id, call.principal.name, call.now));
     return message_answer(200, "the alert is read");
 }
 
-Result<http::Response> dismiss_alert(Call& call, sqlite::Transaction& transaction) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> dismiss_alert(Call& call, sql::Transaction& transaction) {
+    sql::Database& db = transaction.database();
     const alerts::Alert alert = TRY(find_alert(call, db));
     TRY(alerts::Alerts(db).dismiss(call.organization_id, alert.id, call.principal.name, call.now));
     if (!alert.dismissed_at) TRY(note_audit(call, db, "alert.dismiss", alert.id, alert.type));

@@ -21,15 +21,15 @@ using operations::BackupRow;
 
 bool is_restorable(const BackupRow& row) { return row.status == "completed" || row.status == "partial"; }
 
-Result<> refuse_while_used(sqlite::Database& db, const BackupRow& backup) {
+Result<> refuse_while_used(sql::Database& db, const BackupRow& backup) {
     const auto jobs = TRY(dispatch::unfinished_jobs_of_backup(db, backup.id));
     if (jobs.empty()) return {};
     if (jobs.front().kind == "backup") return conflict("backup_running", "the backup is still being made");
     return conflict("backup_in_use", jobs.front().kind + " " + jobs.front().operation_id + " works on this backup");
 }
 
-Result<http::Response> remove(Call& call, sqlite::Transaction& transaction, live::Live& live) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> remove(Call& call, sql::Transaction& transaction, live::Live& live) {
+    sql::Database& db = transaction.database();
     BackupRow backup = TRY(find_backup(call, db, call.param("backupId")));
     dispatch::Stir stir;
     if (backup.status == "pending") TRY(dispatch::cancel_job(db, backup.id, call.now, stir));
@@ -50,8 +50,8 @@ Result<http::Response> remove(Call& call, sqlite::Transaction& transaction, live
     return message_answer(202, "the backup is marked for deletion" + (stays.empty() ? "" : "; " + stays));
 }
 
-Result<http::Response> cancel(Call& call, sqlite::Transaction& transaction, live::Live& live) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> cancel(Call& call, sql::Transaction& transaction, live::Live& live) {
+    sql::Database& db = transaction.database();
     const BackupRow backup = TRY(find_backup(call, db, call.param("backupId")));
     if (backup.status != "pending" && backup.status != "running") {
         return conflict("not_running", "the backup has ended: " + backup.status);
@@ -81,8 +81,8 @@ struct VerifyRequest {
 };
 BOOST_DESCRIBE_STRUCT(VerifyRequest, (), (drill))
 
-Result<http::Response> verify(Call& call, sqlite::Transaction& transaction, live::Live& live) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> verify(Call& call, sql::Transaction& transaction, live::Live& live) {
+    sql::Database& db = transaction.database();
     const BackupRow backup = TRY(find_backup(call, db, call.param("backupId")));
     const auto request = TRY(body<VerifyRequest>(call));
     TRY(refuse_while_used(db, backup));
@@ -104,7 +104,7 @@ struct CopyRequest {
 };
 BOOST_DESCRIBE_STRUCT(CopyRequest, (), (destination_ids))
 
-Result<std::vector<std::string>> lacking(sqlite::Database& db, const BackupRow& backup,
+Result<std::vector<std::string>> lacking(sql::Database& db, const BackupRow& backup,
                                          const std::set<std::string>& complete) {
     std::vector<std::string> out;
     const auto operation = TRY(operations::find_operation(db, backup.id));
@@ -115,8 +115,8 @@ Result<std::vector<std::string>> lacking(sqlite::Database& db, const BackupRow& 
     return out;
 }
 
-Result<http::Response> copy(Call& call, sqlite::Transaction& transaction, live::Live& live) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> copy(Call& call, sql::Transaction& transaction, live::Live& live) {
+    sql::Database& db = transaction.database();
     const BackupRow backup = TRY(find_backup(call, db, call.param("backupId")));
     const auto request = TRY(body<CopyRequest>(call));
     if (!is_restorable(backup)) return conflict("backup_not_copyable", "there is no complete copy to copy from");
@@ -152,10 +152,10 @@ Result<http::Response> copy(Call& call, sqlite::Transaction& transaction, live::
 }  // namespace
 
 void add_backup_care_routes(RouteTable& routes, live::Live& live) {
-    using Action = Result<http::Response> (*)(Call&, sqlite::Transaction&, live::Live&);
+    using Action = Result<http::Response> (*)(Call&, sql::Transaction&, live::Live&);
     const auto add = [&](std::string_view method, std::string_view pattern, Action action) {
         routes.add_write({method, pattern, Permission::manage_backups},
-                         [&live, action](Call& call, sqlite::Transaction& t) { return action(call, t, live); });
+                         [&live, action](Call& call, sql::Transaction& t) { return action(call, t, live); });
     };
     add("DELETE", "/api/backups/{backupId}", remove);
     add("POST", "/api/backups/{backupId}/cancel", cancel);

@@ -14,7 +14,7 @@ using auth::Permission;
 
 constexpr std::size_t kLabelMost = 200;
 
-Result<http::Response> list_page(const Call& call, sqlite::Database& db, const operations::BackupFilter& filter) {
+Result<http::Response> list_page(const Call& call, sql::Database& db, const operations::BackupFilter& filter) {
     const auto page = TRY(operations::list_backups(db, filter));
     Names names(db, call.organization_id, call.now);
     json::Array backups;
@@ -37,7 +37,7 @@ Result<operations::BackupFilter> filter_of(const Call& call, std::int64_t usual)
     return filter;
 }
 
-Result<http::Response> list_of_environment(Call& call, sqlite::Database& db) {
+Result<http::Response> list_of_environment(Call& call, sql::Database& db) {
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     auto filter = TRY(filter_of(call, 20));
     const std::string type = TRY(choice_of(call, "type", {"db", "full", "base"}));
@@ -46,14 +46,14 @@ Result<http::Response> list_of_environment(Call& call, sqlite::Database& db) {
     return list_page(call, db, filter);
 }
 
-Result<http::Response> list_of_project(Call& call, sqlite::Database& db) {
+Result<http::Response> list_of_project(Call& call, sql::Database& db) {
     const auto project = TRY(find_project(call, db, call.param("projectId")));
     auto filter = TRY(filter_of(call, 50));
     filter.project_id = project.id;
     return list_page(call, db, filter);
 }
 
-Result<http::Response> show(Call& call, sqlite::Database& db) {
+Result<http::Response> show(Call& call, sql::Database& db) {
     const auto row = TRY(find_backup(call, db, call.param("backupId")));
     Names names(db, call.organization_id, call.now);
     const json::Value answer = TRY(backup_answer(names, row));
@@ -87,7 +87,7 @@ Result<dispatch::BackupWish> wish_of(const Call& call, const CreateRequest& requ
 }
 
 // Those that are named, else the schedule's, else the organization's default.
-Result<std::vector<store::DestinationRow>> destinations_for(const Call& call, sqlite::Database& db,
+Result<std::vector<store::DestinationRow>> destinations_for(const Call& call, sql::Database& db,
                                                             const store::Environment& environment,
                                                             const CreateRequest& request) {
     if (request.destination_ids && !request.destination_ids->empty()) {
@@ -100,8 +100,8 @@ Result<std::vector<store::DestinationRow>> destinations_for(const Call& call, sq
     return choose_destinations(call, db, {});
 }
 
-Result<http::Response> create(Call& call, sqlite::Transaction& transaction, live::Live& live) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> create(Call& call, sql::Transaction& transaction, live::Live& live) {
+    sql::Database& db = transaction.database();
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     const auto request = TRY(body<CreateRequest>(call));
     const auto wish = TRY(wish_of(call, request));
@@ -128,14 +128,14 @@ Result<http::Response> create(Call& call, sqlite::Transaction& transaction, live
 void add_backup_routes(RouteTable& routes, live::Live& live) {
     routes.add({"GET", "/api/environments/{environmentId}/backups", Permission::view_backups}, list_of_environment);
     routes.add_write({"POST", "/api/environments/{environmentId}/backups", Permission::manage_backups},
-                     [&live](Call& call, sqlite::Transaction& t) { return create(call, t, live); });
+                     [&live](Call& call, sql::Transaction& t) { return create(call, t, live); });
     routes.add({"GET", "/api/projects/{projectId}/backups", Permission::view_backups}, list_of_project);
     routes.add({"GET", "/api/backups/{backupId}", Permission::view_backups}, show);
     RouteSpec progress{"GET", "/api/backups/{backupId}/progress", Permission::view_backups};
     progress.query_token = true;
     routes.add_loop(progress, [&live](Call call, std::unique_ptr<http::Exchange> exchange) {
         live.streams().open(std::move(call), std::move(exchange),
-                            [](Call& asked, sqlite::Database& db) -> Result<std::string> {
+                            [](Call& asked, sql::Database& db) -> Result<std::string> {
                                 return TRY(find_backup(asked, db, asked.param("backupId"))).id;
                             });
     });

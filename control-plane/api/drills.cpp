@@ -11,7 +11,7 @@ namespace {
 
 using auth::Permission;
 
-Result<http::Response> list(Call& call, sqlite::Database& db) {
+Result<http::Response> list(Call& call, sql::Database& db) {
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     const auto page = TRY(page_of(call, 20));
     const auto found =
@@ -25,8 +25,8 @@ struct DrillsRequest {
 };
 BOOST_DESCRIBE_STRUCT(DrillsRequest, (), (every_days))
 
-Result<http::Response> change(Call& call, sqlite::Transaction& transaction) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> change(Call& call, sql::Transaction& transaction) {
+    sql::Database& db = transaction.database();
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     const auto request = TRY(body<DrillsRequest>(call));
     if (request.every_days < 0 || request.every_days > dispatch::kDrillDaysMost) {
@@ -38,8 +38,8 @@ Result<http::Response> change(Call& call, sqlite::Transaction& transaction) {
     return json_answer(200, json::Value(std::move(out)));
 }
 
-Result<http::Response> run(Call& call, sqlite::Transaction& transaction, live::Live& live) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> run(Call& call, sql::Transaction& transaction, live::Live& live) {
+    sql::Database& db = transaction.database();
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     dispatch::Stir stir;
     const auto ordered = dispatch::order_drill(db, environment, call.principal.name, call.now, stir);
@@ -55,7 +55,7 @@ Result<http::Response> run(Call& call, sqlite::Transaction& transaction, live::L
 
 }  // namespace
 
-Result<json::Object> drills_view(sqlite::Database& db, const store::Environment& environment) {
+Result<json::Object> drills_view(sql::Database& db, const store::Environment& environment) {
     const auto settings = TRY(store::DrillSettingsOf(db).find(environment.id));
     json::Object out;
     out["environmentId"] = environment.id;
@@ -65,7 +65,7 @@ Result<json::Object> drills_view(sqlite::Database& db, const store::Environment&
     return out;
 }
 
-Result<json::Object> drill_list_view(sqlite::Database& db, const store::Environment& environment,
+Result<json::Object> drill_list_view(sql::Database& db, const store::Environment& environment,
                                      const operations::OperationPage& found) {
     json::Object out = TRY(drills_view(db, environment));
     json::Array drills;
@@ -80,7 +80,7 @@ void add_drill_routes(RouteTable& routes, live::Live& live) {
     routes.add({"GET", kDrills, Permission::view_backups}, list);
     routes.add_write({"PUT", kDrills, Permission::manage_backups}, change);
     routes.add_write({"POST", kDrills, Permission::manage_backups},
-                     [&live](Call& call, sqlite::Transaction& transaction) { return run(call, transaction, live); });
+                     [&live](Call& call, sql::Transaction& transaction) { return run(call, transaction, live); });
 }
 
 }  // namespace backstay::api

@@ -12,8 +12,8 @@ namespace backstay::api {
 void add_drill_routes(RouteTable& routes, live::Live& live);
 
 // What PUT answers, and the head of the list.
-Result<json::Object> drills_view(sqlite::Database& db, const store::Environment& environment);
-Result<json::Object> drill_list_view(sqlite::Database& db, const store::Environment& environment,
+Result<json::Object> drills_view(sql::Database& db, const store::Environment& environment);
+Result<json::Object> drill_list_view(sql::Database& db, const store::Environment& environment,
                                      const operations::OperationPage& found);
 
 }  // namespace backstay::api

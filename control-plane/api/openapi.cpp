@@ -8,7 +8,7 @@ namespace backstay::api {
 void add_openapi_route(RouteTable& routes) {
     RouteSpec spec{"GET", "/api/openapi.json"};
     spec.access = Access::open;
-    routes.add(spec, [](Call&, sqlite::Database&) -> Result<http::Response> {
+    routes.add(spec, [](Call&, sql::Database&) -> Result<http::Response> {
         http::Response response;
         response.headers.set("Content-Type", "application/json");
         response.headers.set("Cache-Control", "max-age=300");

@@ -19,7 +19,7 @@ namespace backstay::api {
 // Names of environments and the like, looked up once for a whole page.
 class Names {
 public:
-    Names(sqlite::Database& db, std::string organization_id, TimeMs now)
+    Names(sql::Database& db, std::string organization_id, TimeMs now)
         : db_(db), organization_id_(std::move(organization_id)), now_(now) {}
     // Null members when it is unknown here; also of environments that are hidden by now.
     Result<std::optional<store::Environment>> environment(const std::optional<std::string>& id);
@@ -27,7 +27,7 @@ public:
     Result<json::Array> tiers_of(const operations::BackupRow& row);
     // When the greatest age of those tiers is reached; none when one of them has none, or nothing keeps it.
     Result<std::optional<TimeMs>> age_limit_of(const operations::BackupRow& row);
-    sqlite::Database& db() { return db_; }
+    sql::Database& db() { return db_; }
 
 private:
     struct Judged {
@@ -38,7 +38,7 @@ private:
     // Null: nothing keeps it.
     Result<const std::vector<retention::Tier>*> keepers_of(const operations::BackupRow& row);
 
-    sqlite::Database& db_;
+    sql::Database& db_;
     std::string organization_id_;
     TimeMs now_;
     std::map<std::string, std::optional<store::Environment>> environments_;

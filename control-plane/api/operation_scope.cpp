@@ -18,7 +18,7 @@ bool may_see(const Call& call, const std::optional<std::string>& project_id) {
     return project_id && call.principal.may_see_project(*project_id);
 }
 
-Result<bool> may_see_environment(const Call& call, sqlite::Database& db, const std::optional<std::string>& id) {
+Result<bool> may_see_environment(const Call& call, sql::Database& db, const std::optional<std::string>& id) {
     if (!call.principal.project_id) return true;
     if (!id) return false;
     const auto environment = TRY(store::Environments(db).find_any(call.organization_id, *id));
@@ -27,31 +27,31 @@ Result<bool> may_see_environment(const Call& call, sqlite::Database& db, const s
 
 }  // namespace
 
-Result<operations::BackupRow> find_backup(const Call& call, sqlite::Database& db, std::string_view id) {
+Result<operations::BackupRow> find_backup(const Call& call, sql::Database& db, std::string_view id) {
     auto found = TRY(operations::find_backup(db, call.organization_id, id));
     if (!found || !may_see(call, found->project_id)) return not_found("backup");
     return std::move(*found);
 }
 
-Result<operations::SnapshotRow> find_snapshot(const Call& call, sqlite::Database& db, std::string_view id) {
+Result<operations::SnapshotRow> find_snapshot(const Call& call, sql::Database& db, std::string_view id) {
     auto found = TRY(operations::find_snapshot(db, call.organization_id, id));
     if (!found || !may_see(call, found->project_id)) return not_found("snapshot");
     return std::move(*found);
 }
 
-Result<operations::RollbackRow> find_rollback(const Call& call, sqlite::Database& db, std::string_view id) {
+Result<operations::RollbackRow> find_rollback(const Call& call, sql::Database& db, std::string_view id) {
     auto found = TRY(operations::find_rollback(db, call.organization_id, id));
     if (!found || !TRY(may_see_environment(call, db, found->target_environment_id))) return not_found("rollback");
     return std::move(*found);
 }
 
-Result<operations::RestoreRow> find_restore(const Call& call, sqlite::Database& db, std::string_view id) {
+Result<operations::RestoreRow> find_restore(const Call& call, sql::Database& db, std::string_view id) {
     auto found = TRY(operations::find_restore(db, call.organization_id, id));
     if (!found || !TRY(may_see_environment(call, db, found->target_environment_id))) return not_found("restore");
     return std::move(*found);
 }
 
-Result<operations::OperationRow> find_operation(const Call& call, sqlite::Database& db, std::string_view kind,
+Result<operations::OperationRow> find_operation(const Call& call, sql::Database& db, std::string_view kind,
                                                 std::string_view id) {
     auto found = TRY(operations::find_operation(db, id));
     const bool mine = found && found->organization_id == call.organization_id &&
@@ -60,7 +60,7 @@ Result<operations::OperationRow> find_operation(const Call& call, sqlite::Databa
     return std::move(*found);
 }
 
-Result<std::vector<store::DestinationRow>> choose_destinations(const Call& call, sqlite::Database& db,
+Result<std::vector<store::DestinationRow>> choose_destinations(const Call& call, sql::Database& db,
                                                                const std::vector<std::string>& ids) {
     store::Destinations destinations(db);
     std::vector<store::DestinationRow> chosen;
@@ -74,7 +74,7 @@ Result<std::vector<store::DestinationRow>> choose_destinations(const Call& call,
     return named_destinations(reach_of(call), db, ids);
 }
 
-Result<std::vector<store::DestinationRow>> named_destinations(const Reach& reach, sqlite::Database& db,
+Result<std::vector<store::DestinationRow>> named_destinations(const Reach& reach, sql::Database& db,
                                                               const std::vector<std::string>& ids) {
     store::Destinations destinations(db);
     std::vector<store::DestinationRow> chosen;

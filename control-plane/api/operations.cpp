@@ -20,7 +20,7 @@ Result<std::optional<std::string>> id_of(const Call& call, std::string_view name
     return std::optional<std::string>(*text);
 }
 
-Result<http::Response> list(Call& call, sqlite::Database& db) {
+Result<http::Response> list(Call& call, sql::Database& db) {
     const store::Page page = TRY(page_of(call, 50));
     operations::OperationFilter filter;
     filter.organization_id = call.organization_id;
@@ -54,19 +54,19 @@ Result<http::Response> list(Call& call, sqlite::Database& db) {
     return json_answer(200, json::Value(std::move(body)));
 }
 
-Result<operations::OperationRow> asked(const Call& call, sqlite::Database& db) {
+Result<operations::OperationRow> asked(const Call& call, sql::Database& db) {
     const std::string& kind = call.param("type");
     if (!operations::kind_from(kind)) return not_found("type of operation");
     return find_operation(call, db, kind, call.param("operationId"));
 }
 
-Result<http::Response> show(Call& call, sqlite::Database& db) {
+Result<http::Response> show(Call& call, sql::Database& db) {
     const auto operation = TRY(asked(call, db));
     const json::Value answer = TRY(operation_answer(operation));
     return json_answer(200, answer);
 }
 
-Result<http::Response> steps(Call& call, sqlite::Database& db) {
+Result<http::Response> steps(Call& call, sql::Database& db) {
     const auto operation = TRY(asked(call, db));
     if (operation.steps_purged_at) {
         json::Object gone{{"steps", json::Array()}, {"total", 0}, {"purgedAt", to_rfc3339(*operation.steps_purged_at)}};
@@ -96,8 +96,8 @@ Result<http::Response> steps(Call& call, sqlite::Database& db) {
     return json_answer(200, json::Value(std::move(body)));
 }
 
-Result<http::Response> cancel(Call& call, sqlite::Transaction& transaction, live::Live& live) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> cancel(Call& call, sql::Transaction& transaction, live::Live& live) {
+    sql::Database& db = transaction.database();
     const auto operation = TRY(asked(call, db));
     // The safety copy inside a restore is not cancelled without it.
     const auto job = TRY(dispatch::find_job(db, operation.job_id));
@@ -120,13 +120,13 @@ void add_operation_routes(RouteTable& routes, live::Live& live) {
     routes.add({"GET", "/api/operations/{type}/{operationId}", Permission::view_backups}, show);
     routes.add({"GET", "/api/operations/{type}/{operationId}/steps", Permission::view_backups}, steps);
     routes.add_write({"POST", "/api/operations/{type}/{operationId}/cancel", Permission::manage_backups},
-                     [&live](Call& call, sqlite::Transaction& t) { return cancel(call, t, live); });
+                     [&live](Call& call, sql::Transaction& t) { return cancel(call, t, live); });
     RouteSpec progress{"GET", "/api/operations/{type}/{operationId}/progress", Permission::view_backups};
     progress.query_token = true;
     routes.add_loop(progress, [&live](Call call, std::unique_ptr<http::Exchange> exchange) {
         live.streams().open(
             std::move(call), std::move(exchange),
-            [](Call& wanted, sqlite::Database& db) -> Result<std::string> { return TRY(asked(wanted, db)).id; });
+            [](Call& wanted, sql::Database& db) -> Result<std::string> { return TRY(asked(wanted, db)).id; });
     });
 }
 

@@ -39,7 +39,7 @@ json::Object coverage_answer(const std::optional<store::EnvironmentWal>& known) 
     return body;
 }
 
-Result<http::Response> show_coverage(Call& call, sqlite::Database& db) {
+Result<http::Response> show_coverage(Call& call, sql::Database& db) {
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     const auto known = TRY(store::wal_of(db, environment));
     return json_answer(200, json::Value(coverage_answer(known)));
@@ -70,7 +70,7 @@ Error unreachable(const wal::Nearest& nearest) {
 
 // The agent that archives reads by its own configuration; another one needs destinations of the organization that are
 // no folder on somebody else's host.
-Result<std::vector<DestinationOrder>> archive_places(const Call& call, sqlite::Database& db, const ClusterWal& archive,
+Result<std::vector<DestinationOrder>> archive_places(const Call& call, sql::Database& db, const ClusterWal& archive,
                                                      const store::Environment& source,
                                                      const store::Environment& target) {
     std::vector<DestinationOrder> places;
@@ -84,7 +84,7 @@ Result<std::vector<DestinationOrder>> archive_places(const Call& call, sqlite::D
                        "its agent cannot read the WAL: the archive lies in no destination that both hosts reach");
 }
 
-Result<std::vector<PitrFilestore>> filestores_around(sqlite::Database& db, const store::Environment& source,
+Result<std::vector<PitrFilestore>> filestores_around(sql::Database& db, const store::Environment& source,
                                                      const store::Environment& target, TimeMs at) {
     std::vector<PitrFilestore> found;
     for (const auto& row : TRY(operations::full_backups_around(db, source.id, at))) {
@@ -105,7 +105,7 @@ Result<std::vector<PitrFilestore>> filestores_around(sqlite::Database& db, const
 
 }  // namespace
 
-Result<PitrOrder> plan_pitr(const Call& call, sqlite::Database& db, const store::Environment& source,
+Result<PitrOrder> plan_pitr(const Call& call, sql::Database& db, const store::Environment& source,
                             const store::Environment& target, const PitrWish& wish) {
     const auto at = parse_rfc3339(wish.timestamp);
     if (!at) return problem({{"pitrTimestamp", "must be RFC 3339 with an offset"}});

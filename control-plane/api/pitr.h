@@ -18,7 +18,7 @@ struct PitrWish {
     std::string timestamp;
     bool with_filestore = true;
 };
-Result<PitrOrder> plan_pitr(const Call& call, sqlite::Database& db, const store::Environment& source,
+Result<PitrOrder> plan_pitr(const Call& call, sql::Database& db, const store::Environment& source,
                             const store::Environment& target, const PitrWish& wish);
 
 }  // namespace backstay::api

@@ -7,7 +7,7 @@
 
 namespace backstay::api {
 
-Result<std::vector<store::DestinationRow>> readable_copies(sqlite::Database& db, const dispatch::Stored& stored,
+Result<std::vector<store::DestinationRow>> readable_copies(sql::Database& db, const dispatch::Stored& stored,
                                                            const std::string& agent_id) {
     const auto operation = TRY(operations::find_operation(db, stored.id));
     std::map<std::string, std::pair<std::size_t, std::size_t>> held;  // stored, verified

@@ -12,7 +12,7 @@ namespace backstay::api {
 
 // Those that hold all of it and that the agent reaches, best first: a local folder is seen only by the agent that wrote
 // it.
-Result<std::vector<store::DestinationRow>> readable_copies(sqlite::Database& db, const dispatch::Stored& stored,
+Result<std::vector<store::DestinationRow>> readable_copies(sql::Database& db, const dispatch::Stored& stored,
                                                            const std::string& agent_id);
 
 }  // namespace backstay::api

@@ -46,7 +46,7 @@ Result<> check_words(const operations::BackupRow& backup, const RestoreRequest& 
     return {};
 }
 
-Result<store::Environment> find_target(const Call& call, sqlite::Database& db, const operations::BackupRow& backup,
+Result<store::Environment> find_target(const Call& call, sql::Database& db, const operations::BackupRow& backup,
                                        const RestoreRequest& request) {
     const bool other = request.target_type.value_or("same") == "other";
     if (!other) {
@@ -73,8 +73,8 @@ Result<store::Environment> find_target(const Call& call, sqlite::Database& db, c
 }
 
 // Before a target that has data is touched.
-Result<> choose_safety(const Call& call, sqlite::Database& db, const RestoreRequest& request,
-                       const Inventory& inventory, RestorePlan& plan) {
+Result<> choose_safety(const Call& call, sql::Database& db, const RestoreRequest& request, const Inventory& inventory,
+                       RestorePlan& plan) {
     const bool wanted = request.create_safety_backup.value_or(true);
     if (!wanted && plan.target.type == "production") {
         return rule_broken("safety_backup_required", "createSafetyBackup", "production is never restored without one");
@@ -93,7 +93,7 @@ Result<> choose_safety(const Call& call, sqlite::Database& db, const RestoreRequ
 }
 
 // The backup itself, or the moment that was asked for.
-Result<> choose_origin(const Call& call, sqlite::Database& db, const operations::BackupRow& backup,
+Result<> choose_origin(const Call& call, sql::Database& db, const operations::BackupRow& backup,
                        const RestoreRequest& request, RestorePlan& plan) {
     plan.destinations = TRY(readable_copies(db, backup, plan.target.agent_id));
     if (request.pitr_timestamp) {
@@ -111,7 +111,7 @@ Result<> choose_origin(const Call& call, sqlite::Database& db, const operations:
 
 }  // namespace
 
-Result<> refuse_when_away(sqlite::Database& db, const std::string& agent_id, TimeMs now) {
+Result<> refuse_when_away(sql::Database& db, const std::string& agent_id, TimeMs now) {
     if (TRY(dispatch::is_alive(db, agent_id, now))) return {};
     return problem(503, "agent_offline", "the target's agent is away");
 }
@@ -150,7 +150,7 @@ std::optional<std::string> version_obstacle(const Manifest& manifest, const Inve
     return std::nullopt;
 }
 
-Result<RestorePlan> plan_restore_request(const Call& call, sqlite::Database& db, const operations::BackupRow& backup,
+Result<RestorePlan> plan_restore_request(const Call& call, sql::Database& db, const operations::BackupRow& backup,
                                          const RestoreRequest& request) {
     TRY(check_words(backup, request));
     if (backup.status != "completed" && backup.status != "partial") {

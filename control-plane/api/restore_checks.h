@@ -40,7 +40,7 @@ struct RestorePlan {
 };
 
 // 503 agent_offline.
-Result<> refuse_when_away(sqlite::Database& db, const std::string& agent_id, TimeMs now);
+Result<> refuse_when_away(sql::Database& db, const std::string& agent_id, TimeMs now);
 // 409 `code` when a backup's or a snapshot's manifest cannot be read here.
 Result<Manifest> known_manifest(const std::optional<std::string>& text, std::string_view code);
 // Whatever comes from production, or was not neutralized before, is neutralized on its way anywhere else
@@ -51,7 +51,7 @@ bool must_neutralize(const store::Environment& target, const std::optional<store
 bool has_no_data(const control_plane::Inventory& inventory, const store::Environment& target);
 
 // Every refusal of the contract but the one about a silent agent.
-Result<RestorePlan> plan_restore_request(const Call& call, sqlite::Database& db, const operations::BackupRow& backup,
+Result<RestorePlan> plan_restore_request(const Call& call, sql::Database& db, const operations::BackupRow& backup,
                                          const RestoreRequest& request);
 
 // Whether a database of this manifest may go to that place: no older PostgreSQL, the same Odoo. An inventory that does

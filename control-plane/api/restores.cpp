@@ -57,7 +57,7 @@ OperationPlan first_plan(const BackupRow& backup, const RestorePlan& plan) {
     return plan_restore(shape);
 }
 
-Result<> enqueue_restore(const Call& call, sqlite::Database& db, const BackupRow& backup, const RestorePlan& plan,
+Result<> enqueue_restore(const Call& call, sql::Database& db, const BackupRow& backup, const RestorePlan& plan,
                          const std::string& id, dispatch::Stir& stir) {
     RestoreRow row;
     row.id = id;
@@ -86,8 +86,8 @@ Result<> enqueue_restore(const Call& call, sqlite::Database& db, const BackupRow
     return dispatch::enqueue(db, std::move(job), call.now, stir);
 }
 
-Result<http::Response> create(Call& call, sqlite::Transaction& transaction, live::Live& live) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> create(Call& call, sql::Transaction& transaction, live::Live& live) {
+    sql::Database& db = transaction.database();
     const BackupRow backup = TRY(find_backup(call, db, call.param("backupId")));
     const auto request = TRY(body<RestoreRequest>(call));
     const RestorePlan plan = TRY(plan_restore_request(call, db, backup, request));
@@ -108,7 +108,7 @@ Result<http::Response> create(Call& call, sqlite::Transaction& transaction, live
     return response;
 }
 
-Result<http::Response> list(Call& call, sqlite::Database& db) {
+Result<http::Response> list(Call& call, sql::Database& db) {
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     const store::Page page = TRY(page_of(call, 50));
     const auto found = TRY(operations::list_restores(db, call.organization_id, environment.id, page.limit, page.offset,
@@ -122,7 +122,7 @@ Result<http::Response> list(Call& call, sqlite::Database& db) {
     return json_answer(200, json::Value(std::move(body)));
 }
 
-Result<http::Response> show(Call& call, sqlite::Database& db) {
+Result<http::Response> show(Call& call, sql::Database& db) {
     const RestoreRow row = TRY(find_restore(call, db, call.param("restoreId")));
     Names names(db, call.organization_id, call.now);
     const json::Value answer = TRY(restore_answer(names, row));
@@ -130,7 +130,7 @@ Result<http::Response> show(Call& call, sqlite::Database& db) {
 }
 
 // The latest restore of the backup that the caller may see, or the one that the query names.
-Result<std::string> restore_to_follow(Call& call, sqlite::Database& db) {
+Result<std::string> restore_to_follow(Call& call, sql::Database& db) {
     const BackupRow backup = TRY(find_backup(call, db, call.param("backupId")));
     const std::string* wanted = call.request.query_value("restoreLogId");
     std::optional<RestoreRow> row;
@@ -147,8 +147,8 @@ Result<std::string> restore_to_follow(Call& call, sqlite::Database& db) {
     return row->id;
 }
 
-Result<http::Response> cancel(Call& call, sqlite::Transaction& transaction, live::Live& live) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> cancel(Call& call, sql::Transaction& transaction, live::Live& live) {
+    sql::Database& db = transaction.database();
     const RestoreRow row = TRY(find_restore(call, db, call.param("restoreId")));
     if (row.status != "pending" && row.status != "running") {
         return conflict("not_running", "the restore has ended: " + row.status);
@@ -162,7 +162,7 @@ Result<http::Response> cancel(Call& call, sqlite::Transaction& transaction, live
     return message_answer(202, ended ? "the restore is cancelled" : "the agent is asked to stop");
 }
 
-Result<store::Environment> undo_target(const Call& call, sqlite::Database& db, const RestoreRow& row) {
+Result<store::Environment> undo_target(const Call& call, sql::Database& db, const RestoreRow& row) {
     if (row.undone_at) return conflict("already_undone", "this restore is undone already");
     if (row.status != "completed" && row.status != "partial") {
         return conflict("not_undoable", "the restore is " + row.status);
@@ -192,8 +192,8 @@ Result<store::Environment> undo_target(const Call& call, sqlite::Database& db, c
     return target;
 }
 
-Result<http::Response> undo(Call& call, sqlite::Transaction& transaction, live::Live& live) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> undo(Call& call, sql::Transaction& transaction, live::Live& live) {
+    sql::Database& db = transaction.database();
     const RestoreRow row = TRY(find_restore(call, db, call.param("restoreId")));
     const store::Environment target = TRY(undo_target(call, db, row));
     TRY(refuse_when_away(db, row.agent_id, call.now));
@@ -226,10 +226,10 @@ Result<http::Response> undo(Call& call, sqlite::Transaction& transaction, live::
 }  // namespace
 
 void add_restore_routes(RouteTable& routes, live::Live& live) {
-    using Action = Result<http::Response> (*)(Call&, sqlite::Transaction&, live::Live&);
+    using Action = Result<http::Response> (*)(Call&, sql::Transaction&, live::Live&);
     const auto add = [&](std::string_view pattern, Action action) {
         routes.add_write({"POST", pattern, Permission::manage_restores},
-                         [&live, action](Call& call, sqlite::Transaction& t) { return action(call, t, live); });
+                         [&live, action](Call& call, sql::Transaction& t) { return action(call, t, live); });
     };
     add("/api/backups/{backupId}/restore", create);
     add("/api/restores/{restoreId}/cancel", cancel);

@@ -44,8 +44,8 @@ json::Object item_of(const BackupVerdict& goes, const BackupVerdict& today) {
 }
 
 // Changes nothing, though it is a POST: both judgements see one state of the store.
-Result<http::Response> preview(Call& call, sqlite::Transaction& transaction) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> preview(Call& call, sql::Transaction& transaction) {
+    sql::Database& db = transaction.database();
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     const json::Value sent = TRY(body_value(call));
     if (!sent.is_object()) return problem({{"", "must be an object"}});
@@ -73,21 +73,21 @@ Result<http::Response> preview(Call& call, sqlite::Transaction& transaction) {
     return json_answer(200, json::Value(std::move(body)));
 }
 
-Result<http::Response> show_policy(Call& call, sqlite::Database& db) {
+Result<http::Response> show_policy(Call& call, sql::Database& db) {
     const auto policy = TRY(store::Policies(db).of(call.organization_id));
     return json_answer(200, json::Value(policy_view(policy)));
 }
 
-Result<http::Response> put_policy(Call& call, sqlite::Transaction& transaction) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> put_policy(Call& call, sql::Transaction& transaction) {
+    sql::Database& db = transaction.database();
     const json::Value sent = TRY(body_value(call));
     const auto policy = TRY(change_policy(db, call.organization_id, sent, call.principal.name, call.now));
     TRY(note_audit(call, db, "retention_policy.update", call.organization_id));
     return json_answer(200, json::Value(policy_view(policy)));
 }
 
-Result<http::Response> drop_policy(Call& call, sqlite::Transaction& transaction) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> drop_policy(Call& call, sql::Transaction& transaction) {
+    sql::Database& db = transaction.database();
     TRY(reset_policy(db, call.organization_id, call.principal.name, call.now));
     TRY(note_audit(call, db, "retention_policy.reset", call.organization_id));
     return no_content();

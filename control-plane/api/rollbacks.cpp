@@ -38,7 +38,7 @@ struct RollbackPlan {
     bool other() const { return target.id != source.id; }
 };
 
-Result<SnapshotRow> wanted_snapshot(const Call& call, sqlite::Database& db, const RollbackRequest& request,
+Result<SnapshotRow> wanted_snapshot(const Call& call, sql::Database& db, const RollbackRequest& request,
                                     const store::Environment& source) {
     const std::string id = request.snapshot_id.value_or("");
     if (id.empty()) return rule_broken("snapshot_required", "snapshotId", "which snapshot to go back to");
@@ -50,7 +50,7 @@ Result<SnapshotRow> wanted_snapshot(const Call& call, sqlite::Database& db, cons
     return row;
 }
 
-Result<store::Environment> wanted_target(const Call& call, sqlite::Database& db, const RollbackRequest& request,
+Result<store::Environment> wanted_target(const Call& call, sql::Database& db, const RollbackRequest& request,
                                          const store::Environment& source) {
     const std::string id = request.target_environment_id.value_or("");
     if (id.empty() || id == source.id) return source;
@@ -74,7 +74,7 @@ Result<> refuse_for_production(const Call& call, const RollbackPlan& plan) {
 }
 
 // A differential is read together with its base: from destinations that hold both.
-Result<std::vector<store::DestinationRow>> readable(sqlite::Database& db, const SnapshotRow& row,
+Result<std::vector<store::DestinationRow>> readable(sql::Database& db, const SnapshotRow& row,
                                                     const std::string& agent_id) {
     auto found = TRY(readable_copies(db, row, agent_id));
     if (found.empty() || !row.base_id) return found;
@@ -88,7 +88,7 @@ Result<std::vector<store::DestinationRow>> readable(sqlite::Database& db, const 
 }
 
 // A host's own copy counts until its agent says that it is gone.
-Result<bool> is_on_host(sqlite::Database& db, const SnapshotRow& row) {
+Result<bool> is_on_host(sql::Database& db, const SnapshotRow& row) {
     const auto copies = TRY(operations::copies_of(db, row.id));
     return std::none_of(copies.begin(), copies.end(), [](const CopyRecord& copy) {
         const bool there = copy.state == CopyState::uploaded || copy.state == CopyState::verified;
@@ -96,7 +96,7 @@ Result<bool> is_on_host(sqlite::Database& db, const SnapshotRow& row) {
     });
 }
 
-Result<> choose_places(sqlite::Database& db, RollbackPlan& plan) {
+Result<> choose_places(sql::Database& db, RollbackPlan& plan) {
     plan.destinations = TRY(readable(db, plan.snapshot, plan.target.agent_id));
     if (!plan.destinations.empty()) return {};
     if (plan.target.agent_id != plan.snapshot.agent_id) {
@@ -107,7 +107,7 @@ Result<> choose_places(sqlite::Database& db, RollbackPlan& plan) {
     return conflict("snapshot_not_usable", "neither the host nor a destination holds it any more");
 }
 
-Result<RollbackPlan> plan_request(const Call& call, sqlite::Database& db) {
+Result<RollbackPlan> plan_request(const Call& call, sql::Database& db) {
     RollbackPlan plan;
     plan.source = TRY(find_environment(call, db, call.param("environmentId")));
     const auto request = TRY(body<RollbackRequest>(call));
@@ -133,7 +133,7 @@ Result<RollbackPlan> plan_request(const Call& call, sqlite::Database& db) {
     return plan;
 }
 
-Result<RollbackOrder> make_order(sqlite::Database& db, const RollbackPlan& plan, const std::string& id, TimeMs now) {
+Result<RollbackOrder> make_order(sql::Database& db, const RollbackPlan& plan, const std::string& id, TimeMs now) {
     RollbackOrder order;
     order.rollback_id = id;
     order.snapshot_id = plan.snapshot.id;
@@ -154,7 +154,7 @@ Result<RollbackOrder> make_order(sqlite::Database& db, const RollbackPlan& plan,
     return order;
 }
 
-Result<> enqueue_rollback(const Call& call, sqlite::Database& db, const RollbackPlan& plan, const std::string& id,
+Result<> enqueue_rollback(const Call& call, sql::Database& db, const RollbackPlan& plan, const std::string& id,
                           dispatch::Stir& stir) {
     RollbackRow row;
     row.id = id;
@@ -188,8 +188,8 @@ Result<> enqueue_rollback(const Call& call, sqlite::Database& db, const Rollback
     return dispatch::enqueue(db, std::move(job), call.now, stir);
 }
 
-Result<http::Response> create(Call& call, sqlite::Transaction& transaction, live::Live& live) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> create(Call& call, sql::Transaction& transaction, live::Live& live) {
+    sql::Database& db = transaction.database();
     const RollbackPlan plan = TRY(plan_request(call, db));
     TRY(refuse_when_away(db, plan.target.agent_id, call.now));
     const std::string id = new_ordered_uuid();
@@ -207,7 +207,7 @@ Result<http::Response> create(Call& call, sqlite::Transaction& transaction, live
     return response;
 }
 
-Result<http::Response> list(Call& call, sqlite::Database& db) {
+Result<http::Response> list(Call& call, sql::Database& db) {
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     const store::Page page = TRY(page_of(call, 50));
     const auto found = TRY(operations::list_rollbacks(db, call.organization_id, environment.id, page.limit, page.offset,
@@ -225,13 +225,13 @@ Result<http::Response> list(Call& call, sqlite::Database& db) {
 
 void add_rollback_routes(RouteTable& routes, live::Live& live) {
     routes.add_write({"POST", "/api/environments/{environmentId}/rollback", Permission::manage_restores},
-                     [&live](Call& call, sqlite::Transaction& t) { return create(call, t, live); });
+                     [&live](Call& call, sql::Transaction& t) { return create(call, t, live); });
     routes.add({"GET", "/api/environments/{environmentId}/rollback-logs", Permission::view_backups}, list);
     RouteSpec progress{"GET", "/api/deployments/{deploymentId}/rollback/progress", Permission::view_backups};
     progress.query_token = true;
     routes.add_loop(progress, [&live](Call call, std::unique_ptr<http::Exchange> exchange) {
         live.streams().open(std::move(call), std::move(exchange),
-                            [](Call& asked, sqlite::Database& db) -> Result<std::string> {
+                            [](Call& asked, sql::Database& db) -> Result<std::string> {
                                 return TRY(find_rollback(asked, db, asked.param("deploymentId"))).id;
                             });
     });

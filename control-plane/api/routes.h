@@ -20,8 +20,8 @@
 
 #include "common/http/server.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
-#include "common/sqlite/transaction.h"
+#include "common/sql/database.h"
+#include "common/sql/transaction.h"
 #include "control-plane/api/call.h"
 #include "control-plane/auth/principal.h"
 
@@ -47,8 +47,8 @@ struct RouteSpec {
     std::uint64_t streamed_body = 0;
 };
 
-using ReadHandler = std::function<Result<http::Response>(Call&, sqlite::Database&)>;
-using WriteHandler = std::function<Result<http::Response>(Call&, sqlite::Transaction&)>;
+using ReadHandler = std::function<Result<http::Response>(Call&, sql::Database&)>;
+using WriteHandler = std::function<Result<http::Response>(Call&, sql::Transaction&)>;
 // Event streams and long polls: on the loop thread, keeps the exchange until it answers. Database work goes through
 // DatabaseThreads.
 using LoopHandler = std::function<void(Call, std::unique_ptr<http::Exchange>)>;

@@ -95,7 +95,7 @@ Result<Numbers> take_numbers(const Numbers& stored, const Numbers& shown, const 
     return decoded<Numbers>(all);
 }
 
-Result<Schedule> new_schedule(sqlite::Database& db, const store::Environment& environment, TimeMs now) {
+Result<Schedule> new_schedule(sql::Database& db, const store::Environment& environment, TimeMs now) {
     Schedule schedule;
     schedule.id = new_uuid();
     schedule.environment_id = environment.id;
@@ -108,8 +108,8 @@ Result<Schedule> new_schedule(sqlite::Database& db, const store::Environment& en
     return schedule;
 }
 
-Result<> take_wal(sqlite::Database& db, const store::Environment& environment, const ScheduleRequest& request,
-                  TimeMs now, Schedule& schedule) {
+Result<> take_wal(sql::Database& db, const store::Environment& environment, const ScheduleRequest& request, TimeMs now,
+                  Schedule& schedule) {
     const std::int64_t before = schedule.wal_enabled ? schedule.wal_retention_days : 0;
     schedule.wal_retention_days = request.wal_retention_days.value_or(schedule.wal_retention_days);
     if (schedule.wal_retention_days == 0) schedule.wal_retention_days = Schedule().wal_retention_days;
@@ -126,7 +126,7 @@ Result<> take_wal(sqlite::Database& db, const store::Environment& environment, c
     return {};
 }
 
-Result<> take_request(sqlite::Database& db, const store::Environment& environment, const ScheduleRequest& request,
+Result<> take_request(sql::Database& db, const store::Environment& environment, const ScheduleRequest& request,
                       const Reach& reach, TimeMs now, Schedule& schedule) {
     schedule.enabled = request.enabled.value_or(schedule.enabled);
     schedule.paused = request.paused.value_or(schedule.paused);
@@ -157,7 +157,7 @@ json::Array inherited_names(const Numbers& own) {
 
 }  // namespace
 
-Result<ScheduleChange> change_schedule(sqlite::Database& db, const store::Environment& environment,
+Result<ScheduleChange> change_schedule(sql::Database& db, const store::Environment& environment,
                                        const json::Value& sent, const Reach& reach, TimeMs now) {
     const Split split = TRY(split_body(sent));
     const auto request = TRY(decoded<ScheduleRequest>(split.rest));
@@ -174,7 +174,7 @@ Result<ScheduleChange> change_schedule(sqlite::Database& db, const store::Enviro
     return ScheduleChange{std::move(schedule), !before};
 }
 
-Result<json::Object> schedule_view(sqlite::Database& db, const Schedule& schedule, TimeMs now) {
+Result<json::Object> schedule_view(sql::Database& db, const Schedule& schedule, TimeMs now) {
     const Numbers ruling = TRY(store::numbers_of(db, schedule));
     json::Object out = json::encode(ruling).as_object();
     out[kInherited] = inherited_names(schedule.retention);
@@ -198,7 +198,7 @@ Result<json::Object> schedule_view(sqlite::Database& db, const Schedule& schedul
     return out;
 }
 
-Result<store::OrganizationPolicy> change_policy(sqlite::Database& db, const std::string& organization,
+Result<store::OrganizationPolicy> change_policy(sql::Database& db, const std::string& organization,
                                                 const json::Value& sent, std::string_view by, TimeMs now) {
     const Split split = TRY(split_body(sent));
     TRY(decoded<PolicyRequest>(split.rest));
@@ -222,8 +222,8 @@ Result<store::OrganizationPolicy> change_policy(sqlite::Database& db, const std:
     return policy;
 }
 
-Result<store::OrganizationPolicy> reset_policy(sqlite::Database& db, const std::string& organization,
-                                               std::string_view by, TimeMs now) {
+Result<store::OrganizationPolicy> reset_policy(sql::Database& db, const std::string& organization, std::string_view by,
+                                               TimeMs now) {
     json::Object nothing = json::encode(Numbers()).as_object();
     return change_policy(db, organization, json::Value(std::move(nothing)), by, now);
 }

@@ -15,18 +15,18 @@ using store::Schedule;
 constexpr std::string_view kPath = "/api/environments/{environmentId}/backup-schedule";
 constexpr std::int64_t kRunsShown = 50;
 
-Result<http::Response> schedule_answer(sqlite::Database& db, const Schedule& schedule, TimeMs now) {
+Result<http::Response> schedule_answer(sql::Database& db, const Schedule& schedule, TimeMs now) {
     auto shown = TRY(schedule_view(db, schedule, now));
     return json_answer(200, json::Value(std::move(shown)));
 }
 
-Result<Schedule> find_schedule(sqlite::Database& db, const store::Environment& environment) {
+Result<Schedule> find_schedule(sql::Database& db, const store::Environment& environment) {
     auto found = TRY(store::Schedules(db).find(environment.id));
     if (found) return std::move(*found);
     return problem(404, "schedule_not_found", "this environment has no backup schedule");
 }
 
-Result<http::Response> list_presets(Call&, sqlite::Database&) {
+Result<http::Response> list_presets(Call&, sql::Database&) {
     json::Array out;
     for (const schedule::Preset& preset : schedule::kPresets) {
         out.push_back(json::Object{{"cron", preset.cron}, {"label", preset.label}});
@@ -34,14 +34,14 @@ Result<http::Response> list_presets(Call&, sqlite::Database&) {
     return json_answer(200, json::Value(std::move(out)));
 }
 
-Result<http::Response> show(Call& call, sqlite::Database& db) {
+Result<http::Response> show(Call& call, sql::Database& db) {
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     const Schedule schedule = TRY(find_schedule(db, environment));
     return schedule_answer(db, schedule, call.now);
 }
 
-Result<http::Response> change(Call& call, sqlite::Transaction& transaction) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> change(Call& call, sql::Transaction& transaction) {
+    sql::Database& db = transaction.database();
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     const json::Value sent = TRY(body_value(call));
     const ScheduleChange done = TRY(change_schedule(db, environment, sent, reach_of(call), call.now));
@@ -50,8 +50,8 @@ Result<http::Response> change(Call& call, sqlite::Transaction& transaction) {
 }
 
 // Backups stay, and from now on none goes by itself.
-Result<http::Response> remove(Call& call, sqlite::Transaction& transaction) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> remove(Call& call, sql::Transaction& transaction) {
+    sql::Database& db = transaction.database();
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     TRY(find_schedule(db, environment));
     TRY(store::Schedules(db).remove(environment.id));
@@ -59,7 +59,7 @@ Result<http::Response> remove(Call& call, sqlite::Transaction& transaction) {
     return no_content();
 }
 
-Result<http::Response> list_runs(Call& call, sqlite::Database& db) {
+Result<http::Response> list_runs(Call& call, sql::Database& db) {
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     json::Array runs;
     for (const store::ScheduleRun& run : TRY(store::Schedules(db).runs(environment.id, kRunsShown))) {

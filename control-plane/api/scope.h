@@ -13,19 +13,19 @@
 
 namespace backstay::api {
 
-Result<store::Project> find_project(const Call& call, sqlite::Database& db, std::string_view id);
-Result<store::Environment> find_environment(const Call& call, sqlite::Database& db, std::string_view id);
-Result<store::Agent> find_agent(const Call& call, sqlite::Database& db, std::string_view id);
-Result<store::DestinationRow> find_destination(const Call& call, sqlite::Database& db, std::string_view id);
+Result<store::Project> find_project(const Call& call, sql::Database& db, std::string_view id);
+Result<store::Environment> find_environment(const Call& call, sql::Database& db, std::string_view id);
+Result<store::Agent> find_agent(const Call& call, sql::Database& db, std::string_view id);
+Result<store::DestinationRow> find_destination(const Call& call, sql::Database& db, std::string_view id);
 
 // Who and from where, as the audit trail tells it.
 store::AuditEntry audit_entry(const Call& call, std::string_view action, std::string_view object_id,
                               std::string_view detail);
 // A row of the audit trail, in the transaction of what it tells of.
-Result<> note_audit(const Call& call, sqlite::Database& db, std::string_view action, std::string_view object_id,
+Result<> note_audit(const Call& call, sql::Database& db, std::string_view action, std::string_view object_id,
                     std::string_view detail = "");
 // Content of customers is handed out: one row an hour. In a transaction of its own.
-Result<> note_download(const Call& call, sqlite::Database& db, std::string_view action, std::string_view object_id,
+Result<> note_download(const Call& call, sql::Database& db, std::string_view action, std::string_view object_id,
                        std::string_view detail);
 
 }  // namespace backstay::api

@@ -20,7 +20,7 @@ std::size_t characters(std::string_view text) {
     return count;
 }
 
-Result<> refuse_while_referenced(sqlite::Database& db, const SnapshotRow& row) {
+Result<> refuse_while_referenced(sql::Database& db, const SnapshotRow& row) {
     json::Faults faults;
     std::string ids;
     for (const std::string& id : TRY(operations::differentials_of(db, row.id))) {
@@ -31,7 +31,7 @@ Result<> refuse_while_referenced(sqlite::Database& db, const SnapshotRow& row) {
     return conflict("snapshot_referenced", "differential snapshots need this one: " + ids, faults);
 }
 
-Result<> refuse_while_used(sqlite::Database& db, const SnapshotRow& row) {
+Result<> refuse_while_used(sql::Database& db, const SnapshotRow& row) {
     if (row.status == "pending" || row.status == "running") {
         return conflict("snapshot_running", "the snapshot is still being taken");
     }
@@ -48,8 +48,8 @@ Result<> refuse_while_used(sqlite::Database& db, const SnapshotRow& row) {
     return {};
 }
 
-Result<http::Response> remove(Call& call, sqlite::Transaction& transaction, live::Live& live) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> remove(Call& call, sql::Transaction& transaction, live::Live& live) {
+    sql::Database& db = transaction.database();
     SnapshotRow row = TRY(snapshot_of_path(call, db));
     dispatch::Stir stir;
     for (const auto& job : TRY(dispatch::unfinished_jobs_of_backup(db, row.id))) {
@@ -71,8 +71,8 @@ struct PinRequest {
 };
 BOOST_DESCRIBE_STRUCT(PinRequest, (), (label))
 
-Result<http::Response> pin(Call& call, sqlite::Transaction& transaction) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> pin(Call& call, sql::Transaction& transaction) {
+    sql::Database& db = transaction.database();
     SnapshotRow row = TRY(snapshot_of_path(call, db));
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     const auto request = TRY(body<PinRequest>(call));
@@ -95,8 +95,8 @@ Result<http::Response> pin(Call& call, sqlite::Transaction& transaction) {
     return message_answer(200, "the snapshot is pinned");
 }
 
-Result<http::Response> unpin(Call& call, sqlite::Transaction& transaction) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> unpin(Call& call, sql::Transaction& transaction) {
+    sql::Database& db = transaction.database();
     SnapshotRow row = TRY(snapshot_of_path(call, db));
     if (!row.is_pinned) return message_answer(200, "the snapshot is not pinned");
     row.is_pinned = false;
@@ -115,7 +115,7 @@ void add_snapshot_care_routes(RouteTable& routes, live::Live& live) {
     constexpr std::string_view kOne = "/api/environments/{environmentId}/snapshots/{snapshotId}";
     constexpr std::string_view kPin = "/api/environments/{environmentId}/snapshots/{snapshotId}/pin";
     routes.add_write({"DELETE", kOne, Permission::manage_backups},
-                     [&live](Call& call, sqlite::Transaction& t) { return remove(call, t, live); });
+                     [&live](Call& call, sql::Transaction& t) { return remove(call, t, live); });
     routes.add_write({"PUT", kPin, Permission::manage_backups}, pin);
     routes.add_write({"DELETE", kPin, Permission::manage_backups}, unpin);
 }

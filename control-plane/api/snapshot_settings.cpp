@@ -33,8 +33,8 @@ http::Response settings_answer(const SnapshotSettings& settings) {
 }
 
 // The first read makes them: hence a transaction.
-Result<http::Response> show(Call& call, sqlite::Transaction& transaction) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> show(Call& call, sql::Transaction& transaction) {
+    sql::Database& db = transaction.database();
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     const auto settings = TRY(store::SnapshotSettingsOf(db).ensure(environment, call.now));
     return settings_answer(settings);
@@ -67,7 +67,7 @@ Result<> take_number(const Range& range, const std::optional<std::int64_t>& want
     return {};
 }
 
-Result<> take(const Call& call, sqlite::Database& db, const SettingsRequest& request, SnapshotSettings& settings) {
+Result<> take(const Call& call, sql::Database& db, const SettingsRequest& request, SnapshotSettings& settings) {
     const std::string policy = request.failure_policy.value_or(settings.failure_policy);
     if (policy != "block" && policy != "warn" && policy != "ignore") {
         return rule_broken("invalid_failure_policy", "failurePolicy", "must be block, warn or ignore");
@@ -85,8 +85,8 @@ Result<> take(const Call& call, sqlite::Database& db, const SettingsRequest& req
     return {};
 }
 
-Result<http::Response> change(Call& call, sqlite::Transaction& transaction) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> change(Call& call, sql::Transaction& transaction) {
+    sql::Database& db = transaction.database();
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     const auto request = TRY(body<SettingsRequest>(call));
     auto settings = TRY(store::SnapshotSettingsOf(db).ensure(environment, call.now));
@@ -99,7 +99,7 @@ Result<http::Response> change(Call& call, sqlite::Transaction& transaction) {
 }
 
 // As the agent's inventory tells it: uncompressed, what a full snapshot would read.
-Result<http::Response> size(Call& call, sqlite::Database& db) {
+Result<http::Response> size(Call& call, sql::Database& db) {
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     const auto agent = TRY(store::Agents(db).find(call.organization_id, environment.agent_id));
     const bool alive = agent && TRY(dispatch::is_alive(db, environment.agent_id, call.now));

@@ -30,7 +30,7 @@ Result<operations::SnapshotFilter> filter_of(const Call& call) {
     return filter;
 }
 
-Result<json::Object> page_answer(const Call& call, sqlite::Database& db, const operations::SnapshotFilter& filter) {
+Result<json::Object> page_answer(const Call& call, sql::Database& db, const operations::SnapshotFilter& filter) {
     const auto page = TRY(operations::list_snapshots(db, filter));
     Names names(db, call.organization_id, call.now);
     json::Array snapshots;
@@ -41,7 +41,7 @@ Result<json::Object> page_answer(const Call& call, sqlite::Database& db, const o
     return body;
 }
 
-Result<http::Response> list_of_environment(Call& call, sqlite::Database& db) {
+Result<http::Response> list_of_environment(Call& call, sql::Database& db) {
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     auto filter = TRY(filter_of(call));
     filter.environment_id = environment.id;
@@ -51,7 +51,7 @@ Result<http::Response> list_of_environment(Call& call, sqlite::Database& db) {
     return json_answer(200, json::Value(std::move(body)));
 }
 
-Result<http::Response> list_of_project(Call& call, sqlite::Database& db) {
+Result<http::Response> list_of_project(Call& call, sql::Database& db) {
     const auto project = TRY(find_project(call, db, call.param("projectId")));
     auto filter = TRY(filter_of(call));
     filter.project_id = project.id;
@@ -64,7 +64,7 @@ Result<http::Response> list_of_project(Call& call, sqlite::Database& db) {
     return json_answer(200, json::Value(std::move(body)));
 }
 
-Result<http::Response> show(Call& call, sqlite::Database& db) {
+Result<http::Response> show(Call& call, sql::Database& db) {
     const auto row = TRY(snapshot_of_path(call, db));
     Names names(db, call.organization_id, call.now);
     json::Value answer = TRY(snapshot_answer(names, row));
@@ -109,14 +109,14 @@ Result<dispatch::SnapshotWish> wish_of(const Call& call, const CreateRequest& re
 }
 
 // Somebody switched off what deployments and upgrades order by themselves; people still may.
-Result<> refuse_when_off(sqlite::Database& db, const store::Environment& environment, const std::string& trigger) {
+Result<> refuse_when_off(sql::Database& db, const store::Environment& environment, const std::string& trigger) {
     if (trigger != "pre_deploy" && trigger != "pre_upgrade") return {};
     const auto settings = TRY(store::SnapshotSettingsOf(db).find(environment.id));
     if (!settings || settings->auto_enabled) return {};
     return conflict("snapshots_disabled", "automatic snapshots are switched off for this environment");
 }
 
-Result<> refuse_without_space(sqlite::Database& db, const store::Environment& environment) {
+Result<> refuse_without_space(sql::Database& db, const store::Environment& environment) {
     const auto inventory = TRY(store::inventory_of(db, environment.agent_id));
     const store::Place place = store::find_place(inventory, environment);
     if (place.database == nullptr) return {};
@@ -127,8 +127,8 @@ Result<> refuse_without_space(sqlite::Database& db, const store::Environment& en
     return {};
 }
 
-Result<http::Response> create(Call& call, sqlite::Transaction& transaction, live::Live& live) {
-    sqlite::Database& db = transaction.database();
+Result<http::Response> create(Call& call, sql::Transaction& transaction, live::Live& live) {
+    sql::Database& db = transaction.database();
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     const auto request = TRY(body<CreateRequest>(call));
     const auto wish = TRY(wish_of(call, request));
@@ -155,7 +155,7 @@ Result<http::Response> create(Call& call, sqlite::Transaction& transaction, live
 
 }  // namespace
 
-Result<operations::SnapshotRow> snapshot_of_path(const Call& call, sqlite::Database& db) {
+Result<operations::SnapshotRow> snapshot_of_path(const Call& call, sql::Database& db) {
     const auto environment = TRY(find_environment(call, db, call.param("environmentId")));
     auto row = TRY(find_snapshot(call, db, call.param("snapshotId")));
     if (row.environment_id != environment.id) return not_found("snapshot");
@@ -165,17 +165,16 @@ Result<operations::SnapshotRow> snapshot_of_path(const Call& call, sqlite::Datab
 void add_snapshot_routes(RouteTable& routes, live::Live& live) {
     routes.add({"GET", "/api/environments/{environmentId}/snapshots", Permission::view_backups}, list_of_environment);
     routes.add_write({"POST", "/api/environments/{environmentId}/snapshots", Permission::manage_backups},
-                     [&live](Call& call, sqlite::Transaction& t) { return create(call, t, live); });
+                     [&live](Call& call, sql::Transaction& t) { return create(call, t, live); });
     routes.add({"GET", "/api/projects/{projectId}/snapshots", Permission::view_backups}, list_of_project);
     routes.add({"GET", "/api/environments/{environmentId}/snapshots/{snapshotId}", Permission::view_backups}, show);
     RouteSpec progress{"GET", "/api/environments/{environmentId}/snapshots/{snapshotId}/progress",
                        Permission::view_backups};
     progress.query_token = true;
     routes.add_loop(progress, [&live](Call call, std::unique_ptr<http::Exchange> exchange) {
-        live.streams().open(std::move(call), std::move(exchange),
-                            [](Call& asked, sqlite::Database& db) -> Result<std::string> {
-                                return TRY(snapshot_of_path(asked, db)).id;
-                            });
+        live.streams().open(
+            std::move(call), std::move(exchange),
+            [](Call& asked, sql::Database& db) -> Result<std::string> { return TRY(snapshot_of_path(asked, db)).id; });
     });
 }
 

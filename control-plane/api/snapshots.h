@@ -13,6 +13,6 @@ void add_snapshot_settings_routes(RouteTable& routes);                // and the
 void add_rollback_routes(RouteTable& routes, live::Live& live);
 
 // The snapshot that the path names, within the environment that it names.
-Result<operations::SnapshotRow> snapshot_of_path(const Call& call, sqlite::Database& db);
+Result<operations::SnapshotRow> snapshot_of_path(const Call& call, sql::Database& db);
 
 }  // namespace backstay::api

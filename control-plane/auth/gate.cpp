@@ -29,7 +29,7 @@ bool names_organization(const Claims& claims, const std::string& id) {
     return false;
 }
 
-Result<store::Organization> choose(const Claims& claims, std::string_view slug, sqlite::Database& db) {
+Result<store::Organization> choose(const Claims& claims, std::string_view slug, sql::Database& db) {
     store::Organizations organizations(db);
     std::optional<store::Organization> found;
     if (!slug.empty()) {
@@ -46,7 +46,7 @@ Result<store::Organization> choose(const Claims& claims, std::string_view slug, 
 }
 
 // Who belongs to it: those whose token names it, and members that the store knows.
-Result<Role> role_in(const Claims& claims, const store::Organization& organization, sqlite::Database& db) {
+Result<Role> role_in(const Claims& claims, const store::Organization& organization, sql::Database& db) {
     if (const auto role = claimed_role(claims, organization)) return *role;
     const auto member = TRY(store::Organizations(db).role_of(organization.id, claims.subject));
     if (member) return parse_role(*member).value_or(Role::viewer);
@@ -86,7 +86,7 @@ Result<Claims> Gate::claims_of(const Credential& credential, TimeMs now) const {
     return claims;
 }
 
-Result<Admission> Gate::admit_member(const Credential& credential, std::string_view slug, sqlite::Database& db,
+Result<Admission> Gate::admit_member(const Credential& credential, std::string_view slug, sql::Database& db,
                                      TimeMs now) const {
     switch (credential.kind) {
         case Credential::Kind::none:
@@ -104,7 +104,7 @@ Result<Admission> Gate::admit_member(const Credential& credential, std::string_v
     return Admission{user_principal(claims, role), organization.id};
 }
 
-Result<Admission> Gate::admit_user(const Credential& credential, sqlite::Database& db, TimeMs now) const {
+Result<Admission> Gate::admit_user(const Credential& credential, sql::Database& db, TimeMs now) const {
     if (credential.kind == Credential::Kind::none) return missing();
     if (credential.kind != Credential::Kind::token) {
         return api::problem(403, "user_required", "this is for people, not for API keys or agents");
@@ -118,7 +118,7 @@ Result<Admission> Gate::admit_user(const Credential& credential, sqlite::Databas
     return admission;
 }
 
-Result<Admission> Gate::admit_key(const Credential& credential, std::string_view slug, sqlite::Database& db,
+Result<Admission> Gate::admit_key(const Credential& credential, std::string_view slug, sql::Database& db,
                                   TimeMs now) const {
     if (credential.from_query) return api::problem(401, "invalid_auth", "an API key never stands in a URL");
     auto key = TRY(store::ApiKeys(db).by_hash(hash_secret(credential.secret), now));
@@ -141,7 +141,7 @@ Result<Admission> Gate::admit_key(const Credential& credential, std::string_view
     return Admission{std::move(principal), std::move(key->organization_id)};
 }
 
-Result<Admission> Gate::admit_agent(const Credential& credential, sqlite::Database& db) const {
+Result<Admission> Gate::admit_agent(const Credential& credential, sql::Database& db) const {
     if (credential.kind == Credential::Kind::none) return missing();
     if (credential.kind != Credential::Kind::agent) {
         return api::problem(401, "invalid_auth", "this is for agents with their own credential");

@@ -9,7 +9,7 @@
 #include "common/clock.h"
 #include "common/crypto/jwt.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/auth/claims.h"
 #include "control-plane/auth/credential.h"
 #include "control-plane/auth/principal.h"
@@ -30,17 +30,17 @@ public:
     // A user or an API key within one organization: the one of `slug` (X-Org-Slug; empty when not sent), else the
     // token's single `org`. 401 missing_auth, invalid_token, token_expired, invalid_key; 400 org_required; 404 for an
     // organization that the subject does not belong to.
-    Result<Admission> admit_member(const Credential& credential, std::string_view slug, sqlite::Database& db,
+    Result<Admission> admit_member(const Credential& credential, std::string_view slug, sql::Database& db,
                                    TimeMs now) const;
     // A user whatever the organization; the principal has no permissions.
-    Result<Admission> admit_user(const Credential& credential, sqlite::Database& db, TimeMs now) const;
-    Result<Admission> admit_agent(const Credential& credential, sqlite::Database& db) const;
+    Result<Admission> admit_user(const Credential& credential, sql::Database& db, TimeMs now) const;
+    Result<Admission> admit_agent(const Credential& credential, sql::Database& db) const;
 
     // The claims of a user's token.
     Result<Claims> claims_of(const Credential& credential, TimeMs now) const;
 
 private:
-    Result<Admission> admit_key(const Credential& credential, std::string_view slug, sqlite::Database& db,
+    Result<Admission> admit_key(const Credential& credential, std::string_view slug, sql::Database& db,
                                 TimeMs now) const;
     JwtVerifier verifier_;
 };

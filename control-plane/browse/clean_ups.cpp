@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "common/log.h"
-#include "common/sqlite/transaction.h"
+#include "common/sql/transaction.h"
 #include "control-plane/alerts/repository.h"
 #include "control-plane/browse/removal.h"
 #include "control-plane/operations/history.h"
@@ -35,7 +35,7 @@ struct CopyAt {
 };
 
 // The folder of a host is only that host's: what others stored under the same path is not in the list. Empty: any.
-Result<std::string> host_of(sqlite::Database& db, const ScanRow& scan) {
+Result<std::string> host_of(sql::Database& db, const ScanRow& scan) {
     const auto row = TRY(store::Destinations(db).find(scan.organization_id, scan.destination_id));
     if (!row || row->type != "local") return std::string();
     const auto agent = TRY(registry::looking_agent(db, *row));
@@ -43,7 +43,7 @@ Result<std::string> host_of(sqlite::Database& db, const ScanRow& scan) {
 }
 
 // Those of an organization after (record, artifact).
-Result<std::vector<CopyAt>> copies_after(sqlite::Database& db, const ScanRow& scan, const std::string& host,
+Result<std::vector<CopyAt>> copies_after(sql::Database& db, const ScanRow& scan, const std::string& host,
                                          const CopyAt& after, TimeMs started_at) {
     return store::all_rows(
         db.query(fmt::format("SELECT c.backup_id, c.artifact, c.object_key, s.id IS NOT NULL, "
@@ -53,7 +53,7 @@ Result<std::vector<CopyAt>> copies_after(sqlite::Database& db, const ScanRow& sc
                              kRestingCopies),
                  {scan.destination_id, started_at, scan.organization_id, after.record_id, after.artifact, host,
                   kCopiesAtOnce}),
-        [](const sqlite::Statement& row) {
+        [](const sql::Statement& row) {
             return CopyAt{row.text(0), row.text(1), row.text(2), row.boolean(3), row.text(4)};
         });
 }
@@ -70,8 +70,8 @@ alerts::Finding finding_of(const ScanRow& scan, std::string_view type, alerts::S
     return finding;
 }
 
-Result<> raise(sqlite::Database& db, const ScanRow& scan, const alerts::Finding& finding, TimeMs now) {
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+Result<> raise(sql::Database& db, const ScanRow& scan, const alerts::Finding& finding, TimeMs now) {
+    auto transaction = TRY(sql::Transaction::begin(db));
     TRY(alerts::Alerts(db).raise(scan.organization_id, finding, now));
     return transaction.commit();
 }
@@ -80,11 +80,11 @@ bool is_there(const CopyRecord& copy) { return copy.state == CopyState::uploaded
 
 // What of it is still as it was when it was found: looking again takes a while, and what is stored anew meanwhile is
 // not missing.
-Result<std::vector<std::string>> still_missing(sqlite::Database& db, const ScanRow& scan, const StaleRecord& record,
+Result<std::vector<std::string>> still_missing(sql::Database& db, const ScanRow& scan, const StaleRecord& record,
                                                TimeMs started_at) {
     auto resting = TRY(store::all_rows(db.query(fmt::format("SELECT c.artifact{} AND c.backup_id = $3", kRestingCopies),
                                                 {scan.destination_id, started_at, record.id}),
-                                       [](const sqlite::Statement& row) { return row.text(0); }));
+                                       [](const sql::Statement& row) { return row.text(0); }));
     std::erase_if(resting, [&](const std::string& artifact) {
         return std::find(record.missing.begin(), record.missing.end(), artifact) == record.missing.end();
     });
@@ -92,9 +92,9 @@ Result<std::vector<std::string>> still_missing(sqlite::Database& db, const ScanR
 }
 
 // A snapshot lies on its host; only a backup can have lost its last copy.
-Result<bool> drop_one(sqlite::Database& db, const ScanRow& scan, const StaleRecord& record, TimeMs started_at,
+Result<bool> drop_one(sql::Database& db, const ScanRow& scan, const StaleRecord& record, TimeMs started_at,
                       TimeMs now) {
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db));
     const auto missing = TRY(still_missing(db, scan, record, started_at));
     if (missing.empty()) return false;
     TRY(mark_missing(db, record.id, scan.destination_id, missing, now));
@@ -116,7 +116,7 @@ Result<bool> drop_one(sqlite::Database& db, const ScanRow& scan, const StaleReco
 
 TimeMs unheard_before(const ScanRow& scan, TimeMs now) { return scan.force ? now : now - kUnheardGraceMs; }
 
-Result<StaleFound> find_stale(sqlite::Database& db, const ScanRow& scan, ScratchList& list, TimeMs started_at) {
+Result<StaleFound> find_stale(sql::Database& db, const ScanRow& scan, ScratchList& list, TimeMs started_at) {
     const std::string host = TRY(host_of(db, scan));
     StaleFound found;
     CopyAt last;
@@ -156,7 +156,7 @@ Result<std::vector<StaleRecord>> confirm_stale(Storage& storage, const std::vect
     return gone;
 }
 
-Result<> drop_stale(sqlite::Database& db, const ScanRow& scan, const std::vector<StaleRecord>& stale, TimeMs started_at,
+Result<> drop_stale(sql::Database& db, const ScanRow& scan, const std::vector<StaleRecord>& stale, TimeMs started_at,
                     TimeMs now) {
     if (stale.empty()) return {};
     std::int64_t gone = 0;
@@ -171,7 +171,7 @@ Result<> drop_stale(sqlite::Database& db, const ScanRow& scan, const std::vector
                  now);
 }
 
-Result<> raise_suspicion(sqlite::Database& db, const ScanRow& scan, const StaleFound& found, TimeMs now) {
+Result<> raise_suspicion(sql::Database& db, const ScanRow& scan, const StaleFound& found, TimeMs now) {
     return raise(
         db, scan,
         finding_of(scan, alerts::type::kScanSuspicious, alerts::Severity::critical, "A scan misses too many files",
@@ -181,7 +181,7 @@ Result<> raise_suspicion(sqlite::Database& db, const ScanRow& scan, const StaleF
         now);
 }
 
-Result<> remove_orphans(sqlite::Database& db, const ScanRow& scan, Storage& storage, ScratchList& list, Tally& tally,
+Result<> remove_orphans(sql::Database& db, const ScanRow& scan, Storage& storage, ScratchList& list, Tally& tally,
                         TimeMs now, const std::atomic<bool>& stopping) {
     const TimeMs unheard = unheard_before(scan, now);
     const auto orphans = TRY(list.orphans_before(orphan_cutoff(scan.retention_days, now), kMostRemoved));

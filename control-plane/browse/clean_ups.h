@@ -23,7 +23,7 @@ struct StaleFound {
 };
 // Records whose stored copies are not in the list. What was stored after `started_at`, and what is worked on, is left
 // out.
-Result<StaleFound> find_stale(sqlite::Database& db, const ScanRow& scan, ScratchList& list, TimeMs started_at);
+Result<StaleFound> find_stale(sql::Database& db, const ScanRow& scan, ScratchList& list, TimeMs started_at);
 
 // Those of which files are still not there when they are asked for by name: a listing may be late, or have left out
 // what it should not. An error is one of the destination: nothing is sure then.
@@ -32,13 +32,13 @@ Result<std::vector<StaleRecord>> confirm_stale(Storage& storage, const std::vect
 
 // The copies count as missing; a backup of which no copy is left anywhere goes. Raises stale_records_removed. In a
 // transaction for each record. What changed since `started_at` stays as it is.
-Result<> drop_stale(sqlite::Database& db, const ScanRow& scan, const std::vector<StaleRecord>& stale, TimeMs started_at,
+Result<> drop_stale(sql::Database& db, const ScanRow& scan, const std::vector<StaleRecord>& stale, TimeMs started_at,
                     TimeMs now);
 // Nothing was dropped: a critical alert instead.
-Result<> raise_suspicion(sqlite::Database& db, const ScanRow& scan, const StaleFound& found, TimeMs now);
+Result<> raise_suspicion(sql::Database& db, const ScanRow& scan, const StaleFound& found, TimeMs now);
 
 // By exact key and etag. Raises orphans_removed.
-Result<> remove_orphans(sqlite::Database& db, const ScanRow& scan, Storage& storage, ScratchList& list, Tally& tally,
+Result<> remove_orphans(sql::Database& db, const ScanRow& scan, Storage& storage, ScratchList& list, Tally& tally,
                         TimeMs now, const std::atomic<bool>& stopping);
 
 }  // namespace backstay::browse

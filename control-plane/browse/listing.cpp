@@ -66,7 +66,7 @@ Result<std::string> open_cursor(const api::Call& call, const SecretBox& box, con
 
 }  // namespace
 
-Result<http::Response> browse_level(const api::Call& call, sqlite::Database& db, Storage& storage, const SecretBox& box,
+Result<http::Response> browse_level(const api::Call& call, sql::Database& db, Storage& storage, const SecretBox& box,
                                     const Level& level) {
     ListQuery query;
     query.prefix = level.prefix;

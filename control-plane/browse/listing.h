@@ -16,7 +16,7 @@ struct Level {
 };
 
 // nextToken is sealed with `box`: it holds a key that the caller may not have been shown.
-Result<http::Response> browse_level(const api::Call& call, sqlite::Database& db, Storage& storage, const SecretBox& box,
+Result<http::Response> browse_level(const api::Call& call, sql::Database& db, Storage& storage, const SecretBox& box,
                                     const Level& level);
 
 }  // namespace backstay::browse

@@ -18,7 +18,7 @@ constexpr Patience kPatience = {5'000, 20'000, 2, 6, 60'000, 200, 2'000};
 
 }  // namespace
 
-Result<std::unique_ptr<Storage>> Reach::open(sqlite::Database& db, const store::DestinationRow& row,
+Result<std::unique_ptr<Storage>> Reach::open(sql::Database& db, const store::DestinationRow& row,
                                              std::stop_token stop) const {
     auto order = TRY(store::open_config(box_, row));
     if (!registry::tested_from_here(order)) {

@@ -8,7 +8,7 @@
 
 #include "common/crypto/secret_box.h"
 #include "common/http/address_rule.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/relay/storage_desk.h"
 #include "control-plane/store/destinations.h"
 #include "storage/storage.h"
@@ -23,10 +23,10 @@ public:
 
     // 422 agent_required when nobody knows which agent has the folder. For one thread; blocks when it is used, until
     // this or, when it is given, `stop` is stopped.
-    Result<std::unique_ptr<Storage>> open(sqlite::Database& db, const store::DestinationRow& row) const {
+    Result<std::unique_ptr<Storage>> open(sql::Database& db, const store::DestinationRow& row) const {
         return open(db, row, stop_.get_token());
     }
-    Result<std::unique_ptr<Storage>> open(sqlite::Database& db, const store::DestinationRow& row,
+    Result<std::unique_ptr<Storage>> open(sql::Database& db, const store::DestinationRow& row,
                                           std::stop_token stop) const;
     // Waits and transfers end from now on.
     void stop();

@@ -9,7 +9,7 @@
 
 #include "common/clock.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/browse/attribution.h"
 #include "storage/storage.h"
 
@@ -33,7 +33,7 @@ struct Joined {
 class Records {
 public:
     // Files of records that are not known here are in flight unless they were last changed before `unheard_before`.
-    Records(sqlite::Database& db, std::string organization, TimeMs unheard_before)
+    Records(sql::Database& db, std::string organization, TimeMs unheard_before)
         : db_(db), organization_(std::move(organization)), unheard_before_(unheard_before) {}
 
     Result<Joined> join(const ObjectInfo& object) { return join(object.key, object.modified_at); }
@@ -49,7 +49,7 @@ private:
     };
     Result<Known> look(Area area, const std::string& id);
 
-    sqlite::Database& db_;
+    sql::Database& db_;
     const std::string organization_;
     const TimeMs unheard_before_;
     std::map<std::string, Known> known_;  // bounded: see join()

@@ -27,7 +27,7 @@ std::vector<std::string> artifacts_of(const std::vector<CopyRecord>& copies, con
 }
 
 // A folder of one host holds nothing of what another host stored under the same path.
-Result<bool> lies_here(sqlite::Database& db, const store::DestinationRow& row, const std::string& record) {
+Result<bool> lies_here(sql::Database& db, const store::DestinationRow& row, const std::string& record) {
     if (row.type != "local") return true;
     const auto looking = TRY(registry::looking_agent(db, row));
     if (const auto backup = TRY(operations::find_backup_row(db, record))) return looking == backup->agent_id;
@@ -35,16 +35,16 @@ Result<bool> lies_here(sqlite::Database& db, const store::DestinationRow& row, c
     return snapshot && looking == snapshot->agent_id;
 }
 
-Result<> note_removal(const api::Call& call, sqlite::Database& db, const std::string& destination,
+Result<> note_removal(const api::Call& call, sql::Database& db, const std::string& destination,
                       const std::string& path) {
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db));
     TRY(api::note_audit(call, db, "storage.delete_file", destination, path));
     return transaction.commit();
 }
 
 }  // namespace
 
-Result<> mark_missing(sqlite::Database& db, std::string_view record_id, std::string_view destination_id,
+Result<> mark_missing(sql::Database& db, std::string_view record_id, std::string_view destination_id,
                       const std::vector<std::string>& artifacts, TimeMs now) {
     for (CopyRecord copy : TRY(operations::copies_of(db, record_id))) {
         if (copy.destination_id != destination_id || copy.state == CopyState::deleted) continue;
@@ -61,7 +61,7 @@ Result<> mark_missing(sqlite::Database& db, std::string_view record_id, std::str
     return operations::refresh(db, *operation, now);
 }
 
-Result<> remove_file(const api::Call& call, sqlite::Database& db, Storage& storage, const store::DestinationRow& row,
+Result<> remove_file(const api::Call& call, sql::Database& db, Storage& storage, const store::DestinationRow& row,
                      const std::string& path, bool force) {
     if (!attribute(path).is_of(call.organization_id)) {
         return api::problem(404, "file_not_found", "the destination has no such file");
@@ -76,7 +76,7 @@ Result<> remove_file(const api::Call& call, sqlite::Database& db, Storage& stora
     // Told first: a file must not go without a trace, whatever happens after.
     TRY(note_removal(call, db, row.id, path));
     if (auto removed = storage.remove(path); !removed) return storage_problem(removed.error(), row.id);
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db));
     if (joined.linked && !joined.of.record_id.empty() && TRY(lies_here(db, row, joined.of.record_id))) {
         const auto copies = TRY(operations::copies_of(db, joined.of.record_id));
         const auto artifacts = artifacts_of(copies, row.id, path);

@@ -11,12 +11,12 @@ namespace backstay::browse {
 
 // 404 file_not_found; 409 file_referenced unless forced, object_locked. Forced, the record's copy counts as missing,
 // which its evidence tells.
-Result<> remove_file(const api::Call& call, sqlite::Database& db, Storage& storage, const store::DestinationRow& row,
+Result<> remove_file(const api::Call& call, sql::Database& db, Storage& storage, const store::DestinationRow& row,
                      const std::string& path, bool force);
 
 // The copies of a record in a destination that are gone (of these artifacts, or all when empty): its evidence then says
 // remote_missing. Inside the caller's transaction.
-Result<> mark_missing(sqlite::Database& db, std::string_view record_id, std::string_view destination_id,
+Result<> mark_missing(sql::Database& db, std::string_view record_id, std::string_view destination_id,
                       const std::vector<std::string>& artifacts, TimeMs now);
 
 }  // namespace backstay::browse

@@ -23,7 +23,7 @@ Result<std::string> path_of(const Call& call) {
     return object_path(*path);
 }
 
-Result<http::Response> browse(Call& call, sqlite::Database& db, const Browser& browser) {
+Result<http::Response> browse(Call& call, sql::Database& db, const Browser& browser) {
     const auto row = TRY(api::find_destination(call, db, call.param("destId")));
     std::string prefix = TRY(folder_prefix(api::query_of(call, "prefix")));
     const auto storage = TRY(browser.reach.open(db, row));
@@ -37,7 +37,7 @@ Result<> refuse_project_keys(const Call& call) {
     return api::problem(403, "forbidden", "this shows what all projects of the organization have stored");
 }
 
-Result<http::Response> analytics(Call& call, sqlite::Database& db) {
+Result<http::Response> analytics(Call& call, sql::Database& db) {
     TRY(refuse_project_keys(call));
     const auto row = TRY(api::find_destination(call, db, call.param("destId")));
     json::Object body;
@@ -45,7 +45,7 @@ Result<http::Response> analytics(Call& call, sqlite::Database& db) {
     return api::json_answer(200, json::Value(std::move(body)));
 }
 
-Result<http::Response> project_storage(Call& call, sqlite::Database& db) {
+Result<http::Response> project_storage(Call& call, sql::Database& db) {
     const auto project = TRY(api::find_project(call, db, call.param("id")));
     const json::Value summary = TRY(project_summary(db, project));
     return api::json_answer(200, summary);
@@ -63,7 +63,7 @@ http::Response link_answer(const std::string& url) {
 }
 
 // A link where the store can presign, or the caller asks for JSON; nothing when the content itself is to be sent.
-Result<std::optional<http::Response>> link_for(const Call& call, sqlite::Database& db, const Browser& browser,
+Result<std::optional<http::Response>> link_for(const Call& call, sql::Database& db, const Browser& browser,
                                                const store::DestinationRow& row, const std::string& path,
                                                const std::stop_token& stop) {
     if (!attribute(path).is_of(call.organization_id)) {
@@ -85,7 +85,7 @@ void download(const Browser& browser, Transfers& transfers, const Call& call,
     if (!path) return exchange->respond(api::error_answer(path.error()));
     Transfers::Order order{call.organization_id, call.param("destId"), *path, "", {}, ""};
     order.instead = [&browser, call, path = *path](
-                        sqlite::Database& db, const std::stop_token& stop) -> Result<std::optional<http::Response>> {
+                        sql::Database& db, const std::stop_token& stop) -> Result<std::optional<http::Response>> {
         const auto row = TRY(api::find_destination(call, db, call.param("destId")));
         auto link = TRY(link_for(call, db, browser, row, path, stop));
         TRY(api::note_download(call, db, link ? "storage.link" : "storage.download", row.id, path));
@@ -102,7 +102,7 @@ void stream(Browser& browser, const Call& call, std::unique_ptr<http::Exchange> 
     Call user = call;
     user.organization_id = grant->organization_id;
     user.principal.name = "link";
-    order.instead = [user, at = *grant](sqlite::Database& db,
+    order.instead = [user, at = *grant](sql::Database& db,
                                         const std::stop_token&) -> Result<std::optional<http::Response>> {
         TRY(api::note_download(user, db, "storage.download", at.destination_id, at.key));
         return std::optional<http::Response>();
@@ -115,7 +115,7 @@ struct DeleteRequest {
 };
 BOOST_DESCRIBE_STRUCT(DeleteRequest, (), (path))
 
-Result<http::Response> remove(Call& call, sqlite::Database& db, const Reach& reach) {
+Result<http::Response> remove(Call& call, sql::Database& db, const Reach& reach) {
     const auto row = TRY(api::find_destination(call, db, call.param("destId")));
     const std::string force = TRY(api::choice_of(call, "force", {"true", "false"}));
     std::string path;
@@ -153,7 +153,7 @@ Result<ScanWish> clean_up_of(const Call& call) {
     return ScanWish{ScanKind::orphans, request.retention_days, request.force};
 }
 
-Result<http::Response> order_scan(Call& call, sqlite::Transaction& tx, Browser& browser, ScanKind kind) {
+Result<http::Response> order_scan(Call& call, sql::Transaction& tx, Browser& browser, ScanKind kind) {
     const auto row = TRY(api::find_destination(call, tx.database(), call.param("destId")));
     const ScanWish wish = kind == ScanKind::orphans ? TRY(clean_up_of(call)) : ScanWish{kind, 0, false};
     TRY(queue_scan(tx.database(), row, wish, call.principal.name, call.now));
@@ -173,7 +173,7 @@ void add_browse_routes(api::RouteTable& routes, Browser& browser) {
     };
     api::RouteSpec browsing = spec("GET", "/api/storage/destinations/{destId}/browse", Permission::view_storage);
     browsing.slow = browsing.storage = true;
-    routes.add(browsing, [&browser](Call& call, sqlite::Database& db) { return browse(call, db, browser); });
+    routes.add(browsing, [&browser](Call& call, sql::Database& db) { return browse(call, db, browser); });
     routes.add(spec("GET", "/api/storage/destinations/{destId}/analytics", Permission::view_storage), analytics);
     routes.add(spec("GET", "/api/projects/{id}/storage", Permission::view_storage), project_storage);
     routes.add_loop(spec("GET", "/api/storage/destinations/{destId}/download", Permission::manage_storage),
@@ -182,14 +182,13 @@ void add_browse_routes(api::RouteTable& routes, Browser& browser) {
                     });
     api::RouteSpec removing = spec("DELETE", "/api/storage/destinations/{destId}/files", Permission::manage_storage);
     removing.slow = removing.storage = true;
-    routes.add(removing, [&browser](Call& call, sqlite::Database& db) { return remove(call, db, browser.reach); });
+    routes.add(removing, [&browser](Call& call, sql::Database& db) { return remove(call, db, browser.reach); });
     for (const auto& [path, kind] : {std::pair{"/api/storage/destinations/{destId}/scan", ScanKind::look},
                                      std::pair{"/api/storage/destinations/{destId}/cleanup-orphans", ScanKind::orphans},
                                      std::pair{"/api/storage/destinations/{destId}/scan-cleanup", ScanKind::records}}) {
-        routes.add_write(spec("POST", path, Permission::manage_storage),
-                         [&browser, kind = kind](Call& call, sqlite::Transaction& tx) {
-                             return order_scan(call, tx, browser, kind);
-                         });
+        routes.add_write(
+            spec("POST", path, Permission::manage_storage),
+            [&browser, kind = kind](Call& call, sql::Transaction& tx) { return order_scan(call, tx, browser, kind); });
     }
     api::RouteSpec uploading = spec("POST", "/api/storage/destinations/{destId}/upload", Permission::manage_storage);
     uploading.streamed_body = kMostUpload + kMultipartFrame;

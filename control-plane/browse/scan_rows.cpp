@@ -28,7 +28,7 @@ std::string_view word_of(ScanKind kind) {
     return "scan";
 }
 
-Result<std::string> queue_scan(sqlite::Database& db, const store::DestinationRow& row, const ScanWish& wish,
+Result<std::string> queue_scan(sql::Database& db, const store::DestinationRow& row, const ScanWish& wish,
                                std::string_view by, TimeMs now) {
     const std::string id = new_ordered_uuid();
     auto queued = db.run(
@@ -46,11 +46,11 @@ Result<std::string> queue_scan(sqlite::Database& db, const store::DestinationRow
     return id;
 }
 
-Result<std::optional<ScanRow>> claim_scan(sqlite::Database& db, TimeMs now) {
+Result<std::optional<ScanRow>> claim_scan(sql::Database& db, TimeMs now) {
     auto scan = TRY(store::first_row(
         db.query("SELECT id, organization_id, destination_id, kind, retention_days, requested_by, created_at, force "
                  "FROM storage_scans WHERE state = 'queued' ORDER BY created_at, id LIMIT 1"),
-        [](const sqlite::Statement& row) {
+        [](const sql::Statement& row) {
             return ScanRow{row.text(0),    row.text(1), row.text(2),    kind_from(row.text(3)),
                            row.integer(4), row.text(5), row.integer(6), row.boolean(7)};
         }));
@@ -58,7 +58,7 @@ Result<std::optional<ScanRow>> claim_scan(sqlite::Database& db, TimeMs now) {
     return scan;
 }
 
-Result<> finish_scan(sqlite::Database& db, const ScanRow& scan, std::string_view status, std::string_view error,
+Result<> finish_scan(sql::Database& db, const ScanRow& scan, std::string_view status, std::string_view error,
                      const json::Value& analytics, TimeMs now) {
     std::optional<std::string> text;
     if (!analytics.is_null()) text = json::serialize(analytics);
@@ -69,7 +69,7 @@ Result<> finish_scan(sqlite::Database& db, const ScanRow& scan, std::string_view
     return {};
 }
 
-Result<> end_interrupted(sqlite::Database& db, TimeMs now) {
+Result<> end_interrupted(sql::Database& db, TimeMs now) {
     TRY(
         db.run("UPDATE storage_scans SET state = 'finished', status = 'failed', error = 'the control plane was "
                "restarted meanwhile', finished_at = $1 WHERE state = 'running'",
@@ -77,12 +77,12 @@ Result<> end_interrupted(sqlite::Database& db, TimeMs now) {
     return {};
 }
 
-Result<json::Value> latest_analytics(sqlite::Database& db, std::string_view destination) {
+Result<json::Value> latest_analytics(sql::Database& db, std::string_view destination) {
     const auto text = TRY(store::first_row(
         db.query("SELECT analytics FROM storage_scans WHERE destination_id = $1 AND state = 'finished' AND analytics "
                  "IS NOT NULL ORDER BY finished_at DESC, id DESC LIMIT 1",
                  {destination}),
-        [](const sqlite::Statement& row) { return row.text(0); }));
+        [](const sql::Statement& row) { return row.text(0); }));
     if (!text) return json::Value();
     return json::parse(*text);
 }

@@ -8,7 +8,7 @@
 #include "common/clock.h"
 #include "common/json/json.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/store/destinations.h"
 
 namespace backstay::browse {
@@ -35,15 +35,15 @@ struct ScanRow {
 };
 
 // Answers its id. 409 scan_in_progress.
-Result<std::string> queue_scan(sqlite::Database& db, const store::DestinationRow& row, const ScanWish& wish,
+Result<std::string> queue_scan(sql::Database& db, const store::DestinationRow& row, const ScanWish& wish,
                                std::string_view by, TimeMs now);
 // The oldest that waits, which counts as running from then on.
-Result<std::optional<ScanRow>> claim_scan(sqlite::Database& db, TimeMs now);
-Result<> finish_scan(sqlite::Database& db, const ScanRow& scan, std::string_view status, std::string_view error,
+Result<std::optional<ScanRow>> claim_scan(sql::Database& db, TimeMs now);
+Result<> finish_scan(sql::Database& db, const ScanRow& scan, std::string_view status, std::string_view error,
                      const json::Value& analytics, TimeMs now);
 // Those that a former process was running ended with it.
-Result<> end_interrupted(sqlite::Database& db, TimeMs now);
+Result<> end_interrupted(sql::Database& db, TimeMs now);
 // The analytics of the latest scan that has some, or null.
-Result<json::Value> latest_analytics(sqlite::Database& db, std::string_view destination);
+Result<json::Value> latest_analytics(sql::Database& db, std::string_view destination);
 
 }  // namespace backstay::browse

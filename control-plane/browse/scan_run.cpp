@@ -1,5 +1,5 @@
 #include "common/log.h"
-#include "common/sqlite/transaction.h"
+#include "common/sql/transaction.h"
 #include "control-plane/alerts/destination_silence.h"
 #include "control-plane/browse/clean_ups.h"
 #include "control-plane/browse/listing_guard.h"
@@ -16,8 +16,8 @@ constexpr std::size_t kPageEntries = 1000;
 constexpr std::size_t kShownStale = 100;
 
 // All pages. What was listed before an error stays counted.
-Result<> list_all(sqlite::Database& db, const ScanRow& scan, Storage& storage, ScratchList& list, Tally& tally,
-                  TimeMs now, const std::atomic<bool>& stopping) {
+Result<> list_all(sql::Database& db, const ScanRow& scan, Storage& storage, ScratchList& list, Tally& tally, TimeMs now,
+                  const std::atomic<bool>& stopping) {
     ListQuery query;
     query.max_entries = storage.kind() == "local" ? 5 * kPageEntries : kPageEntries;
     ListingGuard guard;
@@ -54,7 +54,7 @@ struct Listed {
 };
 
 // Tells which records lack files in the list; a clean-up of records acts on it.
-Result<> weigh_records(sqlite::Database& db, const ScanRow& scan, Storage& storage, const Listed& listed,
+Result<> weigh_records(sql::Database& db, const ScanRow& scan, Storage& storage, const Listed& listed,
                        Tally::Outcome& outcome) {
     const StaleFound stale = TRY(find_stale(db, scan, listed.list, outcome.started_at));
     tell(outcome, stale.records);
@@ -75,17 +75,17 @@ Result<> weigh_records(sqlite::Database& db, const ScanRow& scan, Storage& stora
     return drop_stale(db, scan, *gone, outcome.started_at, listed.now);
 }
 
-Result<std::map<std::string, std::string>> names_of(sqlite::Database& db, const std::string& organization) {
+Result<std::map<std::string, std::string>> names_of(sql::Database& db, const std::string& organization) {
     std::map<std::string, std::string> names;
     for (auto& [id, name] : TRY(store::all_rows(
              db.query("SELECT id, name FROM environments WHERE organization_id = $1 LIMIT 10000", {organization}),
-             [](const sqlite::Statement& row) { return std::pair(row.text(0), row.text(1)); })))
+             [](const sql::Statement& row) { return std::pair(row.text(0), row.text(1)); })))
         names.emplace(std::move(id), std::move(name));
     return names;
 }
 
-Result<> note_reached(sqlite::Database& db, const ScanRow& scan, const Result<>& listed, TimeMs now) {
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+Result<> note_reached(sql::Database& db, const ScanRow& scan, const Result<>& listed, TimeMs now) {
+    auto transaction = TRY(sql::Transaction::begin(db));
     alerts::DestinationSilences silences(db);
     if (listed) TRY(silences.end(scan.destination_id, now));
     if (!listed && listed.error().transient())
@@ -95,7 +95,7 @@ Result<> note_reached(sqlite::Database& db, const ScanRow& scan, const Result<>&
 
 }  // namespace
 
-Result<> run_scan(sqlite::Database& db, const ScanRow& scan, Storage& storage, const std::string& list_file,
+Result<> run_scan(sql::Database& db, const ScanRow& scan, Storage& storage, const std::string& list_file,
                   const Clock& clock, const std::atomic<bool>& stopping) {
     Tally::Outcome outcome;
     outcome.destination_id = scan.destination_id;
@@ -116,7 +116,7 @@ Result<> run_scan(sqlite::Database& db, const ScanRow& scan, Storage& storage, c
     }
     outcome.environment_names = TRY(names_of(db, scan.organization_id));
     outcome.scanned_at = clock.now_ms();
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db));
     TRY(finish_scan(db, scan, outcome.status, outcome.error, tally.analytics(outcome), outcome.scanned_at));
     return transaction.commit();
 }

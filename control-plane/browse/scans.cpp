@@ -2,7 +2,7 @@
 
 #include "common/files/files.h"
 #include "common/log.h"
-#include "common/sqlite/transaction.h"
+#include "common/sql/transaction.h"
 #include "control-plane/alerts/destination_silence.h"
 
 namespace backstay::browse {
@@ -10,22 +10,22 @@ namespace {
 
 using Done = store::DatabaseThreads::Done;
 
-Result<> ended_interrupted(sqlite::Database& db, TimeMs now) {
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+Result<> ended_interrupted(sql::Database& db, TimeMs now) {
+    auto transaction = TRY(sql::Transaction::begin(db));
     TRY(end_interrupted(db, now));
     return transaction.commit();
 }
 
-Result<std::optional<ScanRow>> claimed(sqlite::Database& db, TimeMs now) {
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+Result<std::optional<ScanRow>> claimed(sql::Database& db, TimeMs now) {
+    auto transaction = TRY(sql::Transaction::begin(db));
     auto scan = TRY(claim_scan(db, now));
     TRY(transaction.commit());
     return scan;
 }
 
-Result<> failed(sqlite::Database& db, const ScanRow& scan, const Error& error, TimeMs now) {
+Result<> failed(sql::Database& db, const ScanRow& scan, const Error& error, TimeMs now) {
     log::warning("scan failed", {{"scan", scan.id}, {"error", error.message()}});
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db));
     TRY(finish_scan(db, scan, "failed", error.message(), json::Value(), now));
     return transaction.commit();
 }
@@ -34,7 +34,7 @@ Result<> failed(sqlite::Database& db, const ScanRow& scan, const Error& error, T
 
 Scans::Scans(store::DatabaseThreads& threads, const Clock& clock, const Reach& reach, std::string folder)
     : threads_(threads), clock_(clock), reach_(reach), folder_(std::move(folder)) {
-    const bool taken = threads_.submit(store::DatabaseThreads::Lane::scan, [this](sqlite::Database& db) -> Done {
+    const bool taken = threads_.submit(store::DatabaseThreads::Lane::scan, [this](sql::Database& db) -> Done {
         if (auto made = make_folders(folder_, 0700); !made)
             log::error("no folder for scans", {{"error", made.error().message()}});
         if (auto ended = ended_interrupted(db, clock_.now_ms()); !ended)
@@ -46,7 +46,7 @@ Scans::Scans(store::DatabaseThreads& threads, const Clock& clock, const Reach& r
 }
 
 void Scans::kick() {
-    const bool taken = threads_.submit(store::DatabaseThreads::Lane::scan, [this](sqlite::Database& db) -> Done {
+    const bool taken = threads_.submit(store::DatabaseThreads::Lane::scan, [this](sql::Database& db) -> Done {
         work_off(db);
         return {};
     });
@@ -54,7 +54,7 @@ void Scans::kick() {
 }
 
 // Until nothing waits, so that what a full queue refused is done too.
-void Scans::work_off(sqlite::Database& db) {
+void Scans::work_off(sql::Database& db) {
     while (!stopping_) {
         auto scan = claimed(db, clock_.now_ms());
         if (!scan) return log::error("scan not begun", {{"error", scan.error().message()}});

@@ -21,7 +21,7 @@ public:
     void stop() { stopping_ = true; }
 
 private:
-    void work_off(sqlite::Database& db);
+    void work_off(sql::Database& db);
 
     store::DatabaseThreads& threads_;
     const Clock& clock_;
@@ -32,7 +32,7 @@ private:
 
 // One scan from its beginning to its row's end. An error is one of the store; whatever the destination does ends in
 // the row.
-Result<> run_scan(sqlite::Database& db, const ScanRow& scan, Storage& storage, const std::string& list_file,
+Result<> run_scan(sql::Database& db, const ScanRow& scan, Storage& storage, const std::string& list_file,
                   const Clock& clock, const std::atomic<bool>& stopping);
 
 }  // namespace backstay::browse

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "common/sqlite/transaction.h"
+#include "common/sql/transaction.h"
 #include "control-plane/store/rows.h"
 
 namespace backstay::browse {
@@ -18,7 +18,7 @@ void remove_files(const std::string& path) {
 
 Result<ScratchList> ScratchList::open(const std::string& path) {
     remove_files(path);
-    auto database = TRY(sqlite::Database::open(path));
+    auto database = TRY(sql::Database::open(path));
     // Nothing of it outlives a crash.
     TRY(database.run_script(
         "PRAGMA synchronous = OFF;"
@@ -35,7 +35,7 @@ ScratchList::~ScratchList() {
 }
 
 Result<> ScratchList::add(const std::vector<Entry>& page) {
-    auto transaction = TRY(sqlite::Transaction::begin(database_));
+    auto transaction = TRY(sql::Transaction::begin(database_));
     for (const Entry& entry : page) {
         TRY(database_.run("INSERT OR REPLACE INTO objects VALUES ($1, $2, $3, $4, $5)",
                           {entry.object.key, static_cast<std::int64_t>(entry.object.size_bytes),
@@ -54,7 +54,7 @@ Result<std::vector<ObjectInfo>> ScratchList::orphans_before(TimeMs cutoff, std::
         database_.query("SELECT key, size_bytes, modified_at, etag FROM objects WHERE orphan AND "
                         "modified_at < $1 ORDER BY key LIMIT $2",
                         {cutoff, most}),
-        [](const sqlite::Statement& row) {
+        [](const sql::Statement& row) {
             return ObjectInfo{row.text(0), static_cast<std::uint64_t>(row.integer(1)), row.integer(2), row.text(3), ""};
         });
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "storage/storage.h"
 
 namespace backstay::browse {
@@ -30,9 +30,9 @@ public:
     Result<std::vector<ObjectInfo>> orphans_before(TimeMs cutoff, std::int64_t most);
 
 private:
-    ScratchList(std::string path, sqlite::Database database) : path_(std::move(path)), database_(std::move(database)) {}
+    ScratchList(std::string path, sql::Database database) : path_(std::move(path)), database_(std::move(database)) {}
     std::string path_;
-    sqlite::Database database_;
+    sql::Database database_;
 };
 
 }  // namespace backstay::browse

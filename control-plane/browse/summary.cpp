@@ -48,19 +48,19 @@ Stored add_scan(const json::Value& analytics, const std::string& project, Stored
     return here;
 }
 
-Result<std::int64_t> count(sqlite::Database& db, const std::string& table, const std::string& column,
+Result<std::int64_t> count(sql::Database& db, const std::string& table, const std::string& column,
                            const std::string& id) {
     return store::count_of(
         db.query("SELECT count(*) FROM " + table + " WHERE " + column + " = $1 AND deleted_at IS NULL", {id}));
 }
 
-Result<json::Array> environments_of(sqlite::Database& db, const std::string& project,
+Result<json::Array> environments_of(sql::Database& db, const std::string& project,
                                     const std::map<std::string, std::int64_t>& bytes) {
     json::Array out;
     for (const auto& [id, name] : TRY(store::all_rows(
              db.query("SELECT id, name FROM environments WHERE project_id = $1 AND deleted_at IS NULL ORDER BY name",
                       {project}),
-             [](const sqlite::Statement& row) { return std::pair(row.text(0), row.text(1)); }))) {
+             [](const sql::Statement& row) { return std::pair(row.text(0), row.text(1)); }))) {
         const auto stored = bytes.find(id);
         const std::int64_t backups = TRY(count(db, "backups", "environment_id", id));
         const std::int64_t snapshots = TRY(count(db, "snapshots", "environment_id", id));
@@ -75,7 +75,7 @@ Result<json::Array> environments_of(sqlite::Database& db, const std::string& pro
 
 }  // namespace
 
-Result<json::Value> project_summary(sqlite::Database& db, const store::Project& project) {
+Result<json::Value> project_summary(sql::Database& db, const store::Project& project) {
     Stored all;
     std::map<std::string, std::int64_t> by_environment;
     json::Array destinations;

@@ -2,11 +2,11 @@
 #pragma once
 
 #include "common/json/json.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/store/projects.h"
 
 namespace backstay::browse {
 
-Result<json::Value> project_summary(sqlite::Database& db, const store::Project& project);
+Result<json::Value> project_summary(sql::Database& db, const store::Project& project);
 
 }  // namespace backstay::browse

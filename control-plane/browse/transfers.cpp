@@ -59,7 +59,7 @@ void Transfers::start(std::unique_ptr<http::Exchange> exchange, const std::vecto
     exchange->on_abandoned([this, number] { gone(number); });
     transfer.exchange = std::move(exchange);
     const bool taken = threads_.submit(
-        lane, [this, number, stop = transfer.stop.get_token(), work = std::move(work)](sqlite::Database& db) -> Done {
+        lane, [this, number, stop = transfer.stop.get_token(), work = std::move(work)](sql::Database& db) -> Done {
             auto ran = stop.stop_requested() ? Result<>(not_wanted()) : work(number, stop, db);
             std::optional<http::Response> refusal;
             if (!ran) refusal = api::error_answer(ran.error());
@@ -75,7 +75,7 @@ void Transfers::send(std::unique_ptr<http::Exchange> exchange, Order order) {
     http::Request request = exchange->request();
     start(std::move(exchange), bounds, Lane::transfer,
           [this, order = std::move(order), request = std::move(request)](
-              std::uint64_t number, const std::stop_token& stop, sqlite::Database& db) {
+              std::uint64_t number, const std::stop_token& stop, sql::Database& db) {
               return run(number, stop, order, request, db);
           });
 }
@@ -84,14 +84,14 @@ void Transfers::make(std::unique_ptr<http::Exchange> exchange, std::vector<Bound
                      Make make) {
     start(std::move(exchange), bounds, Lane::transfer,
           [this, head = std::move(head), make = std::move(make)](std::uint64_t number, const std::stop_token& stop,
-                                                                 sqlite::Database& db) {
+                                                                 sql::Database& db) {
               return run_make(number, stop, head, make, db);
           });
 }
 
 void Transfers::ask(std::unique_ptr<http::Exchange> exchange, Ask ask) {
     start(std::move(exchange), {}, Lane::storage,
-          [this, ask = std::move(ask)](std::uint64_t number, const std::stop_token&, sqlite::Database& db) -> Result<> {
+          [this, ask = std::move(ask)](std::uint64_t number, const std::stop_token&, sql::Database& db) -> Result<> {
               auto response = TRY(ask(db));
               post_answer(number, std::move(response));
               return {};
@@ -100,7 +100,7 @@ void Transfers::ask(std::unique_ptr<http::Exchange> exchange, Ask ask) {
 
 // On a transfer thread, as run().
 Result<> Transfers::run_make(std::uint64_t number, const std::stop_token& stop, const http::Response& head,
-                             const Make& make, sqlite::Database& db) {
+                             const Make& make, sql::Database& db) {
     const auto pipe = std::make_shared<BytePipe>();
     const auto closing = closed_by(stop, *pipe);
     bool begun = false;
@@ -119,7 +119,7 @@ Result<> Transfers::run_make(std::uint64_t number, const std::stop_token& stop, 
 }
 
 Result<> Transfers::run(std::uint64_t number, const std::stop_token& stop, const Order& order,
-                        const http::Request& request, sqlite::Database& db) {
+                        const http::Request& request, sql::Database& db) {
     if (order.instead) {
         if (auto other = TRY(order.instead(db, stop))) {
             post_answer(number, std::move(*other));

@@ -54,7 +54,7 @@ public:
         std::string key;
         std::string download_name;  // empty: the key's last segment
         // Asked first, on the transfer's thread: an answer instead of the content. May be empty.
-        std::function<Result<std::optional<http::Response>>(sqlite::Database&, const std::stop_token&)> instead;
+        std::function<Result<std::optional<http::Response>>(sql::Database&, const std::stop_token&)> instead;
         std::string ticket;  // not empty: one body at a time for all that name the same
     };
     // Answers a GET or HEAD with the object's content; Range and conditions are the request's.
@@ -63,11 +63,11 @@ public:
     // Answers with what `make` writes, under `head`, in chunks. What fails before the first byte is answered as a
     // refusal; later the connection breaks off, so that nobody takes what came for the whole. `make` runs on a transfer
     // thread and ends soon when it is told to stop.
-    using Make = std::function<Result<>(sqlite::Database& db, Sink& sink, const std::stop_token& stop)>;
+    using Make = std::function<Result<>(sql::Database& db, Sink& sink, const std::stop_token& stop)>;
     void make(std::unique_ptr<http::Exchange> exchange, std::vector<Bound> bounds, http::Response head, Make make);
 
     // Answers with what `ask` says on a storage thread.
-    using Ask = std::function<Result<http::Response>(sqlite::Database&)>;
+    using Ask = std::function<Result<http::Response>(sql::Database&)>;
     void ask(std::unique_ptr<http::Exchange> exchange, Ask ask);
 
     // What is under way ends, nothing begins any more.
@@ -86,13 +86,13 @@ private:
     };
     using Lane = store::DatabaseThreads::Lane;
     // On a thread of `Lane`. An error is answered, if nothing was yet.
-    using Work = std::function<Result<>(std::uint64_t number, const std::stop_token&, sqlite::Database&)>;
+    using Work = std::function<Result<>(std::uint64_t number, const std::stop_token&, sql::Database&)>;
 
     void start(std::unique_ptr<http::Exchange> exchange, const std::vector<Bound>& bounds, Lane lane, Work work);
     Result<> run(std::uint64_t number, const std::stop_token& stop, const Order& order, const http::Request& request,
-                 sqlite::Database& db);
+                 sql::Database& db);
     Result<> run_make(std::uint64_t number, const std::stop_token& stop, const http::Response& head, const Make& make,
-                      sqlite::Database& db);
+                      sql::Database& db);
     void post_answer(std::uint64_t number, http::Response response);
     void post_body(std::uint64_t number, http::Response head, SharedPipe pipe);
     void answer(std::uint64_t number, http::Response response);

@@ -4,7 +4,7 @@
 
 #include "common/crypto/digest.h"
 #include "common/event/byte_pipe.h"
-#include "common/sqlite/transaction.h"
+#include "common/sql/transaction.h"
 #include "control-plane/api/scope.h"
 #include "control-plane/browse/multipart.h"
 #include "control-plane/browse/paths.h"
@@ -49,8 +49,8 @@ std::uint64_t announced(const http::Request& request) {
     return bytes;
 }
 
-Result<> note(sqlite::Database& db, const api::Call& call, const std::string& destination, const std::string& path) {
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+Result<> note(sql::Database& db, const api::Call& call, const std::string& destination, const std::string& path) {
+    auto transaction = TRY(sql::Transaction::begin(db));
     TRY(api::note_audit(call, db, "storage.upload", destination, path));
     return transaction.commit();
 }
@@ -82,7 +82,7 @@ void Uploads::take(const api::Call& call, std::unique_ptr<http::Exchange> exchan
     upload.slot.emplace(std::move(*slot));
     const bool taken = threads_.submit(
         store::DatabaseThreads::Lane::transfer,
-        [this, number, stop = upload.stop.get_token(), wish = std::move(*wish)](sqlite::Database& db) -> Done {
+        [this, number, stop = upload.stop.get_token(), wish = std::move(*wish)](sql::Database& db) -> Done {
             auto ran = run(number, stop, wish, db);
             auto answer = ran ? std::move(*ran) : api::error_answer(ran.error());
             return [this, number, answer = std::move(answer)] { finish(number, answer); };
@@ -92,7 +92,7 @@ void Uploads::take(const api::Call& call, std::unique_ptr<http::Exchange> exchan
 
 // On a transfer thread.
 Result<http::Response> Uploads::run(std::uint64_t number, const std::stop_token& stop, const Wish& wish,
-                                    sqlite::Database& db) {
+                                    sql::Database& db) {
     const auto row = TRY(api::find_destination(wish.call, db, wish.call.param("destId")));
     const auto storage = TRY(reach_.open(db, row, stop));
     if (const auto there = storage->stat(wish.path))

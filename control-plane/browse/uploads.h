@@ -46,8 +46,7 @@ private:
         std::uint64_t most_bytes = 0;
     };
     static Result<Wish> read_wish(const api::Call& call, std::uint64_t most_bytes);
-    Result<http::Response> run(std::uint64_t number, const std::stop_token& stop, const Wish& wish,
-                               sqlite::Database& db);
+    Result<http::Response> run(std::uint64_t number, const std::stop_token& stop, const Wish& wish, sql::Database& db);
     void begin(std::uint64_t number, SharedPipe pipe);
     void received(std::uint64_t number, std::unique_ptr<http::Exchange> exchange);
     void gone(std::uint64_t number);

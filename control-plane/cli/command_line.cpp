@@ -65,7 +65,7 @@ void add_server(CLI::App& app, CommandLine& line) {
         return serve::serve(line.serve);
     });
     serve->add_option("--listen", line.serve.listen, "HOST:PORT instead of control.toml's; port 0 is chosen");
-    serve->add_option("--store", line.serve.store_url, "Another store: sqlite:PATH");
+    serve->add_option("--store", line.serve.store_url, "Another store: sqlite:PATH or postgresql://…");
     CLI::App* token = command(app, line, "token", "Print a token (JWT) for a person",
                               [&] { return cli::token(line.common, line.token); });
     add_organization(token, line.token.organization);

@@ -52,7 +52,7 @@ Result<> token(const Common& common, const TokenArguments& arguments) {
     order.role = *auth::parse_role(role);
     order.lifetime_s = arguments.ttl_s;
     const std::string text = maker.make(order, session.now);
-    auto transaction = TRY(sqlite::Transaction::begin(session.db));
+    auto transaction = TRY(sql::Transaction::begin(session.db));
     TRY(registry::note(transaction, session.actor(), organization.id, "token.create", organization.id,
                        role + " " + arguments.subject));
     TRY(transaction.commit());
@@ -68,7 +68,7 @@ Result<> token(const Common& common, const TokenArguments& arguments) {
 
 Result<> organization_create(const Common& common, const OrganizationArguments& arguments) {
     Session session = TRY(Session::open(common));
-    auto transaction = TRY(sqlite::Transaction::begin(session.db));
+    auto transaction = TRY(sql::Transaction::begin(session.db));
     const auto made = TRY(registry::create_organization(transaction, session.actor(), arguments.slug, arguments.name));
     TRY(transaction.commit());
     print(common, registry::view(made), {{"organization", made.slug}, {"id", made.id}});
@@ -88,7 +88,7 @@ Result<> organization_list(const Common& common) {
 Result<> project_create(const Common& common, const ProjectArguments& arguments) {
     Session session = TRY(Session::open(common));
     const auto organization = TRY(session.organization(arguments.organization));
-    auto transaction = TRY(sqlite::Transaction::begin(session.db));
+    auto transaction = TRY(sql::Transaction::begin(session.db));
     const auto made = TRY(
         registry::create_project(transaction, session.actor(), organization.id, arguments.name, arguments.description));
     TRY(transaction.commit());
@@ -124,7 +124,7 @@ Result<> environment_create(const Common& common, const EnvironmentArguments& ar
     wanted.database = arguments.database;
     wanted.filestore = arguments.filestore;
     wanted.odoo_conf = arguments.odoo_conf;
-    auto transaction = TRY(sqlite::Transaction::begin(session.db));
+    auto transaction = TRY(sql::Transaction::begin(session.db));
     const auto made = TRY(registry::create_environment(transaction, session.actor(), wanted));
     TRY(transaction.commit());
     print(common, registry::view(made), {{"environment", made.name}, {"id", made.id}, {"database", made.database}});
@@ -162,7 +162,7 @@ Result<> destination_create(const Common& common, const DestinationArguments& ar
                 .hint("--skip-test saves it "
                       "all the same"));
     }
-    auto transaction = TRY(sqlite::Transaction::begin(session.db));
+    auto transaction = TRY(sql::Transaction::begin(session.db));
     TRY(registry::save_destination(transaction, session.actor(), box, draft, true));
     TRY(transaction.commit());
     const auto shown = TRY(registry::view(draft.row, box));
@@ -190,7 +190,7 @@ Result<> destination_list(const Common& common, const std::string& slug) {
 Result<> agent_enroll_token(const Common& common, const EnrollTokenArguments& arguments) {
     Session session = TRY(Session::open(common));
     const auto organization = TRY(session.organization(arguments.organization));
-    auto transaction = TRY(sqlite::Transaction::begin(session.db));
+    auto transaction = TRY(sql::Transaction::begin(session.db));
     const auto made = TRY(
         registry::create_enroll_token(transaction, session.actor(), organization.id, arguments.name, arguments.ttl_s));
     TRY(transaction.commit());
@@ -226,7 +226,7 @@ Result<> key_create(const Common& common, const KeyArguments& arguments) {
     if (arguments.mode != "ro" && arguments.mode != "rw") return Error(Errc::invalid, "--mode must be ro or rw");
     wanted.read_only = arguments.mode == "ro";
     wanted.project_id = arguments.project;
-    auto transaction = TRY(sqlite::Transaction::begin(session.db));
+    auto transaction = TRY(sql::Transaction::begin(session.db));
     const auto made = TRY(registry::create_key(transaction, session.actor(), organization.id, wanted));
     TRY(transaction.commit());
     json::Object object = registry::view(made.row);
@@ -252,7 +252,7 @@ Result<> key_list(const Common& common, const std::string& slug) {
 Result<> key_revoke(const Common& common, const std::string& slug, const std::string& id) {
     Session session = TRY(Session::open(common));
     const auto organization = TRY(session.organization(slug));
-    auto transaction = TRY(sqlite::Transaction::begin(session.db));
+    auto transaction = TRY(sql::Transaction::begin(session.db));
     store::ApiKeys keys(session.db);
     const auto key = TRY(keys.find(organization.id, id));
     if (!key) return Error(Errc::not_found, "there is no such key");

@@ -38,7 +38,7 @@ Result<> drills_list(const Common& common, const DrillArguments& arguments) {
 
 Result<> drills_run(const Common& common, const DrillArguments& arguments) {
     Session session = TRY(Session::open(common));
-    auto transaction = TRY(sqlite::Transaction::begin(session.db));
+    auto transaction = TRY(sql::Transaction::begin(session.db));
     const auto environment = TRY(environment_of(session, arguments));
     dispatch::Stir stir;  // the server finds the job by itself
     const auto drill = TRY(dispatch::order_drill(session.db, environment, "cli", session.now, stir));
@@ -54,7 +54,7 @@ Result<> drills_set(const Common& common, const DrillArguments& arguments) {
         return Error(Errc::invalid, "--every-days must be 0 to 365");
     }
     Session session = TRY(Session::open(common));
-    auto transaction = TRY(sqlite::Transaction::begin(session.db));
+    auto transaction = TRY(sql::Transaction::begin(session.db));
     const auto environment = TRY(environment_of(session, arguments));
     TRY(dispatch::set_drills(session.db, environment, arguments.every_days, session.now));
     TRY(registry::note(transaction, session.actor(), environment.organization_id, "drills.update", environment.id, ""));

@@ -25,8 +25,8 @@ std::string padded(const std::string& text, std::size_t width) {
 
 Result<Session> Session::open(const Common& common) {
     auto settings = TRY(load_settings(common.state_dir));
-    const std::string path = TRY(store_path(settings, ""));
-    auto db = TRY(store::open_store(path));
+    const std::string store = TRY(ready_store(settings, ""));
+    auto db = TRY(store::open_store(store));
     return Session{std::move(settings), std::move(db), SystemClock().now_ms()};
 }
 

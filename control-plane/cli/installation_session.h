@@ -8,7 +8,7 @@
 #include "common/crypto/secret_box.h"
 #include "common/json/json.h"
 #include "common/result.h"
-#include "common/sqlite/transaction.h"
+#include "common/sql/transaction.h"
 #include "control-plane/cli/commands.h"
 #include "control-plane/config/installation.h"
 #include "control-plane/registry/registry.h"
@@ -18,7 +18,7 @@ namespace backstay::cli {
 
 struct Session {
     Settings settings;
-    sqlite::Database db;
+    sql::Database db;
     TimeMs now = 0;
 
     static Result<Session> open(const Common& common);

@@ -108,7 +108,7 @@ Result<> own_restore(const Common& common, const OwnBackupArguments& arguments) 
 
 Result<> release_hold(const Common& common) {
     Session session = TRY(Session::open(common));
-    auto transaction = TRY(sqlite::Transaction::begin(session.db));
+    auto transaction = TRY(sql::Transaction::begin(session.db));
     const bool held = TRY(store::release_removals(session.db, session.now));
     if (held) {
         for (const store::Organization& organization : TRY(store::Organizations(session.db).list())) {

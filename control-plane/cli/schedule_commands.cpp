@@ -148,7 +148,7 @@ template <class Change>
 Result<> change_alert(const Common& common, const AlertArguments& arguments, std::string_view what, Change change) {
     Session session = TRY(Session::open(common));
     const auto organization = TRY(session.organization(arguments.organization));
-    auto transaction = TRY(sqlite::Transaction::begin(session.db));
+    auto transaction = TRY(sql::Transaction::begin(session.db));
     alerts::Alerts known(session.db);
     const auto found = TRY(known.find(organization.id, arguments.id));
     if (!found) return Error(Errc::not_found, "there is no alert " + arguments.id);
@@ -194,7 +194,7 @@ Result<> schedule_show(const Common& common, const ScheduleArguments& arguments)
 Result<> schedule_set(const Common& common, const ScheduleArguments& arguments) {
     const json::Value body = TRY(body_of(arguments));
     Session session = TRY(Session::open(common));
-    auto transaction = TRY(sqlite::Transaction::begin(session.db));
+    auto transaction = TRY(sql::Transaction::begin(session.db));
     const Place place = TRY(place_of(session, arguments));
     const auto done = TRY(
         api::change_schedule(session.db, place.environment, body, {place.organization.id, std::nullopt}, session.now));
@@ -206,7 +206,7 @@ Result<> schedule_set(const Common& common, const ScheduleArguments& arguments) 
 
 Result<> schedule_remove(const Common& common, const ScheduleArguments& arguments) {
     Session session = TRY(Session::open(common));
-    auto transaction = TRY(sqlite::Transaction::begin(session.db));
+    auto transaction = TRY(sql::Transaction::begin(session.db));
     const Place place = TRY(place_of(session, arguments));
     const store::Schedule schedule = TRY(stored_schedule(session, place.environment));
     const json::Object shown = TRY(api::schedule_view(session.db, schedule, session.now));
@@ -229,7 +229,7 @@ Result<> retention_show(const Common& common, const std::string& slug) {
 Result<> retention_set(const Common& common, const ScheduleArguments& arguments) {
     json::Object numbers = TRY(numbers_in(arguments.retention));
     Session session = TRY(Session::open(common));
-    auto transaction = TRY(sqlite::Transaction::begin(session.db));
+    auto transaction = TRY(sql::Transaction::begin(session.db));
     const auto organization = TRY(session.organization(arguments.organization));
     const auto policy =
         TRY(api::change_policy(session.db, organization.id, json::Value(std::move(numbers)), "cli", session.now));
@@ -242,7 +242,7 @@ Result<> retention_set(const Common& common, const ScheduleArguments& arguments)
 
 Result<> retention_reset(const Common& common, const std::string& slug) {
     Session session = TRY(Session::open(common));
-    auto transaction = TRY(sqlite::Transaction::begin(session.db));
+    auto transaction = TRY(sql::Transaction::begin(session.db));
     const auto organization = TRY(session.organization(slug));
     const auto policy = TRY(api::reset_policy(session.db, organization.id, "cli", session.now));
     TRY(registry::note(transaction, session.actor(), organization.id, "retention_policy.reset", organization.id, ""));

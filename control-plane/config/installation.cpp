@@ -55,16 +55,18 @@ Result<> make_installation(const std::string& state_dir, const std::string& list
     return atomic_write(settings_file, settings_text(listen), 0600);
 }
 
-Result<std::string> store_path(const Settings& settings, const std::string& url) {
+Result<std::string> ready_store(const Settings& settings, std::string_view named) {
     constexpr std::string_view kSqlite = "sqlite:";
-    std::string path = settings.store_file;
-    if (url.starts_with(kSqlite)) {
-        path = url.substr(kSqlite.size());
-    } else if (!url.empty()) {
-        return Error(Errc::invalid, "--store takes sqlite:PATH; other stores are not built into this program");
+    std::string store = settings.store;
+    if (named.starts_with(kSqlite)) {
+        store = named.substr(kSqlite.size());
+    } else if (sql::is_postgres_url(named)) {
+        store = named;
+    } else if (!named.empty()) {
+        return Error(Errc::invalid, "--store takes sqlite:PATH or postgresql://…");
     }
-    TRY(store::prepare_store(path));
-    return path;
+    TRY(store::prepare_store(store));
+    return store;
 }
 
 Result<SecretBox> open_secret_box(const Settings& settings) {

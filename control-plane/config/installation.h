@@ -16,8 +16,8 @@ namespace backstay {
 // a second run after a failure completes the first; a finished installation is a conflict.
 Result<> make_installation(const std::string& state_dir, const std::string& listen);
 
-// The store with its schema up to date, as its URL names it; `url` empty: the settings'. Only sqlite:PATH is built.
-Result<std::string> store_path(const Settings& settings, const std::string& url);
+// The store with its schema up to date: `named` ("sqlite:PATH", "postgresql://…"), or the settings' when that is empty.
+Result<std::string> ready_store(const Settings& settings, std::string_view named);
 
 Result<SecretBox> open_secret_box(const Settings& settings);
 Result<JwtVerifier> open_verifier(const Settings& settings);

@@ -10,6 +10,7 @@
 
 #include "common/files/files.h"
 #include "common/mail/message.h"
+#include "common/sql/database.h"
 
 namespace backstay {
 namespace {
@@ -151,7 +152,7 @@ void read_backup(Reader& root, BackupSettings& backup, std::vector<std::string>&
 void read_all(const toml::table& file, Settings& settings, std::vector<std::string>& faults) {
     Reader root(&file, "", faults);
     root.text("listen", settings.listen);
-    root.text("store", settings.store_file);
+    root.text("store", settings.store);
     root.text("secrets_key_file", settings.secrets_key_file);
     root.flag("allow_private_destinations", settings.allow_private_destinations);
     root.flag("allow_private_webhooks", settings.allow_private_webhooks);
@@ -235,12 +236,13 @@ Result<Settings> load_settings(const std::string& state_dir) {
     }
     if (faults.empty()) check_together(settings, faults);
     if (!faults.empty()) return to_error(path, faults);
-    for (std::string* file : {&settings.store_file, &settings.secrets_key_file, &settings.tls_certificate_file,
-                              &settings.tls_key_file, &settings.tokens.secret_file, &settings.tokens.public_key_file,
+    for (std::string* file : {&settings.secrets_key_file, &settings.tls_certificate_file, &settings.tls_key_file,
+                              &settings.tokens.secret_file, &settings.tokens.public_key_file,
                               &settings.metrics.token_file, &settings.mail.password_file, &settings.mail.ca_file,
                               &settings.backup.folder, &settings.backup.encryption_key_file}) {
         resolve(state_dir, *file);
     }
+    if (!sql::is_postgres_url(settings.store)) resolve(state_dir, settings.store);
     return settings;
 }
 

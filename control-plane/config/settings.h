@@ -69,7 +69,7 @@ struct MailSettings {
 struct Settings {
     std::string state_dir;
     std::string listen = "127.0.0.1:8480";  // HOST:PORT; port 0 lets the system choose
-    std::string store_file = "control.db";
+    std::string store = "control.db";       // a file, or postgresql://…
     std::string secrets_key_file = "secrets.key";
     std::string tls_certificate_file;  // both or none
     std::string tls_key_file;

@@ -19,7 +19,7 @@ bool lists(const ClusterWal& archive, const std::string& backup_id) {
 }
 
 // Their status stays: what is listed again, because a destination was away for a while, is shown again as it was.
-Result<> follow_bases(sqlite::Database& db, const store::Agent& agent, const ClusterWal& archive, TimeMs said_at,
+Result<> follow_bases(sql::Database& db, const store::Agent& agent, const ClusterWal& archive, TimeMs said_at,
                       TimeMs now) {
     const std::string prefix = archive.archive + "/base/";
     // Rows bear our time, what was said the agent's, whose clock may be ahead.
@@ -35,7 +35,7 @@ Result<> follow_bases(sqlite::Database& db, const store::Agent& agent, const Clu
 
 }  // namespace
 
-Result<> take_archives(sqlite::Database& db, const store::Agent& agent, const std::vector<ClusterWal>& archives,
+Result<> take_archives(sql::Database& db, const store::Agent& agent, const std::vector<ClusterWal>& archives,
                        TimeMs said_at, TimeMs now) {
     std::vector<store::ClusterWalRow> rows;
     for (const ClusterWal& archive : archives) {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane-client/protocol.h"
 #include "control-plane/store/agents.h"
 
@@ -12,7 +12,7 @@ namespace backstay::dispatch {
 
 // Keeps it, and hides the base backups that are no longer in their archive (the agent removes them by age without being
 // told, common/domain/wal_retention.h) and shows again those that are. `said_at` is of the agent's clock.
-Result<> take_archives(sqlite::Database& db, const store::Agent& agent,
+Result<> take_archives(sql::Database& db, const store::Agent& agent,
                        const std::vector<control_plane::ClusterWal>& archives, TimeMs said_at, TimeMs now);
 
 }  // namespace backstay::dispatch

@@ -11,7 +11,7 @@
 namespace backstay::dispatch {
 namespace {
 
-Result<std::vector<store::DestinationRow>> holders(sqlite::Database& db, const Stored& stored, bool complete_only) {
+Result<std::vector<store::DestinationRow>> holders(sql::Database& db, const Stored& stored, bool complete_only) {
     const auto operation = TRY(operations::find_operation(db, stored.id));
     std::map<std::string, std::size_t> held;
     std::set<std::string> touched;
@@ -51,7 +51,7 @@ bool may_hold_bytes(CopyState state) {
 
 }  // namespace
 
-Result<std::string> caring_agent(sqlite::Database& db, const Stored& stored) {
+Result<std::string> caring_agent(sql::Database& db, const Stored& stored) {
     store::Agents agents(db);
     if (TRY(agents.find(stored.organization_id, stored.agent_id))) return stored.agent_id;
     if (stored.environment_id) {
@@ -64,7 +64,7 @@ Result<std::string> caring_agent(sqlite::Database& db, const Stored& stored) {
         .with_reason("no_agent");
 }
 
-Result<Care> care_for(sqlite::Database& db, const Stored& stored, bool complete_only) {
+Result<Care> care_for(sql::Database& db, const Stored& stored, bool complete_only) {
     Care care;
     care.where = TRY(holders(db, stored, complete_only));
     if (care.where.empty()) return care;
@@ -76,7 +76,7 @@ Result<Care> care_for(sqlite::Database& db, const Stored& stored, bool complete_
     return care;
 }
 
-Result<std::string> left_behind(sqlite::Database& db, const Stored& stored, const Care& care) {
+Result<std::string> left_behind(sql::Database& db, const Stored& stored, const Care& care) {
     std::set<std::string> touched;
     for (const CopyRecord& copy : TRY(operations::copies_of(db, stored.id))) {
         if (may_hold_bytes(copy.state)) touched.insert(copy.destination_id);

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/operations/history.h"
 #include "control-plane/operations/snapshots.h"
@@ -35,7 +35,7 @@ struct Stored {
 
 // Who does it: the agent that made it. When that one is gone for good, the one that has the environment now, or any
 // other, reaches what is not local. conflict with reason no_agent: the organization has none.
-Result<std::string> caring_agent(sqlite::Database& db, const Stored& stored);
+Result<std::string> caring_agent(sql::Database& db, const Stored& stored);
 
 struct Care {
     std::string agent_id;                      // "" when `where` is empty
@@ -43,10 +43,10 @@ struct Care {
 };
 // Destinations where something of it lies, or may lie after an attempt that broke off; `complete_only`: where all of it
 // does.
-Result<Care> care_for(sqlite::Database& db, const Stored& stored, bool complete_only);
+Result<Care> care_for(sql::Database& db, const Stored& stored, bool complete_only);
 
 // Whose files nobody can delete any more, and why: "'disk' (removed)"; empty: none.
-Result<std::string> left_behind(sqlite::Database& db, const Stored& stored, const Care& care);
+Result<std::string> left_behind(sql::Database& db, const Stored& stored, const Care& care);
 
 // A job about it, under an operation of its own; still without its order.
 NewJob job_about(const Stored& stored, operations::Kind operation, std::string_view kind, std::string_view agent_id,

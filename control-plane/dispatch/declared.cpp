@@ -47,7 +47,7 @@ std::optional<std::string> text_member(const json::Object& object, std::string_v
 
 // The environment that the agent's words mean: by id when we gave it, else by cluster and database. A base backup names
 // only the cluster.
-Result<std::optional<store::Environment>> environment_of(sqlite::Database& db, const store::Agent& agent,
+Result<std::optional<store::Environment>> environment_of(sql::Database& db, const store::Agent& agent,
                                                          const json::Object& order, std::string_view member) {
     const json::Value* value = order.if_contains(member);
     if (value == nullptr || !value->is_object()) {
@@ -65,7 +65,7 @@ Result<std::optional<store::Environment>> environment_of(sqlite::Database& db, c
     return environments.on_agent(agent.id, "", named->database);
 }
 
-Result<> insert_snapshot_of(sqlite::Database& db, const OperationRow& operation, const json::Object& order,
+Result<> insert_snapshot_of(sql::Database& db, const OperationRow& operation, const json::Object& order,
                             const std::string& agent_id, const std::optional<store::Environment>& environment) {
     if (TRY(operations::find_snapshot_row(db, operation.id))) return {};
     auto known = json::decode<SnapshotOrder>(json::Value(order), json::kLenient);
@@ -80,7 +80,7 @@ Result<> insert_snapshot_of(sqlite::Database& db, const OperationRow& operation,
     return operations::insert_snapshot(db, make_snapshot_row(snapshot, origin));
 }
 
-Result<> insert_rollback_of(sqlite::Database& db, const OperationRow& operation, const std::string& agent_id,
+Result<> insert_rollback_of(sql::Database& db, const OperationRow& operation, const std::string& agent_id,
                             const std::optional<store::Environment>& source) {
     if (TRY(operations::find_rollback_row(db, operation.id))) return {};
     operations::RollbackRow row;
@@ -97,7 +97,7 @@ Result<> insert_rollback_of(sqlite::Database& db, const OperationRow& operation,
     return operations::insert_rollback(db, row);
 }
 
-Result<> insert_history(sqlite::Database& db, const OperationRow& operation, const json::Object& order,
+Result<> insert_history(sql::Database& db, const OperationRow& operation, const json::Object& order,
                         const std::string& agent_id, const std::optional<store::Environment>& environment,
                         const std::optional<store::Environment>& source) {
     if (operation.kind == Kind::backup) {
@@ -137,7 +137,7 @@ Result<> insert_history(sqlite::Database& db, const OperationRow& operation, con
 }
 
 // A run of a schedule that the agent made while we were away.
-Result<> note_scheduled(sqlite::Database& db, const OperationRow& operation, const json::Object& order, TimeMs now) {
+Result<> note_scheduled(sql::Database& db, const OperationRow& operation, const json::Object& order, TimeMs now) {
     const auto due = text_member(order, "dueAt");
     if (!due || operation.kind != Kind::backup || !operation.environment_id) return {};
     const auto at = parse_rfc3339(*due);
@@ -148,8 +148,7 @@ Result<> note_scheduled(sqlite::Database& db, const OperationRow& operation, con
 
 }  // namespace
 
-Result<Job> declare_job(sqlite::Database& db, const store::Agent& agent, const control_plane::Report& report,
-                        TimeMs now) {
+Result<Job> declare_job(sql::Database& db, const store::Agent& agent, const control_plane::Report& report, TimeMs now) {
     if (!report.declared) return Error(Errc::invalid, "a declaration is missing");
     const json::Object& order = report.declared->order;
     const Shape* shape = nullptr;
@@ -198,7 +197,7 @@ Result<Job> declare_job(sqlite::Database& db, const store::Agent& agent, const c
     return job;
 }
 
-Result<std::optional<OperationRow>> open_inner_operation(sqlite::Database& db, const Job& job,
+Result<std::optional<OperationRow>> open_inner_operation(sql::Database& db, const Job& job,
                                                          std::string_view operation_id, TimeMs now) {
     const json::Value order = TRY(json::parse(job.order));
     const bool rolls_back = job.kind == "rollback";

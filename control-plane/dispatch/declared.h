@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane-client/protocol.h"
 #include "control-plane/dispatch/rules.h"
 #include "control-plane/operations/rows.h"
@@ -14,12 +14,11 @@
 namespace backstay::dispatch {
 
 // invalid: its kind or order is not understood; conflict: it names an operation that belongs to another job.
-Result<Job> declare_job(sqlite::Database& db, const store::Agent& agent, const control_plane::Report& report,
-                        TimeMs now);
+Result<Job> declare_job(sql::Database& db, const store::Agent& agent, const control_plane::Report& report, TimeMs now);
 
 // The operation inside a job (the safety copy of a restore or a rollback), made when its first report comes. absent:
 // the job's order knows no such operation.
-Result<std::optional<operations::OperationRow>> open_inner_operation(sqlite::Database& db, const Job& job,
+Result<std::optional<operations::OperationRow>> open_inner_operation(sql::Database& db, const Job& job,
                                                                      std::string_view operation_id, TimeMs now);
 
 }  // namespace backstay::dispatch

@@ -24,14 +24,14 @@ bool is_out(const Job& job) { return job.state == JobState::leased || job.state 
 
 // Runs `apply` on the job's operation, when it has one.
 template <class Apply>
-Result<> on_operation(sqlite::Database& db, const Job& job, Stir& stir, Apply apply) {
+Result<> on_operation(sql::Database& db, const Job& job, Stir& stir, Apply apply) {
     auto operation = TRY(operations::find_operation(db, job.operation_id));
     if (!operation) return {};
     stir.operations.insert(operation->id);
     return apply(*operation);
 }
 
-Result<> end_by_us(sqlite::Database& db, const Job& job, TimeMs now, Stir& stir) {
+Result<> end_by_us(sql::Database& db, const Job& job, TimeMs now, Stir& stir) {
     stir.agents.insert(job.agent_id);
     return on_operation(db, job, stir, [&](operations::OperationRow& operation) -> Result<> {
         if (operations::is_ended(operation)) return {};
@@ -40,7 +40,7 @@ Result<> end_by_us(sqlite::Database& db, const Job& job, TimeMs now, Stir& stir)
     });
 }
 
-Result<json::Object> order_of(sqlite::Database& db, const Job& job, const OpenDestination& open) {
+Result<json::Object> order_of(sql::Database& db, const Job& job, const OpenDestination& open) {
     const json::Value stored = TRY(json::parse(job.order));
     if (!stored.is_object()) return Error(Errc::corrupted, "the stored order is no object");
     return with_secrets(stored.get_object(), [&](std::string_view id) { return open(db, job.organization_id, id); });
@@ -52,7 +52,7 @@ bool is_final(const Error& error) {
 }
 
 // The order cannot be had: the job fails, or waits while the cause may pass and it has not waited for a day.
-Result<> put_off(sqlite::Database& db, Job& job, const Error& error, TimeMs now, Stir& stir) {
+Result<> put_off(sql::Database& db, Job& job, const Error& error, TimeMs now, Stir& stir) {
     if (!is_final(error) && now - job.waiting_since < kUnclaimedMs) {
         log::warning("job not handed out", {{"job", job.id}, {"error", error.message()}});
         job.not_before = now + kOpenAgainMs;
@@ -79,7 +79,7 @@ bool occupies(const Job& job) { return job.environment_id && occupies_environmen
 
 class Counter {
 public:
-    Counter(sqlite::Database& db, const OpenDestination& open, TimeMs now, Stir& stir)
+    Counter(sql::Database& db, const OpenDestination& open, TimeMs now, Stir& stir)
         : db_(db), open_(open), now_(now), stir_(stir) {}
 
     Result<AssignmentsAnswer> serve(std::vector<Job> jobs, std::int32_t free_slots, TimeMs heard_at) {
@@ -127,7 +127,7 @@ private:
         return update_job(db_, job);
     }
 
-    sqlite::Database& db_;
+    sql::Database& db_;
     const OpenDestination& open_;
     TimeMs now_;
     Stir& stir_;
@@ -136,7 +136,7 @@ private:
     AssignmentsAnswer answer_;
 };
 
-Result<> renew_held(sqlite::Database& db, const store::Agent& agent, const control_plane::HeldJob& held, TimeMs now,
+Result<> renew_held(sql::Database& db, const store::Agent& agent, const control_plane::HeldJob& held, TimeMs now,
                     HeartbeatAnswer& answer, Stir& stir) {
     auto job = TRY(find_job(db, held.job_id));
     // One that the agent began by itself may not have been declared yet: its outbox will tell.
@@ -159,7 +159,7 @@ Result<> renew_held(sqlite::Database& db, const store::Agent& agent, const contr
 
 }  // namespace
 
-Result<> enqueue(sqlite::Database& db, NewJob wanted, TimeMs now, Stir& stir) {
+Result<> enqueue(sql::Database& db, NewJob wanted, TimeMs now, Stir& stir) {
     operations::OperationRow& operation = wanted.operation;
     operation.job_id = operation.id;
     operation.created_at = now;
@@ -181,7 +181,7 @@ Result<> enqueue(sqlite::Database& db, NewJob wanted, TimeMs now, Stir& stir) {
     return operations::wait_again(db, operation, "waiting for the agent", now);
 }
 
-Result<bool> cancel_job(sqlite::Database& db, std::string_view job_id, TimeMs now, Stir& stir) {
+Result<bool> cancel_job(sql::Database& db, std::string_view job_id, TimeMs now, Stir& stir) {
     auto job = TRY(find_job(db, job_id));
     if (!job || job->state == JobState::finished) return true;
     const bool ended = request_cancel(*job);
@@ -191,7 +191,7 @@ Result<bool> cancel_job(sqlite::Database& db, std::string_view job_id, TimeMs no
     return ended;
 }
 
-Result<HeartbeatAnswer> take_heartbeat(sqlite::Database& db, const store::Agent& agent, const Heartbeat& heartbeat,
+Result<HeartbeatAnswer> take_heartbeat(sql::Database& db, const store::Agent& agent, const Heartbeat& heartbeat,
                                        TimeMs now, Stir& stir) {
     TRY(meet(db, agent.id, heartbeat.instance_id, true, now));
     store::AgentSigns signs;
@@ -222,7 +222,7 @@ Result<HeartbeatAnswer> take_heartbeat(sqlite::Database& db, const store::Agent&
     return answer;
 }
 
-Result<AssignmentsAnswer> next_assignments(sqlite::Database& db, const store::Agent& agent,
+Result<AssignmentsAnswer> next_assignments(sql::Database& db, const store::Agent& agent,
                                            const AssignmentsRequest& request, const OpenDestination& open, TimeMs now,
                                            Stir& stir) {
     const SessionRow session = TRY(meet(db, agent.id, request.instance_id, false, now));
@@ -232,7 +232,7 @@ Result<AssignmentsAnswer> next_assignments(sqlite::Database& db, const store::Ag
     return counter.serve(std::move(unfinished), std::clamp(request.free_slots, 0, 16), session.heard_at);
 }
 
-Result<> sweep_jobs(sqlite::Database& db, TimeMs now, Stir& stir) {
+Result<> sweep_jobs(sql::Database& db, TimeMs now, Stir& stir) {
     for (Job& job : TRY(unfinished_jobs(db))) {
         const SessionRow session = TRY(session_of(db, job.agent_id));
         const SweepResult result = sweep(job, now, session.heard_at);
@@ -252,7 +252,7 @@ Result<> sweep_jobs(sqlite::Database& db, TimeMs now, Stir& stir) {
     return {};
 }
 
-Result<> restart_leases(sqlite::Database& db, TimeMs now) {
+Result<> restart_leases(sql::Database& db, TimeMs now) {
     for (Job& job : TRY(unfinished_jobs(db))) {
         restart_lease(job, now);
         TRY(update_job(db, job));

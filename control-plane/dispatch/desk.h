@@ -3,7 +3,7 @@
 #pragma once
 
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane-client/protocol.h"
 #include "control-plane/dispatch/orders.h"
 #include "control-plane/dispatch/rules.h"
@@ -21,25 +21,25 @@ struct NewJob {
     std::int64_t timeout_ms = kBackupTimeoutMs;
     operations::OperationRow operation;  // id, kind, organization, environment, backup, performed_by, plan
 };
-Result<> enqueue(sqlite::Database& db, NewJob job, TimeMs now, Stir& stir);
+Result<> enqueue(sql::Database& db, NewJob job, TimeMs now, Stir& stir);
 
 // Asks to stop. True: it ended at once; false: its agent is told. Finished jobs answer true and stay as they are.
-Result<bool> cancel_job(sqlite::Database& db, std::string_view job_id, TimeMs now, Stir& stir);
+Result<bool> cancel_job(sql::Database& db, std::string_view job_id, TimeMs now, Stir& stir);
 
 // conflict with reason duplicate_agent: another process with this identity is alive.
-Result<control_plane::HeartbeatAnswer> take_heartbeat(sqlite::Database& db, const store::Agent& agent,
+Result<control_plane::HeartbeatAnswer> take_heartbeat(sql::Database& db, const store::Agent& agent,
                                                       const control_plane::Heartbeat& heartbeat, TimeMs now,
                                                       Stir& stir);
 
 // What there is for the agent now; empty lists: wait and ask again.
-Result<control_plane::AssignmentsAnswer> next_assignments(sqlite::Database& db, const store::Agent& agent,
+Result<control_plane::AssignmentsAnswer> next_assignments(sql::Database& db, const store::Agent& agent,
                                                           const control_plane::AssignmentsRequest& request,
                                                           const OpenDestination& open, TimeMs now, Stir& stir);
 
 // Leases that ended, jobs that move nothing or wait too long. Called every few seconds.
-Result<> sweep_jobs(sqlite::Database& db, TimeMs now, Stir& stir);
+Result<> sweep_jobs(sql::Database& db, TimeMs now, Stir& stir);
 
 // Once, before anything else after a start: nobody could renew a lease while we were away.
-Result<> restart_leases(sqlite::Database& db, TimeMs now);
+Result<> restart_leases(sql::Database& db, TimeMs now);
 
 }  // namespace backstay::dispatch

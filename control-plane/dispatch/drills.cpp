@@ -24,12 +24,12 @@ struct Chosen {
 };
 
 // The newest that can be restored: whole somewhere, within reach, and not about to go.
-Result<std::optional<Chosen>> choose(sqlite::Database& db, std::string_view environment_id) {
+Result<std::optional<Chosen>> choose(sql::Database& db, std::string_view environment_id) {
     const auto ids = TRY(store::all_rows(
         db.query("SELECT id FROM backups WHERE environment_id = $1 AND scope IN ('db', 'full') AND status IN "
                  "('completed', 'partial') AND deleted_at IS NULL AND folder <> '' ORDER BY completed_at DESC LIMIT $2",
                  {environment_id, kBackupsTried}),
-        [](const sqlite::Statement& row) { return row.text(0); }));
+        [](const sql::Statement& row) { return row.text(0); }));
     for (const std::string& id : ids) {
         const auto row = TRY(operations::find_backup_row(db, id));
         if (!row || !TRY(unfinished_jobs_of_backup(db, id)).empty()) continue;
@@ -46,7 +46,7 @@ Error refused(std::string_view why, std::string_view message) {
 
 }  // namespace
 
-Result<OrderedDrill> order_drill(sqlite::Database& db, const store::Environment& environment,
+Result<OrderedDrill> order_drill(sql::Database& db, const store::Environment& environment,
                                  std::string_view performed_by, TimeMs now, Stir& stir) {
     if (TRY(operations::drill_runs(db, environment.id))) {
         return refused("drill_running", "a drill of this environment waits or runs");
@@ -57,7 +57,7 @@ Result<OrderedDrill> order_drill(sqlite::Database& db, const store::Environment&
     return OrderedDrill{std::move(id), chosen->backup.id};
 }
 
-Result<> set_drills(sqlite::Database& db, const store::Environment& environment, std::int64_t every_days, TimeMs now) {
+Result<> set_drills(sql::Database& db, const store::Environment& environment, std::int64_t every_days, TimeMs now) {
     store::DrillSettingsOf known(db);
     store::DrillSettings settings;
     settings.environment_id = environment.id;
@@ -74,7 +74,7 @@ Result<> set_drills(sqlite::Database& db, const store::Environment& environment,
     return known.put(settings);
 }
 
-Result<> drills_due(sqlite::Database& db, TimeMs now, Stir& stir) {
+Result<> drills_due(sql::Database& db, TimeMs now, Stir& stir) {
     store::DrillSettingsOf known(db);
     for (const store::DrillSettings& due : TRY(known.due(now))) {
         const auto environment = TRY(store::Environments(db).find(due.organization_id, due.environment_id));
@@ -88,7 +88,7 @@ Result<> drills_due(sqlite::Database& db, TimeMs now, Stir& stir) {
     return {};
 }
 
-Result<> watch_drills(sqlite::Database& db, TimeMs now) {
+Result<> watch_drills(sql::Database& db, TimeMs now) {
     std::vector<std::pair<std::string, alerts::Finding>> found;
     for (const store::DrillSettings& settings : TRY(store::DrillSettingsOf(db).active())) {
         const auto environment = TRY(store::Environments(db).find(settings.organization_id, settings.environment_id));

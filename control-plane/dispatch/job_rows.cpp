@@ -16,7 +16,7 @@ JobState state_of(const std::string& text) {
     return state;
 }
 
-Job read_row(const sqlite::Statement& row) {
+Job read_row(const sql::Statement& row) {
     Job job;
     job.id = row.text(0);
     job.kind = row.text(1);
@@ -47,8 +47,7 @@ Job read_row(const sqlite::Statement& row) {
 }
 
 // `rest` begins behind "FROM jobs".
-Result<std::vector<Job>> read_all(sqlite::Database& db, std::string_view rest,
-                                  std::initializer_list<sqlite::Value> values) {
+Result<std::vector<Job>> read_all(sql::Database& db, std::string_view rest, std::initializer_list<sql::Value> values) {
     const std::string sql = fmt::format("SELECT {} FROM jobs {}", kColumns, rest);
     auto rows = TRY(db.query(sql, values));
     std::vector<Job> jobs;
@@ -60,7 +59,7 @@ const char* name_of(JobState state) { return boost::describe::enum_to_string(sta
 
 }  // namespace
 
-Result<> insert_job(sqlite::Database& db, const Job& job) {
+Result<> insert_job(sql::Database& db, const Job& job) {
     const std::string sql = fmt::format(
         "INSERT INTO jobs ({}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, "
         "$18, "
@@ -94,7 +93,7 @@ Result<> insert_job(sqlite::Database& db, const Job& job) {
     return {};
 }
 
-Result<> update_job(sqlite::Database& db, const Job& job) {
+Result<> update_job(sql::Database& db, const Job& job) {
     static constexpr std::string_view kSql =
         "UPDATE jobs SET state = $2, fence = $3, seq = $4, attempt = $5, cancel_requested = $6, not_before = $7, "
         "waiting_since = $8, lease_until = $9, lost_at = $10, told_at = $11, started_at = $12, moved_at = $13, "
@@ -105,32 +104,32 @@ Result<> update_job(sqlite::Database& db, const Job& job) {
     return {};
 }
 
-Result<std::optional<Job>> find_job(sqlite::Database& db, std::string_view id) {
+Result<std::optional<Job>> find_job(sql::Database& db, std::string_view id) {
     auto jobs = TRY(read_all(db, "WHERE id = $1", {id}));
     if (jobs.empty()) return std::optional<Job>();
     return std::optional<Job>(std::move(jobs.front()));
 }
 
-Result<std::vector<Job>> unfinished_jobs(sqlite::Database& db) {
+Result<std::vector<Job>> unfinished_jobs(sql::Database& db) {
     return read_all(db, "WHERE state <> 'finished' ORDER BY created_at, id", {});
 }
 
-Result<std::vector<Job>> unfinished_jobs_of_agent(sqlite::Database& db, std::string_view agent_id) {
+Result<std::vector<Job>> unfinished_jobs_of_agent(sql::Database& db, std::string_view agent_id) {
     return read_all(db, "WHERE agent_id = $1 AND state <> 'finished' ORDER BY created_at, id", {agent_id});
 }
 
-Result<std::vector<Job>> busy_jobs_of_environment(sqlite::Database& db, std::string_view environment_id) {
+Result<std::vector<Job>> busy_jobs_of_environment(sql::Database& db, std::string_view environment_id) {
     auto jobs = TRY(
         read_all(db, "WHERE environment_id = $1 AND state <> 'finished' ORDER BY created_at, id", {environment_id}));
     std::erase_if(jobs, [](const Job& job) { return !occupies_environment(job.kind); });
     return jobs;
 }
 
-Result<std::vector<Job>> unfinished_jobs_of_backup(sqlite::Database& db, std::string_view backup_id) {
+Result<std::vector<Job>> unfinished_jobs_of_backup(sql::Database& db, std::string_view backup_id) {
     return read_all(db, "WHERE backup_id = $1 AND state <> 'finished' ORDER BY created_at, id", {backup_id});
 }
 
-Result<std::set<std::string>> agents_with_due_jobs(sqlite::Database& db, TimeMs now) {
+Result<std::set<std::string>> agents_with_due_jobs(sql::Database& db, TimeMs now) {
     auto rows = TRY(db.query(
         "SELECT DISTINCT agent_id FROM jobs WHERE (state = 'queued' AND cancel_requested = 0 AND not_before <= $1) OR "
         "((state = 'leased' OR (state = 'accepted' AND cancel_requested = 1)) AND (told_at IS NULL OR told_at <= $1 - "

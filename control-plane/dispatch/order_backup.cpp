@@ -38,7 +38,7 @@ BackupOrder make_backup_order(const store::Environment& environment, const Backu
     return order;
 }
 
-Result<std::string> order_backup(sqlite::Database& db, const store::Environment& environment, const BackupWish& wish,
+Result<std::string> order_backup(sql::Database& db, const store::Environment& environment, const BackupWish& wish,
                                  const std::vector<store::DestinationRow>& destinations, TimeMs now, Stir& stir) {
     const std::string id = wish.backup_id.empty() ? new_ordered_uuid() : wish.backup_id;
     const BackupOrder order = make_backup_order(environment, wish, destinations, id, now);

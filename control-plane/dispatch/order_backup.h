@@ -8,7 +8,7 @@
 #include "common/clock.h"
 #include "common/domain/orders.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/dispatch/stir.h"
 #include "control-plane/store/destinations.h"
 #include "control-plane/store/environments.h"
@@ -36,7 +36,7 @@ BackupOrder make_backup_order(const store::Environment& environment, const Backu
                               TimeMs now);
 
 // Inside the caller's transaction. Answers the backup's id.
-Result<std::string> order_backup(sqlite::Database& db, const store::Environment& environment, const BackupWish& wish,
+Result<std::string> order_backup(sql::Database& db, const store::Environment& environment, const BackupWish& wish,
                                  const std::vector<store::DestinationRow>& destinations, TimeMs now, Stir& stir);
 
 }  // namespace backstay::dispatch

@@ -10,7 +10,7 @@ namespace {
 using operations::BackupRow;
 
 // A folder that the row does not know (the agent never finished) follows from keys that were reported.
-Result<> find_folder(sqlite::Database& db, BackupRow& row) {
+Result<> find_folder(sql::Database& db, BackupRow& row) {
     if (!row.folder.empty()) return {};
     for (const CopyRecord& copy : TRY(operations::copies_of(db, row.id))) {
         const std::size_t slash = copy.key.rfind('/');
@@ -21,7 +21,7 @@ Result<> find_folder(sqlite::Database& db, BackupRow& row) {
 
 }  // namespace
 
-Result<std::string> remove_backup(sqlite::Database& db, BackupRow& row, std::string_view performed_by, TimeMs now,
+Result<std::string> remove_backup(sql::Database& db, BackupRow& row, std::string_view performed_by, TimeMs now,
                                   Stir& stir) {
     TRY(find_folder(db, row));
     const Care care = TRY(care_for(db, row, false));

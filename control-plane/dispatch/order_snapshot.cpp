@@ -22,7 +22,7 @@ using operations::SnapshotRow;
 constexpr std::int64_t kTimeoutGraceMs = kMinute;
 constexpr std::int64_t kRemovedAtOnce = 50;
 
-Result<std::vector<store::DestinationRow>> destinations_of(sqlite::Database& db, const store::Environment& environment,
+Result<std::vector<store::DestinationRow>> destinations_of(sql::Database& db, const store::Environment& environment,
                                                            const store::SnapshotSettings& settings) {
     std::vector<store::DestinationRow> out;
     for (const std::string& id : settings.destination_ids) {
@@ -39,13 +39,13 @@ std::string folder_of(const SnapshotRow& row) {
 }
 
 // Whose host has it; when that agent is gone for good, whoever reaches the copies; "": nobody.
-Result<std::string> remover_of(sqlite::Database& db, const SnapshotRow& row, const Care& care) {
+Result<std::string> remover_of(sql::Database& db, const SnapshotRow& row, const Care& care) {
     if (TRY(store::Agents(db).find(row.organization_id, row.agent_id))) return row.agent_id;
     return care.where.empty() ? std::string() : care.agent_id;
 }
 
 // A snapshot that is being taken may build on a full one that goes away meanwhile.
-Result<bool> is_quiet(sqlite::Database& db, const SnapshotRow& row) {
+Result<bool> is_quiet(sql::Database& db, const SnapshotRow& row) {
     if (!row.environment_id) return true;
     const auto jobs = TRY(busy_jobs_of_environment(db, *row.environment_id));
     return std::none_of(jobs.begin(), jobs.end(),
@@ -95,8 +95,8 @@ SnapshotRow make_snapshot_row(const SnapshotOrder& order, const SnapshotOrigin& 
     return row;
 }
 
-Result<SnapshotRow> order_snapshot(sqlite::Database& db, const store::Environment& environment,
-                                   const SnapshotWish& wish, TimeMs now, Stir& stir) {
+Result<SnapshotRow> order_snapshot(sql::Database& db, const store::Environment& environment, const SnapshotWish& wish,
+                                   TimeMs now, Stir& stir) {
     const auto settings = TRY(store::SnapshotSettingsOf(db).ensure(environment, now));
     const auto destinations = TRY(destinations_of(db, environment, settings));
     const SnapshotOrder order = make_snapshot_order(environment, wish, settings, destinations, new_ordered_uuid(), now);
@@ -121,7 +121,7 @@ Result<SnapshotRow> order_snapshot(sqlite::Database& db, const store::Environmen
     return row;
 }
 
-Result<std::string> remove_snapshot(sqlite::Database& db, SnapshotRow& row, const std::string& performed_by, TimeMs now,
+Result<std::string> remove_snapshot(sql::Database& db, SnapshotRow& row, const std::string& performed_by, TimeMs now,
                                     Stir& stir) {
     auto found = care_for(db, row, false);
     if (!found && found.error().reason() != "no_agent") return std::move(found).error();
@@ -146,7 +146,7 @@ Result<std::string> remove_snapshot(sqlite::Database& db, SnapshotRow& row, cons
     return left;
 }
 
-Result<> remove_expired_snapshots(sqlite::Database& db, TimeMs now, Stir& stir) {
+Result<> remove_expired_snapshots(sql::Database& db, TimeMs now, Stir& stir) {
     if (TRY(store::removals_held_until(db, now))) return {};
     for (SnapshotRow& row : TRY(operations::expired_snapshots(db, now, kRemovedAtOnce))) {
         if (!TRY(is_quiet(db, row))) continue;

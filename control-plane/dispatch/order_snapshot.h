@@ -8,7 +8,7 @@
 #include "common/clock.h"
 #include "common/domain/orders.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/dispatch/stir.h"
 #include "control-plane/operations/snapshots.h"
 #include "control-plane/store/destinations.h"
@@ -43,15 +43,15 @@ struct SnapshotOrigin {
 operations::SnapshotRow make_snapshot_row(const SnapshotOrder& order, const SnapshotOrigin& origin);
 
 // Inside the caller's transaction. A destination of the settings that is gone by now is left out.
-Result<operations::SnapshotRow> order_snapshot(sqlite::Database& db, const store::Environment& environment,
+Result<operations::SnapshotRow> order_snapshot(sql::Database& db, const store::Environment& environment,
                                                const SnapshotWish& wish, TimeMs now, Stir& stir);
 
 // Marks it and orders its agent to remove it everywhere; one that never began is gone at once. Answers what stays
 // because nobody reaches it: "the host of a removed agent"; empty: nothing. The caller has checked that it may go.
-Result<std::string> remove_snapshot(sqlite::Database& db, operations::SnapshotRow& row, const std::string& performed_by,
+Result<std::string> remove_snapshot(sql::Database& db, operations::SnapshotRow& row, const std::string& performed_by,
                                     TimeMs now, Stir& stir);
 
 // Removes snapshots whose time is over. Called by the sweep.
-Result<> remove_expired_snapshots(sqlite::Database& db, TimeMs now, Stir& stir);
+Result<> remove_expired_snapshots(sql::Database& db, TimeMs now, Stir& stir);
 
 }  // namespace backstay::dispatch

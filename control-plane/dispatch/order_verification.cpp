@@ -24,14 +24,14 @@ constexpr std::int64_t kLookedAtOnce = 50;
 constexpr TimeMs kSubstituteAgainMs = 3'600'000;
 constexpr std::string_view kPerformedBy = "system";
 
-Result<EnvironmentOrder> environment_of(sqlite::Database& db, const BackupRow& backup) {
+Result<EnvironmentOrder> environment_of(sql::Database& db, const BackupRow& backup) {
     if (!backup.environment_id) return EnvironmentOrder{};
     const auto environment = TRY(store::Environments(db).find_any(backup.organization_id, *backup.environment_id));
     return environment ? store::to_order(*environment) : EnvironmentOrder{};
 }
 
 // Due, and not of an agent that is away or busy.
-Result<std::vector<std::string>> due_backups(sqlite::Database& db, TimeMs now) {
+Result<std::vector<std::string>> due_backups(sql::Database& db, TimeMs now) {
     static constexpr std::string_view kSql =
         "SELECT b.id FROM backups b WHERE b.next_check_at <= $1 AND b.deleted_at IS NULL AND b.status IN ('completed', "
         "'partial') AND NOT EXISTS (SELECT 1 FROM agents a WHERE a.id = b.agent_id AND a.deleted_at IS NULL AND "
@@ -39,19 +39,19 @@ Result<std::vector<std::string>> due_backups(sqlite::Database& db, TimeMs now) {
         "AND j.kind NOT IN ('delete', 'delete_snapshot', 'undo', 'test_destination')) AND NOT EXISTS (SELECT 1 FROM "
         "jobs k WHERE k.backup_id = b.id AND k.state <> 'finished') ORDER BY b.next_check_at LIMIT $3";
     return store::all_rows(db.query(kSql, {now, now - kAliveMs, kLookedAtOnce}),
-                           [](const sqlite::Statement& row) { return row.text(0); });
+                           [](const sql::Statement& row) { return row.text(0); });
 }
 
 }  // namespace
 
-Result<bool> agent_is_idle(sqlite::Database& db, const std::string& agent_id, TimeMs now) {
+Result<bool> agent_is_idle(sql::Database& db, const std::string& agent_id, TimeMs now) {
     const auto agent = TRY(store::Agents(db).by_id(agent_id));
     if (!agent || agent->seen_at < now - kAliveMs) return false;
     const auto jobs = TRY(unfinished_jobs_of_agent(db, agent_id));
     return std::all_of(jobs.begin(), jobs.end(), [](const Job& job) { return is_quick(job.kind); });
 }
 
-Result<std::string> order_verification(sqlite::Database& db, const BackupRow& backup, const Care& care, bool drill,
+Result<std::string> order_verification(sql::Database& db, const BackupRow& backup, const Care& care, bool drill,
                                        std::string_view performed_by, TimeMs now, Stir& stir) {
     NewJob job = job_about(backup, operations::Kind::verification, "verify", care.agent_id, performed_by);
     job.operation.plan = plan_verification(drill);
@@ -67,7 +67,7 @@ Result<std::string> order_verification(sqlite::Database& db, const BackupRow& ba
     return order.verification_id;
 }
 
-Result<> verify_due(sqlite::Database& db, TimeMs now, Stir& stir) {
+Result<> verify_due(sql::Database& db, TimeMs now, Stir& stir) {
     std::set<std::string> given;
     for (const std::string& id : TRY(due_backups(db, now))) {
         const auto backup = TRY(operations::find_backup_row(db, id));

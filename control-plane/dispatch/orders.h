@@ -10,13 +10,13 @@
 #include "common/domain/orders.h"
 #include "common/json/json.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 
 namespace backstay::dispatch {
 
 // The destination with its secrets in the clear; absent when the organization has none of that id any more.
 using OpenDestination = std::function<Result<std::optional<DestinationOrder>>(
-    sqlite::Database&, std::string_view organization_id, std::string_view destination_id)>;
+    sql::Database&, std::string_view organization_id, std::string_view destination_id)>;
 
 // What the row keeps: configurations of destinations emptied, wherever they stand in the order.
 json::Object without_secrets(json::Object order);

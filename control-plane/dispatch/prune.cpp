@@ -21,7 +21,7 @@ constexpr std::int64_t kRemovedAtOnce = 100;
 constexpr std::int64_t kEnvironmentsAtOnce = 10;
 constexpr std::string_view kPerformer = "retention";
 
-Result<> note_removal(sqlite::Database& db, const BackupRow& row, const std::string& why, TimeMs now) {
+Result<> note_removal(sql::Database& db, const BackupRow& row, const std::string& why, TimeMs now) {
     store::AuditEntry entry;
     entry.organization_id = row.organization_id;
     entry.at = now;
@@ -33,7 +33,7 @@ Result<> note_removal(sqlite::Database& db, const BackupRow& row, const std::str
 }
 
 // Nobody can remove it: people must know, for it goes on to cost space.
-Result<> tell_blocked(sqlite::Database& db, const BackupRow& row, const Error& error, TimeMs now) {
+Result<> tell_blocked(sql::Database& db, const BackupRow& row, const Error& error, TimeMs now) {
     alerts::Ended ended;
     ended.backup_id = row.id;
     ended.status = "failed";
@@ -47,7 +47,7 @@ Result<> tell_blocked(sqlite::Database& db, const BackupRow& row, const Error& e
 }
 
 // True: its removal is ordered.
-Result<bool> let_go(sqlite::Database& db, const std::string& id, const std::string& why, TimeMs now, Stir& stir) {
+Result<bool> let_go(sql::Database& db, const std::string& id, const std::string& why, TimeMs now, Stir& stir) {
     auto row = TRY(operations::find_backup_row(db, id));
     if (!row) return false;
     const auto left = remove_backup(db, *row, kPerformer, now, stir);
@@ -60,7 +60,7 @@ Result<bool> let_go(sqlite::Database& db, const std::string& id, const std::stri
     return true;
 }
 
-Result<> note_pruned(sqlite::Database& db, std::string_view environment_id, TimeMs now) {
+Result<> note_pruned(sql::Database& db, std::string_view environment_id, TimeMs now) {
     TRY(db.run(
         "INSERT INTO prunes (environment_id, at) VALUES ($1, $2) ON CONFLICT (environment_id) DO UPDATE SET at = "
         "excluded.at",
@@ -73,7 +73,7 @@ struct Due {
     bool is_first = false;
 };
 
-Result<std::vector<Due>> due_environments(sqlite::Database& db, TimeMs now) {
+Result<std::vector<Due>> due_environments(sql::Database& db, TimeMs now) {
     static constexpr std::string_view kSql =
         "SELECT s.environment_id, p.at IS NULL FROM schedules s JOIN environments e ON e.id = s.environment_id AND "
         "e.deleted_at IS NULL LEFT JOIN prunes p ON p.environment_id = s.environment_id LEFT JOIN "
@@ -82,15 +82,14 @@ Result<std::vector<Due>> due_environments(sqlite::Database& db, TimeMs now) {
         "s.updated_at, COALESCE(o.updated_at, 0)) <= $1 OR EXISTS (SELECT 1 FROM backups b WHERE b.environment_id = "
         "s.environment_id AND b.completed_at > p.at AND b.status IN ('completed', 'partial') AND b.deleted_at IS "
         "NULL)) LIMIT $2";
-    return store::all_rows(db.query(kSql, {now - kPruneEveryMs, kEnvironmentsAtOnce}),
-                           [](const sqlite::Statement& row) {
-                               return Due{row.text(0), row.boolean(1)};
-                           });
+    return store::all_rows(db.query(kSql, {now - kPruneEveryMs, kEnvironmentsAtOnce}), [](const sql::Statement& row) {
+        return Due{row.text(0), row.boolean(1)};
+    });
 }
 
 }  // namespace
 
-Result<bool> prune_environment(sqlite::Database& db, const store::Schedule& schedule, TimeMs now, Stir& stir) {
+Result<bool> prune_environment(sql::Database& db, const store::Schedule& schedule, TimeMs now, Stir& stir) {
     if (!retention::prunes(schedule)) return true;
     const auto numbers = TRY(store::numbers_of(db, schedule));
     const auto policy = TRY(retention::policy_of(schedule, numbers));
@@ -104,7 +103,7 @@ Result<bool> prune_environment(sqlite::Database& db, const store::Schedule& sche
     return true;
 }
 
-Result<> prune_due(sqlite::Database& db, TimeMs now, Stir& stir) {
+Result<> prune_due(sql::Database& db, TimeMs now, Stir& stir) {
     if (TRY(store::removals_held_until(db, now))) return {};
     for (const Due& due : TRY(due_environments(db, now))) {
         const auto schedule = TRY(store::Schedules(db).find(due.environment_id));
@@ -123,7 +122,7 @@ Result<> prune_due(sqlite::Database& db, TimeMs now, Stir& stir) {
     return {};
 }
 
-Result<> remove_failed_history(sqlite::Database& db, TimeMs now, Stir& stir) {
+Result<> remove_failed_history(sql::Database& db, TimeMs now, Stir& stir) {
     if (TRY(store::removals_held_until(db, now))) return {};
     const auto ids = TRY(store::all_rows(
         db.query(
@@ -131,7 +130,7 @@ Result<> remove_failed_history(sqlite::Database& db, TimeMs now, Stir& stir) {
             "$1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.backup_id = backups.id AND state <> 'finished') "
             "ORDER BY created_at LIMIT $2",
             {now - kFailedKeptMs, kRemovedAtOnce}),
-        [](const sqlite::Statement& row) { return row.text(0); }));
+        [](const sql::Statement& row) { return row.text(0); }));
     for (const std::string& id : ids) {
         if (TRY(let_go(db, id, "it failed more than 30 days ago", now, stir))) continue;
         // Nobody is left who could look for what it left behind.

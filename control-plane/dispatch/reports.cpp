@@ -34,7 +34,7 @@ std::int64_t keep_previous_of(const Job& job) {
 
 class Intake {
 public:
-    Intake(sqlite::Database& db, const store::Agent& agent, TimeMs now, Stir& stir)
+    Intake(sql::Database& db, const store::Agent& agent, TimeMs now, Stir& stir)
         : db_(db), agent_(agent), now_(now), stir_(stir) {}
 
     // `fault`: why the report could not be read; null when it could.
@@ -237,7 +237,7 @@ private:
         return operations::end(db_, operation, last, keep_previous_of(job), now_);
     }
 
-    sqlite::Database& db_;
+    sql::Database& db_;
     const store::Agent& agent_;
     TimeMs now_;
     Stir& stir_;
@@ -245,7 +245,7 @@ private:
 
 }  // namespace
 
-Result<ReportAnswer> take_reports(sqlite::Database& db, const store::Agent& agent, const ReportBatch& batch, TimeMs now,
+Result<ReportAnswer> take_reports(sql::Database& db, const store::Agent& agent, const ReportBatch& batch, TimeMs now,
                                   Stir& stir, const ReportFaults& faults) {
     Intake intake(db, agent, now, stir);
     std::map<std::pair<std::string, std::int64_t>, ReportAck> acks;

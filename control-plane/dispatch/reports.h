@@ -7,7 +7,7 @@
 #include <string>
 
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane-client/protocol.h"
 #include "control-plane/dispatch/stir.h"
 #include "control-plane/store/agents.h"
@@ -19,7 +19,7 @@ using ReportFaults = std::map<std::size_t, std::string>;
 
 // A report that fails for a reason of its own is rejected alone: nothing of it stays, its number counts, the others are
 // taken. Failures that may pass are the error of the whole call: the agent sends again.
-Result<control_plane::ReportAnswer> take_reports(sqlite::Database& db, const store::Agent& agent,
+Result<control_plane::ReportAnswer> take_reports(sql::Database& db, const store::Agent& agent,
                                                  const control_plane::ReportBatch& batch, TimeMs now, Stir& stir,
                                                  const ReportFaults& faults = {});
 

@@ -27,13 +27,13 @@ struct Tries {
 };
 
 // Of this table: those that nobody works on, whose time has come.
-Result<std::vector<std::string>> due(sqlite::Database& db, std::string_view table, TimeMs now) {
+Result<std::vector<std::string>> due(sql::Database& db, std::string_view table, TimeMs now) {
     const std::string sql = fmt::format(
         "SELECT s.id, COUNT(o.id), COALESCE(MAX(o.completed_at), 0) FROM {} s LEFT JOIN operations o ON "
         "o.backup_id = s.id AND o.kind = 'deletion' WHERE s.status = 'deleting' AND NOT EXISTS (SELECT 1 FROM jobs j "
         "WHERE j.backup_id = s.id AND j.state <> 'finished') GROUP BY s.id",
         table);
-    const auto refused = TRY(store::all_rows(db.query(sql), [](const sqlite::Statement& row) {
+    const auto refused = TRY(store::all_rows(db.query(sql), [](const sql::Statement& row) {
         return Tries{row.text(0), row.integer(1), row.integer(2)};
     }));
     std::vector<std::string> ids;
@@ -63,7 +63,7 @@ std::int64_t removal_retry_ms(std::int64_t failed) {
     return std::min(kHour << doublings, 24 * kHour);
 }
 
-Result<> retry_removals(sqlite::Database& db, TimeMs now, Stir& stir) {
+Result<> retry_removals(sql::Database& db, TimeMs now, Stir& stir) {
     if (TRY(store::removals_held_until(db, now))) return {};
     const auto backups = TRY(due(db, "backups", now));
     TRY(order_again(backups, [&](const std::string& id) -> Result<> {

@@ -5,7 +5,7 @@
 
 #include "common/clock.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/dispatch/stir.h"
 
 namespace backstay::dispatch {
@@ -14,6 +14,6 @@ namespace backstay::dispatch {
 std::int64_t removal_retry_ms(std::int64_t failed);
 
 // Of backups and snapshots. Called by the sweep, inside its transaction.
-Result<> retry_removals(sqlite::Database& db, TimeMs now, Stir& stir);
+Result<> retry_removals(sql::Database& db, TimeMs now, Stir& stir);
 
 }  // namespace backstay::dispatch

@@ -2,7 +2,7 @@
 
 namespace backstay::dispatch {
 
-Result<SessionRow> session_of(sqlite::Database& db, std::string_view agent_id) {
+Result<SessionRow> session_of(sql::Database& db, std::string_view agent_id) {
     auto rows = TRY(
         db.query("SELECT instance_id, seen_at, heard_at, gone FROM agent_sessions WHERE agent_id = $1", {agent_id}));
     SessionRow out;
@@ -14,7 +14,7 @@ Result<SessionRow> session_of(sqlite::Database& db, std::string_view agent_id) {
     return out;
 }
 
-Result<SessionRow> meet(sqlite::Database& db, std::string_view agent_id, std::string_view instance_id, bool heartbeat,
+Result<SessionRow> meet(sql::Database& db, std::string_view agent_id, std::string_view instance_id, bool heartbeat,
                         TimeMs now) {
     SessionRow row = TRY(session_of(db, agent_id));
     if (is_duplicate(row.session, instance_id, now)) {
@@ -32,12 +32,12 @@ Result<SessionRow> meet(sqlite::Database& db, std::string_view agent_id, std::st
     return row;
 }
 
-Result<> note_gone(sqlite::Database& db, std::string_view agent_id, std::string_view instance_id) {
+Result<> note_gone(sql::Database& db, std::string_view agent_id, std::string_view instance_id) {
     TRY(db.run("UPDATE agent_sessions SET gone = 1 WHERE agent_id = $1 AND instance_id = $2", {agent_id, instance_id}));
     return {};
 }
 
-Result<bool> is_alive(sqlite::Database& db, std::string_view agent_id, TimeMs now) {
+Result<bool> is_alive(sql::Database& db, std::string_view agent_id, TimeMs now) {
     const SessionRow row = TRY(session_of(db, agent_id));
     return !row.session.instance_id.empty() && !row.session.gone && now - row.session.seen_at < kAliveMs;
 }

@@ -5,7 +5,7 @@
 
 #include "common/clock.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/dispatch/rules.h"
 
 namespace backstay::dispatch {
@@ -15,16 +15,16 @@ struct SessionRow {
     TimeMs heard_at = 0;  // its last heartbeat; 0: never
 };
 
-Result<SessionRow> session_of(sqlite::Database& db, std::string_view agent_id);
+Result<SessionRow> session_of(sql::Database& db, std::string_view agent_id);
 
 // Takes a sign of life of this process. conflict with reason duplicate_agent while another one is alive.
-Result<SessionRow> meet(sqlite::Database& db, std::string_view agent_id, std::string_view instance_id, bool heartbeat,
+Result<SessionRow> meet(sql::Database& db, std::string_view agent_id, std::string_view instance_id, bool heartbeat,
                         TimeMs now);
 
 // The connection on which this process waited broke: another may take its place at once.
-Result<> note_gone(sqlite::Database& db, std::string_view agent_id, std::string_view instance_id);
+Result<> note_gone(sql::Database& db, std::string_view agent_id, std::string_view instance_id);
 
 // Whether the agent was heard of lately.
-Result<bool> is_alive(sqlite::Database& db, std::string_view agent_id, TimeMs now);
+Result<bool> is_alive(sql::Database& db, std::string_view agent_id, TimeMs now);
 
 }  // namespace backstay::dispatch

@@ -20,7 +20,7 @@ namespace type = alerts::type;
 
 // The largest of the last full backups of the agent's environments, of those that went to this destination ("": any):
 // so much another round may need.
-Result<std::uint64_t> last_full_bytes(sqlite::Database& db, const std::string& agent_id,
+Result<std::uint64_t> last_full_bytes(sql::Database& db, const std::string& agent_id,
                                       const std::string& destination_id) {
     const auto most = TRY(store::count_of(
         db.query("SELECT COALESCE(MAX((SELECT b.size_bytes FROM backups b WHERE b.environment_id = e.id AND b.scope = "
@@ -37,8 +37,7 @@ struct LocalPlace {
 };
 
 // Folders of the agent's host that are destinations of its organization.
-Result<std::vector<LocalPlace>> places_on(sqlite::Database& db, const store::Agent& agent,
-                                          const OpenDestination& open) {
+Result<std::vector<LocalPlace>> places_on(sql::Database& db, const store::Agent& agent, const OpenDestination& open) {
     std::vector<LocalPlace> out;
     for (const auto& row : TRY(store::Destinations(db).list(agent.organization_id, {1000, 0})).items) {
         if (row.type != "local" || (row.agent_id && *row.agent_id != agent.id)) continue;
@@ -72,8 +71,7 @@ std::optional<std::string> base_after(const control_plane::ClusterWal& wal, cons
     return std::nullopt;
 }
 
-Result<ArchiveFact> archive_fact(sqlite::Database& db, const store::Agent& agent,
-                                 const control_plane::ClusterWal& wal) {
+Result<ArchiveFact> archive_fact(sql::Database& db, const store::Agent& agent, const control_plane::ClusterWal& wal) {
     ArchiveFact fact;
     fact.cluster = wal.cluster;
     fact.enabled = wal.archiving.enabled;
@@ -92,7 +90,7 @@ Result<ArchiveFact> archive_fact(sqlite::Database& db, const store::Agent& agent
     return fact;
 }
 
-Result<AgentSign> sign_of(sqlite::Database& db, const store::Agent& agent, const control_plane::Heartbeat& heartbeat,
+Result<AgentSign> sign_of(sql::Database& db, const store::Agent& agent, const control_plane::Heartbeat& heartbeat,
                           TimeMs now) {
     AgentSign sign;
     sign.id = agent.id;
@@ -113,7 +111,7 @@ Result<AgentSign> sign_of(sqlite::Database& db, const store::Agent& agent, const
     return sign;
 }
 
-Result<> watch_agents(sqlite::Database& db, TimeMs listening_since, TimeMs now) {
+Result<> watch_agents(sql::Database& db, TimeMs listening_since, TimeMs now) {
     struct Silent {
         std::string organization;
         alerts::AgentSilence silence;
@@ -122,7 +120,7 @@ Result<> watch_agents(sqlite::Database& db, TimeMs listening_since, TimeMs now) 
         db.query("SELECT organization_id, id, name, seen_at FROM agents WHERE deleted_at IS NULL AND seen_at > 0 AND "
                  "seen_at <= $1",
                  {now - alerts::kOfflineMs}),
-        [&](const sqlite::Statement& row) {
+        [&](const sql::Statement& row) {
             return Silent{row.text(0), {row.text(1), row.text(2), row.integer(3), listening_since}};
         }));
     std::vector<std::pair<std::string, Finding>> found;
@@ -138,7 +136,7 @@ Result<> watch_agents(sqlite::Database& db, TimeMs listening_since, TimeMs now) 
 
 }  // namespace
 
-Result<> watch_heartbeat(sqlite::Database& db, const store::Agent& agent, const control_plane::Heartbeat& heartbeat,
+Result<> watch_heartbeat(sql::Database& db, const store::Agent& agent, const control_plane::Heartbeat& heartbeat,
                          TimeMs now) {
     const AgentSign sign = TRY(sign_of(db, agent, heartbeat, now));
     std::vector<std::string_view> types{type::kAgentOffline, type::kClockSkew};
@@ -152,7 +150,7 @@ Result<> watch_heartbeat(sqlite::Database& db, const store::Agent& agent, const 
     return alerts::Alerts(db).settle(agent.organization_id, agent.id, types, found, now);
 }
 
-Result<> watch_spaces(sqlite::Database& db, const store::Agent& agent, const control_plane::Heartbeat& heartbeat,
+Result<> watch_spaces(sql::Database& db, const store::Agent& agent, const control_plane::Heartbeat& heartbeat,
                       const OpenDestination& open, TimeMs now) {
     if (!heartbeat.inventory) return {};
     const auto& disks = heartbeat.inventory->disks;
@@ -178,7 +176,7 @@ Result<> watch_spaces(sqlite::Database& db, const store::Agent& agent, const con
     return alerts::Alerts(db).settle(agent.organization_id, agent.id, {type::kDestinationLowSpace}, found, now);
 }
 
-Result<> watch_silence(sqlite::Database& db, TimeMs listening_since, TimeMs now) {
+Result<> watch_silence(sql::Database& db, TimeMs listening_since, TimeMs now) {
     TRY(watch_agents(db, listening_since, now));
     TRY(alerts::DestinationSilences(db).tell(now));
     return alerts::Alerts(db).resolve_orphans(now);

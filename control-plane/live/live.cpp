@@ -1,7 +1,7 @@
 #include "control-plane/live/live.h"
 
 #include "common/log.h"
-#include "common/sqlite/transaction.h"
+#include "common/sql/transaction.h"
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/dispatch/drills.h"
 #include "control-plane/dispatch/order_snapshot.h"
@@ -26,8 +26,8 @@ constexpr TimeMs kOverdueMs = 60'000;
 constexpr std::uint64_t kFirstPurgeMs = 10'000;
 constexpr std::uint64_t kPurgeMs = 10 * 60'000;
 
-Result<dispatch::Stir> swept(sqlite::Database& db, TimeMs now) {
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+Result<dispatch::Stir> swept(sql::Database& db, TimeMs now) {
+    auto transaction = TRY(sql::Transaction::begin(db));
     dispatch::Stir stir;
     TRY(dispatch::sweep_jobs(db, now, stir));
     TRY(transaction.commit());
@@ -35,43 +35,43 @@ Result<dispatch::Stir> swept(sqlite::Database& db, TimeMs now) {
 }
 
 // A transaction of its own: what goes wrong here keeps no job from being swept.
-Result<> expired(sqlite::Database& db, TimeMs now, dispatch::Stir& stir) {
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+Result<> expired(sql::Database& db, TimeMs now, dispatch::Stir& stir) {
+    auto transaction = TRY(sql::Transaction::begin(db));
     TRY(dispatch::remove_expired_snapshots(db, now, stir));
     return transaction.commit();
 }
 
-Result<> pruned(sqlite::Database& db, TimeMs now, dispatch::Stir& stir) {
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+Result<> pruned(sql::Database& db, TimeMs now, dispatch::Stir& stir) {
+    auto transaction = TRY(sql::Transaction::begin(db));
     TRY(dispatch::prune_due(db, now, stir));
     TRY(dispatch::remove_failed_history(db, now, stir));
     TRY(dispatch::retry_removals(db, now, stir));
     return transaction.commit();
 }
 
-Result<> verified(sqlite::Database& db, TimeMs now, dispatch::Stir& stir) {
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+Result<> verified(sql::Database& db, TimeMs now, dispatch::Stir& stir) {
+    auto transaction = TRY(sql::Transaction::begin(db));
     TRY(dispatch::drills_due(db, now, stir));
     TRY(dispatch::verify_due(db, now, stir));
     return transaction.commit();
 }
 
-Result<> watched(sqlite::Database& db, TimeMs listening_since, TimeMs now) {
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+Result<> watched(sql::Database& db, TimeMs listening_since, TimeMs now) {
+    auto transaction = TRY(sql::Transaction::begin(db));
     TRY(dispatch::watch_silence(db, listening_since, now));
     return transaction.commit();
 }
 
-Result<> overdue(sqlite::Database& db, TimeMs now) {
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+Result<> overdue(sql::Database& db, TimeMs now) {
+    auto transaction = TRY(sql::Transaction::begin(db));
     TRY(schedule::watch_overdue(db, now));
     TRY(schedule::watch_windows(db, now));
     TRY(dispatch::watch_drills(db, now));
     return transaction.commit();
 }
 
-Result<> restarted(sqlite::Database& db, TimeMs now) {
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+Result<> restarted(sql::Database& db, TimeMs now) {
+    auto transaction = TRY(sql::Transaction::begin(db));
     TRY(dispatch::restart_leases(db, now));
     if (const auto held = TRY(store::removals_held_until(db, now))) {
         log::warning("nothing is removed by itself",
@@ -93,7 +93,7 @@ Live::Live(Loop& loop, store::DatabaseThreads& threads, const Clock& clock, disp
       sweep_timer_(loop, kSweepMs, kSweepMs, [this] { sweep(); }),
       purge_timer_(loop, kFirstPurgeMs, kPurgeMs, [this] { purge(); }) {
     // The first work of the writing thread, so before any sweep.
-    const bool taken = threads_.submit(Lane::write, [this](sqlite::Database& db) {
+    const bool taken = threads_.submit(Lane::write, [this](sql::Database& db) {
         const auto done = restarted(db, clock_.now_ms());
         if (!done) log::error("leases not restarted", {{"error", done.error().message()}});
         return Done();
@@ -112,7 +112,7 @@ void Live::after_commit(api::Call& call, dispatch::Stir stirred) {
 
 void Live::sweep() {
     if (sweeping_) return;
-    sweeping_ = threads_.submit(Lane::write, [this](sqlite::Database& db) {
+    sweeping_ = threads_.submit(Lane::write, [this](sql::Database& db) {
         auto stirred = swept(db, clock_.now_ms());
         if (!stirred) log::error("jobs not swept", {{"error", stirred.error().message()}});
         if (stirred) {
@@ -143,7 +143,7 @@ void Live::sweep() {
 // Piece by piece: other writers get their turn between two of them.
 void Live::purge() {
     if (purging_ || stopping_) return;
-    purging_ = threads_.submit(Lane::write, [this](sqlite::Database& db) {
+    purging_ = threads_.submit(Lane::write, [this](sql::Database& db) {
         auto more = purge_some(db, keep_, clock_.now_ms());
         if (!more) log::error("old history not purged", {{"error", more.error().message()}});
         return Done([this, again = more && *more] {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "common/sqlite/transaction.h"
+#include "common/sql/transaction.h"
 #include "control-plane/store/audit.h"
 #include "control-plane/store/idempotency.h"
 
@@ -28,7 +28,7 @@ constexpr const char* kUnneeded =
 
 class Purge {
 public:
-    Purge(sqlite::Database& db, const RetentionSettings& keep, TimeMs now) : db_(db), keep_(keep), now_(now) {}
+    Purge(sql::Database& db, const RetentionSettings& keep, TimeMs now) : db_(db), keep_(keep), now_(now) {}
 
     Result<bool> run() {
         TRY(forget_audit());
@@ -114,7 +114,7 @@ private:
         return {};
     }
 
-    sqlite::Database& db_;
+    sql::Database& db_;
     const RetentionSettings& keep_;
     TimeMs now_;
     bool more_ = false;
@@ -122,8 +122,8 @@ private:
 
 }  // namespace
 
-Result<bool> purge_some(sqlite::Database& db, const RetentionSettings& keep, TimeMs now) {
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+Result<bool> purge_some(sql::Database& db, const RetentionSettings& keep, TimeMs now) {
+    auto transaction = TRY(sql::Transaction::begin(db));
     const bool more = TRY(Purge(db, keep, now).run());
     TRY(transaction.commit());
     return more;

@@ -3,7 +3,7 @@
 
 #include "common/clock.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/config/settings.h"
 
 namespace backstay::live {
@@ -14,6 +14,6 @@ namespace backstay::live {
 // of a backup or a snapshot that exists (its verdict may have to be computed again) nor of a restore or a rollback that
 // can be undone; in the end the operations themselves with the backups and snapshots that are deleted, the restores and
 // the rollbacks.
-Result<bool> purge_some(sqlite::Database& db, const RetentionSettings& keep, TimeMs now);
+Result<bool> purge_some(sql::Database& db, const RetentionSettings& keep, TimeMs now);
 
 }  // namespace backstay::live

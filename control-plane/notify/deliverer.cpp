@@ -4,7 +4,7 @@
 #include <chrono>
 
 #include "common/log.h"
-#include "common/sqlite/transaction.h"
+#include "common/sql/transaction.h"
 #include "control-plane/store/store.h"
 #include "storage/backoff.h"
 
@@ -18,7 +18,7 @@ constexpr std::int64_t kLookedAt = 64;
 Result<std::unique_ptr<Deliverer>> Deliverer::start(DelivererParts parts) {
     std::unique_ptr<Deliverer> out(new Deliverer(std::move(parts)));
     for (std::size_t i = 0; i < out->parts_.threads; ++i) {
-        auto db = TRY(store::open_store(out->parts_.store_path));
+        auto db = TRY(store::open_store(out->parts_.store));
         out->threads_.emplace_back([self = out.get(), own = std::move(db)](const std::stop_token& stop) mutable {
             self->work(std::move(own), stop);
         });
@@ -31,7 +31,7 @@ Deliverer::~Deliverer() {
     threads_.clear();
 }
 
-void Deliverer::work(sqlite::Database db, const std::stop_token& stop) {
+void Deliverer::work(sql::Database db, const std::stop_token& stop) {
     http::Client client(parts_.http);
     while (!stop.stop_requested()) {
         const auto did = deliver_one(db, client, stop);
@@ -42,7 +42,7 @@ void Deliverer::work(sqlite::Database db, const std::stop_token& stop) {
     }
 }
 
-Result<bool> Deliverer::deliver_one(sqlite::Database& db, http::Client& client, const std::stop_token& stop) {
+Result<bool> Deliverer::deliver_one(sql::Database& db, http::Client& client, const std::stop_token& stop) {
     const auto delivery = TRY(take(db));
     if (!delivery) return false;
     const Result<> sent = send(db, client, *delivery, stop);
@@ -56,7 +56,7 @@ Result<bool> Deliverer::deliver_one(sqlite::Database& db, http::Client& client, 
 
 // The first one whose subscription is not busy. It is ours from then on, also if we die before its end is written:
 // then it goes out again when its lease is over.
-Result<std::optional<alerts::Delivery>> Deliverer::take(sqlite::Database& db) {
+Result<std::optional<alerts::Delivery>> Deliverer::take(sql::Database& db) {
     const TimeMs now = parts_.clock.now_ms();
     auto due = TRY(alerts::Deliveries(db).due(now, kLookedAt));
     for (alerts::Delivery& one : due) {
@@ -65,7 +65,7 @@ Result<std::optional<alerts::Delivery>> Deliverer::take(sqlite::Database& db) {
             if (!busy_.insert(one.subscription_id).second) continue;
         }
         const auto begun = [&]() -> Result<bool> {
-            auto transaction = TRY(sqlite::Transaction::begin(db));
+            auto transaction = TRY(sql::Transaction::begin(db));
             const bool is_ours = TRY(alerts::Deliveries(db).begin(one, now));
             TRY(transaction.commit());
             return is_ours;
@@ -78,7 +78,7 @@ Result<std::optional<alerts::Delivery>> Deliverer::take(sqlite::Database& db) {
     return std::optional<alerts::Delivery>();
 }
 
-Result<> Deliverer::send(sqlite::Database& db, http::Client& client, const alerts::Delivery& delivery,
+Result<> Deliverer::send(sql::Database& db, http::Client& client, const alerts::Delivery& delivery,
                          const std::stop_token& stop) {
     const auto subscription = TRY(alerts::Subscriptions(db).by_id(delivery.subscription_id));
     if (!subscription) return {};
@@ -112,7 +112,7 @@ Result<> Deliverer::send(sqlite::Database& db, http::Client& client, const alert
                                        {"final", retry_at ? "no" : "yes"},
                                        {"error", sent.error}});
     }
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db));
     TRY(alerts::Deliveries(db).end(delivery, attempt, retry_at, now));
     return transaction.commit();
 }

@@ -14,14 +14,14 @@
 #include "common/clock.h"
 #include "common/crypto/secret_box.h"
 #include "common/http/client.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/alerts/deliveries.h"
 #include "control-plane/notify/webhook.h"
 
 namespace backstay::notify {
 
 struct DelivererParts {
-    std::string store_path;
+    std::string store;
     const Clock& clock;  // outlives it, as the box
     const SecretBox& box;
     http::ClientOptions http;  // for webhooks: the address rule
@@ -43,11 +43,11 @@ public:
 
 private:
     explicit Deliverer(DelivererParts parts) : parts_(std::move(parts)) {}
-    void work(sqlite::Database db, const std::stop_token& stop);
+    void work(sql::Database db, const std::stop_token& stop);
     // True: there was something.
-    Result<bool> deliver_one(sqlite::Database& db, http::Client& client, const std::stop_token& stop);
-    Result<std::optional<alerts::Delivery>> take(sqlite::Database& db);
-    Result<> send(sqlite::Database& db, http::Client& client, const alerts::Delivery& delivery,
+    Result<bool> deliver_one(sql::Database& db, http::Client& client, const std::stop_token& stop);
+    Result<std::optional<alerts::Delivery>> take(sql::Database& db);
+    Result<> send(sql::Database& db, http::Client& client, const alerts::Delivery& delivery,
                   const std::stop_token& stop);
 
     DelivererParts parts_;

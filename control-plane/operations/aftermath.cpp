@@ -26,7 +26,7 @@ std::optional<std::string> error_of(const OperationRow& operation, std::string_v
     return std::string("it failed without saying why");
 }
 
-Result<> show_backup(sqlite::Database& db, const OperationRow& operation, std::string_view message) {
+Result<> show_backup(sql::Database& db, const OperationRow& operation, std::string_view message) {
     auto row = TRY(find_backup_row(db, operation.id));
     if (!row) return {};
     if (row->status != "deleting" && row->status != "deleted") {
@@ -43,7 +43,7 @@ Result<> show_backup(sqlite::Database& db, const OperationRow& operation, std::s
     return update_backup(db, *row);
 }
 
-Result<> show_restore(sqlite::Database& db, const OperationRow& operation, std::string_view message) {
+Result<> show_restore(sql::Database& db, const OperationRow& operation, std::string_view message) {
     auto row = TRY(find_restore_row(db, operation.id));
     if (!row) return {};
     row->status = operation.status;
@@ -54,7 +54,7 @@ Result<> show_restore(sqlite::Database& db, const OperationRow& operation, std::
 }
 
 // A removal that is tried again says why it must be.
-Result<> show_deletion(sqlite::Database& db, const OperationRow& operation, std::string_view message) {
+Result<> show_deletion(sql::Database& db, const OperationRow& operation, std::string_view message) {
     const bool waits_again = operation.phase == Phase::pending && operation.started_at;
     if (!waits_again || !operation.backup_id) return {};
     auto row = TRY(find_backup_row(db, *operation.backup_id));
@@ -64,7 +64,7 @@ Result<> show_deletion(sqlite::Database& db, const OperationRow& operation, std:
 }
 
 // A destination that has everything by now no longer counts as the one that failed; a new one counts from now on.
-Result<> settle_copy(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+Result<> settle_copy(sql::Database& db, const OperationRow& operation, TimeMs now) {
     if (!operation.backup_id) return {};
     auto backup = TRY(find_operation(db, *operation.backup_id));
     if (!backup) return {};
@@ -87,7 +87,7 @@ Result<> settle_copy(sqlite::Database& db, const OperationRow& operation, TimeMs
     return was_whole || backup->kind != Kind::backup ? Result<>() : settle_backup(db, *backup, now);
 }
 
-Result<> settle_deletion(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+Result<> settle_deletion(sql::Database& db, const OperationRow& operation, TimeMs now) {
     if (!operation.backup_id) return {};
     auto row = TRY(find_backup_row(db, *operation.backup_id));
     if (!row) return settle_snapshot_deletion(db, operation, now);
@@ -104,7 +104,7 @@ Result<> settle_deletion(sqlite::Database& db, const OperationRow& operation, Ti
     return update_backup(db, *row);
 }
 
-Result<> settle_undo(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+Result<> settle_undo(sql::Database& db, const OperationRow& operation, TimeMs now) {
     if (operation.status != "completed") return {};
     auto restore = TRY(find_restore_row(db, operation.subject));
     if (!restore) return {};
@@ -116,7 +116,7 @@ Result<> settle_undo(sqlite::Database& db, const OperationRow& operation, TimeMs
     return refresh(db, *restored, now);
 }
 
-Result<> settle_test(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+Result<> settle_test(sql::Database& db, const OperationRow& operation, TimeMs now) {
     const bool passed = operation.status == "completed";
     store::Destinations destinations(db);
     return destinations.set_test(operation.subject, passed ? "passed" : "failed",
@@ -124,7 +124,7 @@ Result<> settle_test(sqlite::Database& db, const OperationRow& operation, TimeMs
 }
 
 // What the manifest of a backup or a snapshot says; false when it is not known.
-Result<bool> source_is_neutralized(sqlite::Database& db, const std::string& id) {
+Result<bool> source_is_neutralized(sql::Database& db, const std::string& id) {
     const auto backup = TRY(find_backup_row(db, id));
     std::optional<std::string> text = backup ? backup->manifest : std::nullopt;
     if (!backup) {
@@ -139,7 +139,7 @@ Result<bool> source_is_neutralized(sqlite::Database& db, const std::string& id) 
 }
 
 // A restored environment is neutralized when the step ran, or when the source was already.
-Result<> settle_restore(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+Result<> settle_restore(sql::Database& db, const OperationRow& operation, TimeMs now) {
     const bool stands = operation.status == "completed" || operation.status == "partial";
     if (!stands || !operation.environment_id || !operation.backup_id) return {};
     bool neutralized = false;
@@ -152,7 +152,7 @@ Result<> settle_restore(sqlite::Database& db, const OperationRow& operation, Tim
 
 }  // namespace
 
-Result<> show_in_history(sqlite::Database& db, const OperationRow& operation, std::string_view message, TimeMs) {
+Result<> show_in_history(sql::Database& db, const OperationRow& operation, std::string_view message, TimeMs) {
     if (operation.kind == Kind::backup) return show_backup(db, operation, message);
     if (operation.kind == Kind::restore) return show_restore(db, operation, message);
     if (operation.kind == Kind::deletion) return show_deletion(db, operation, message);
@@ -161,7 +161,7 @@ Result<> show_in_history(sqlite::Database& db, const OperationRow& operation, st
     return {};
 }
 
-Result<> store_results(sqlite::Database& db, const OperationRow& operation, const control_plane::JobFinish& finish,
+Result<> store_results(sql::Database& db, const OperationRow& operation, const control_plane::JobFinish& finish,
                        std::int64_t keep_previous_ms, TimeMs now) {
     if (operation.kind == Kind::backup) {
         auto row = TRY(find_backup_row(db, operation.id));
@@ -187,7 +187,7 @@ Result<> store_results(sqlite::Database& db, const OperationRow& operation, cons
     return {};
 }
 
-Result<> settle_aftermath(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+Result<> settle_aftermath(sql::Database& db, const OperationRow& operation, TimeMs now) {
     switch (operation.kind) {
         case Kind::backup:
             return settle_backup(db, operation, now);

@@ -37,7 +37,7 @@ void read_cause(const OperationRow& operation, std::string_view message, Ended& 
     if (ended.message.empty() && !evidence->why_not_green.empty()) ended.message = evidence->why_not_green.front();
 }
 
-Result<Ended> facts_of(sqlite::Database& db, const OperationRow& operation, std::string_view message) {
+Result<Ended> facts_of(sql::Database& db, const OperationRow& operation, std::string_view message) {
     Ended ended;
     ended.operation_id = operation.id;
     ended.backup_id = operation.backup_id.value_or("");
@@ -55,7 +55,7 @@ struct Held {
     const CopyRecord* failed = nullptr;
 };
 
-Result<std::vector<DestinationOutcome>> outcomes(sqlite::Database& db, const OperationRow& backup,
+Result<std::vector<DestinationOutcome>> outcomes(sql::Database& db, const OperationRow& backup,
                                                  const std::vector<CopyRecord>& copies) {
     std::map<std::string, Held> held;
     for (const std::string& id : backup.plan.destination_ids) held[id];
@@ -81,7 +81,7 @@ Result<std::vector<DestinationOutcome>> outcomes(sqlite::Database& db, const Ope
 }
 
 // Reports may come late: what failed before the newest good one is no news.
-Result<bool> is_outdated(sqlite::Database& db, const BackupRow& backup) {
+Result<bool> is_outdated(sql::Database& db, const BackupRow& backup) {
     const auto newer = TRY(store::count_of(
         db.query("SELECT COUNT(*) FROM backups WHERE environment_id = $1 AND scope = $2 AND created_at > $3 AND status "
                  "IN ('completed', 'partial') AND deleted_at IS NULL",
@@ -89,7 +89,7 @@ Result<bool> is_outdated(sqlite::Database& db, const BackupRow& backup) {
     return newer > 0;
 }
 
-Result<bool> check_failed(sqlite::Database& db, std::string_view operation_id) {
+Result<bool> check_failed(sql::Database& db, std::string_view operation_id) {
     const auto steps = TRY(steps_of(db, operation_id));
     return std::any_of(steps.begin(), steps.end(), [](const StepRow& step) {
         const bool checks = step.record.name == step::kLocalVerify || step.record.name == step::kRemoteVerify;
@@ -97,7 +97,7 @@ Result<bool> check_failed(sqlite::Database& db, std::string_view operation_id) {
     });
 }
 
-Result<Judgement> judge_one_backup(sqlite::Database& db, const OperationRow& operation, Ended ended) {
+Result<Judgement> judge_one_backup(sql::Database& db, const OperationRow& operation, Ended ended) {
     const auto backup = TRY(find_backup_row(db, operation.id));
     if (!backup) return Judgement();
     ended.scope = backup->scope;
@@ -108,7 +108,7 @@ Result<Judgement> judge_one_backup(sqlite::Database& db, const OperationRow& ope
     return alerts::judge_backup(ended);
 }
 
-Result<Judgement> judge_one_copy(sqlite::Database& db, const OperationRow& operation, Ended ended) {
+Result<Judgement> judge_one_copy(sql::Database& db, const OperationRow& operation, Ended ended) {
     const auto backup = TRY(find_operation(db, ended.backup_id));
     const auto row = TRY(find_backup_row(db, ended.backup_id));
     if (!backup || !row) return Judgement();
@@ -120,7 +120,7 @@ Result<Judgement> judge_one_copy(sqlite::Database& db, const OperationRow& opera
     return alerts::judge_copy(ended);
 }
 
-Result<Judgement> judge_one_deletion(sqlite::Database& db, const OperationRow& operation, const Ended& ended) {
+Result<Judgement> judge_one_deletion(sql::Database& db, const OperationRow& operation, const Ended& ended) {
     const auto blocked = TRY(store::count_of(db.query(
         "SELECT COUNT(*) FROM backups WHERE environment_id = $1 AND status = 'deleting' AND error_message LIKE "
         "'deletion: %' AND id <> $2",
@@ -128,7 +128,7 @@ Result<Judgement> judge_one_deletion(sqlite::Database& db, const OperationRow& o
     return alerts::judge_deletion(ended, blocked > 0);
 }
 
-Result<Judgement> judge_one_verification(sqlite::Database& db, const OperationRow& operation, const Ended& ended) {
+Result<Judgement> judge_one_verification(sql::Database& db, const OperationRow& operation, const Ended& ended) {
     const auto row = TRY(find_backup_row(db, ended.backup_id));
     // Removed while it was looked at: what is missing then is no news.
     if (!row || row->status == "deleting" || row->deleted_at) return Judgement();
@@ -141,7 +141,7 @@ Result<Judgement> judge_one_verification(sqlite::Database& db, const OperationRo
     return out;
 }
 
-Result<Judgement> judge(sqlite::Database& db, const OperationRow& operation, Ended ended) {
+Result<Judgement> judge(sql::Database& db, const OperationRow& operation, Ended ended) {
     switch (operation.kind) {
         case Kind::backup:
             return judge_one_backup(db, operation, std::move(ended));
@@ -167,7 +167,7 @@ Result<Judgement> judge(sqlite::Database& db, const OperationRow& operation, End
 }
 
 // Whether destinations could be connected to: the sweep tells when one could not for long.
-Result<> note_connections(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+Result<> note_connections(sql::Database& db, const OperationRow& operation, TimeMs now) {
     alerts::DestinationSilences silences(db);
     if (operation.kind == Kind::destination_test) {
         if (operation.status == "completed") return silences.end(operation.subject, now);
@@ -188,7 +188,7 @@ Result<> note_connections(sqlite::Database& db, const OperationRow& operation, T
 
 }  // namespace
 
-Result<> raise_alerts(sqlite::Database& db, const OperationRow& operation, std::string_view message, TimeMs now) {
+Result<> raise_alerts(sql::Database& db, const OperationRow& operation, std::string_view message, TimeMs now) {
     TRY(note_connections(db, operation, now));
     Ended ended = TRY(facts_of(db, operation, message));
     const Judgement judgement = TRY(judge(db, operation, std::move(ended)));

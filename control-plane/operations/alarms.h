@@ -5,12 +5,12 @@
 
 #include "common/clock.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/operations/rows.h"
 
 namespace backstay::operations {
 
 // In the transaction that ends the operation, after its aftermath.
-Result<> raise_alerts(sqlite::Database& db, const OperationRow& operation, std::string_view message, TimeMs now);
+Result<> raise_alerts(sql::Database& db, const OperationRow& operation, std::string_view message, TimeMs now);
 
 }  // namespace backstay::operations

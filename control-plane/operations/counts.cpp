@@ -2,7 +2,7 @@
 
 namespace backstay::operations {
 
-Result<OperationCounts> count_operations(sqlite::Database& db) {
+Result<OperationCounts> count_operations(sql::Database& db) {
     OperationCounts counts;
     {
         auto rows =

@@ -7,7 +7,7 @@
 
 #include "common/clock.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 
 namespace backstay::operations {
 
@@ -28,6 +28,6 @@ struct OperationCounts {
     std::vector<LastBackup> last_backups;           // restorable ones
 };
 
-Result<OperationCounts> count_operations(sqlite::Database& db);
+Result<OperationCounts> count_operations(sql::Database& db);
 
 }  // namespace backstay::operations

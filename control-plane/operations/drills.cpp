@@ -18,7 +18,7 @@ bool is_drill(const OperationRow& operation) {
            });
 }
 
-Result<bool> drill_runs(sqlite::Database& db, std::string_view environment_id) {
+Result<bool> drill_runs(sql::Database& db, std::string_view environment_id) {
     const auto count = TRY(store::count_of(
         db.query("SELECT COUNT(*) FROM operations WHERE environment_id = $1 AND completed_at IS NULL AND phase IN "
                  "('pending', 'running') AND " +
@@ -27,7 +27,7 @@ Result<bool> drill_runs(sqlite::Database& db, std::string_view environment_id) {
     return count > 0;
 }
 
-Result<std::optional<TimeMs>> last_passed_drill(sqlite::Database& db, std::string_view environment_id) {
+Result<std::optional<TimeMs>> last_passed_drill(sql::Database& db, std::string_view environment_id) {
     auto rows =
         TRY(db.query("SELECT MAX(completed_at) FROM operations WHERE environment_id = $1 AND status = "
                      "'completed' AND " +
@@ -37,8 +37,8 @@ Result<std::optional<TimeMs>> last_passed_drill(sqlite::Database& db, std::strin
     return rows.optional_integer(0);
 }
 
-Result<OperationPage> list_drills(sqlite::Database& db, std::string_view organization_id,
-                                  std::string_view environment_id, std::int64_t limit, std::int64_t offset) {
+Result<OperationPage> list_drills(sql::Database& db, std::string_view organization_id, std::string_view environment_id,
+                                  std::int64_t limit, std::int64_t offset) {
     const std::string from =
         "FROM operations WHERE organization_id = $1 AND environment_id = $2 AND " + std::string(kDrills);
     OperationPage page;
@@ -47,7 +47,7 @@ Result<OperationPage> list_drills(sqlite::Database& db, std::string_view organiz
                                                       " ORDER BY created_at DESC, id DESC LIMIT $3 "
                                                       "OFFSET $4",
                                                   {organization_id, environment_id, limit, offset}),
-                                         [](const sqlite::Statement& row) { return row.text(0); }));
+                                         [](const sql::Statement& row) { return row.text(0); }));
     for (const std::string& id : ids) {
         auto row = TRY(find_operation(db, id));
         if (row) page.rows.push_back(std::move(*row));

@@ -6,7 +6,7 @@
 
 #include "common/clock.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/operations/rows.h"
 
 namespace backstay::operations {
@@ -16,10 +16,10 @@ inline constexpr std::string_view kDrillSchedule = "schedule";  // who ordered t
 bool is_drill(const OperationRow& operation);
 
 // One waits or runs for this environment.
-Result<bool> drill_runs(sqlite::Database& db, std::string_view environment_id);
-Result<std::optional<TimeMs>> last_passed_drill(sqlite::Database& db, std::string_view environment_id);
+Result<bool> drill_runs(sql::Database& db, std::string_view environment_id);
+Result<std::optional<TimeMs>> last_passed_drill(sql::Database& db, std::string_view environment_id);
 // Newest first.
-Result<OperationPage> list_drills(sqlite::Database& db, std::string_view organization_id,
-                                  std::string_view environment_id, std::int64_t limit, std::int64_t offset);
+Result<OperationPage> list_drills(sql::Database& db, std::string_view organization_id, std::string_view environment_id,
+                                  std::int64_t limit, std::int64_t offset);
 
 }  // namespace backstay::operations

@@ -22,7 +22,7 @@ constexpr std::string_view kRestoreColumns =
     "status, created_at, started_at, completed_at, keep_until, undone_at, error_message, safety_backup_id, "
     "performed_by";
 
-BackupRow read_backup(const sqlite::Statement& row) {
+BackupRow read_backup(const sql::Statement& row) {
     BackupRow out;
     out.id = row.text(0);
     out.organization_id = row.text(1);
@@ -49,7 +49,7 @@ BackupRow read_backup(const sqlite::Statement& row) {
     return out;
 }
 
-RestoreRow read_restore(const sqlite::Statement& row) {
+RestoreRow read_restore(const sql::Statement& row) {
     RestoreRow out;
     out.id = row.text(0);
     out.organization_id = row.text(1);
@@ -72,7 +72,7 @@ RestoreRow read_restore(const sqlite::Statement& row) {
 }
 }  // namespace
 
-Result<> insert_backup(sqlite::Database& db, const BackupRow& row) {
+Result<> insert_backup(sql::Database& db, const BackupRow& row) {
     const std::string sql = fmt::format(
         "INSERT INTO backups ({}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, "
         "$18, $19, $20, $21, $22)",
@@ -85,7 +85,7 @@ Result<> insert_backup(sqlite::Database& db, const BackupRow& row) {
     return {};
 }
 
-Result<> update_backup(sqlite::Database& db, const BackupRow& row) {
+Result<> update_backup(sql::Database& db, const BackupRow& row) {
     static constexpr std::string_view kSql =
         "UPDATE backups SET status = $2, folder = $3, started_at = $4, completed_at = $5, verified_at = $6, "
         "deleted_at = $7, size_bytes = $8, database_bytes = $9, filestore_bytes = $10, error_message = $11, "
@@ -95,19 +95,18 @@ Result<> update_backup(sqlite::Database& db, const BackupRow& row) {
     return {};
 }
 
-Result<std::optional<BackupRow>> find_backup_row(sqlite::Database& db, std::string_view id) {
+Result<std::optional<BackupRow>> find_backup_row(sql::Database& db, std::string_view id) {
     const std::string sql = fmt::format("SELECT {} FROM backups WHERE id = $1", kBackupColumns);
     return first_row(db.query(sql, {id}), read_backup);
 }
 
-Result<std::optional<BackupRow>> find_backup(sqlite::Database& db, std::string_view organization_id,
-                                             std::string_view id) {
+Result<std::optional<BackupRow>> find_backup(sql::Database& db, std::string_view organization_id, std::string_view id) {
     const std::string sql = fmt::format(
         "SELECT {} FROM backups WHERE id = $1 AND organization_id = $2 AND deleted_at IS NULL", kBackupColumns);
     return first_row(db.query(sql, {id, organization_id}), read_backup);
 }
 
-Result<BackupPage> list_backups(sqlite::Database& db, const BackupFilter& filter) {
+Result<BackupPage> list_backups(sql::Database& db, const BackupFilter& filter) {
     store::Where where("deleted_at IS NULL");
     where.is("organization_id", filter.organization_id)
         .is("environment_id", filter.environment_id)
@@ -118,7 +117,7 @@ Result<BackupPage> list_backups(sqlite::Database& db, const BackupFilter& filter
                                    filter.offset, read_backup);
 }
 
-Result<std::vector<BackupRow>> bases_of_agent(sqlite::Database& db, std::string_view agent_id) {
+Result<std::vector<BackupRow>> bases_of_agent(sql::Database& db, std::string_view agent_id) {
     const std::string sql = fmt::format(
         "SELECT {} FROM backups WHERE agent_id = $1 AND scope = 'base' AND status IN ('completed', 'partial') "
         "ORDER BY created_at",
@@ -126,7 +125,7 @@ Result<std::vector<BackupRow>> bases_of_agent(sqlite::Database& db, std::string_
     return all_rows(db.query(sql, {agent_id}), read_backup);
 }
 
-Result<std::vector<BackupRow>> full_backups_around(sqlite::Database& db, std::string_view environment_id, TimeMs at) {
+Result<std::vector<BackupRow>> full_backups_around(sql::Database& db, std::string_view environment_id, TimeMs at) {
     static constexpr std::string_view kWhere =
         "FROM backups WHERE environment_id = $1 AND scope = 'full' AND status IN ('completed', 'partial') AND "
         "deleted_at IS NULL AND ";
@@ -142,7 +141,7 @@ Result<std::vector<BackupRow>> full_backups_around(sqlite::Database& db, std::st
     return found;
 }
 
-Result<> insert_restore(sqlite::Database& db, const RestoreRow& row) {
+Result<> insert_restore(sql::Database& db, const RestoreRow& row) {
     const std::string sql = fmt::format(
         "INSERT INTO restores ({}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         kRestoreColumns);
@@ -153,7 +152,7 @@ Result<> insert_restore(sqlite::Database& db, const RestoreRow& row) {
     return {};
 }
 
-Result<> update_restore(sqlite::Database& db, const RestoreRow& row) {
+Result<> update_restore(sql::Database& db, const RestoreRow& row) {
     static constexpr std::string_view kSql =
         "UPDATE restores SET status = $2, started_at = $3, completed_at = $4, keep_until = $5, undone_at = $6, "
         "error_message = $7, safety_backup_id = $8 WHERE id = $1";
@@ -162,19 +161,19 @@ Result<> update_restore(sqlite::Database& db, const RestoreRow& row) {
     return {};
 }
 
-Result<std::optional<RestoreRow>> find_restore_row(sqlite::Database& db, std::string_view id) {
+Result<std::optional<RestoreRow>> find_restore_row(sql::Database& db, std::string_view id) {
     const std::string sql = fmt::format("SELECT {} FROM restores WHERE id = $1", kRestoreColumns);
     return first_row(db.query(sql, {id}), read_restore);
 }
 
-Result<std::optional<RestoreRow>> find_restore(sqlite::Database& db, std::string_view organization_id,
+Result<std::optional<RestoreRow>> find_restore(sql::Database& db, std::string_view organization_id,
                                                std::string_view id) {
     const std::string sql =
         fmt::format("SELECT {} FROM restores WHERE id = $1 AND organization_id = $2", kRestoreColumns);
     return first_row(db.query(sql, {id, organization_id}), read_restore);
 }
 
-Result<std::optional<RestoreRow>> latest_restore_of(sqlite::Database& db, std::string_view organization_id,
+Result<std::optional<RestoreRow>> latest_restore_of(sql::Database& db, std::string_view organization_id,
                                                     std::string_view backup_id, std::string_view project_id) {
     const std::string sql = fmt::format(
         "SELECT {} FROM restores WHERE backup_id = $1 AND organization_id = $2 AND ($3 = '' OR target_environment_id "
@@ -190,9 +189,8 @@ std::string of_environment(std::string_view table) {
         table);
 }
 
-Result<RestorePage> list_restores(sqlite::Database& db, std::string_view organization_id,
-                                  std::string_view environment_id, std::int64_t limit, std::int64_t offset,
-                                  std::string_view project_id) {
+Result<RestorePage> list_restores(sql::Database& db, std::string_view organization_id, std::string_view environment_id,
+                                  std::int64_t limit, std::int64_t offset, std::string_view project_id) {
     return newest_page<RestorePage>(db, kRestoreColumns, of_environment("restores"),
                                     {organization_id, environment_id, project_id}, limit, offset, read_restore);
 }

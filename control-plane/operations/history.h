@@ -9,7 +9,7 @@
 
 #include "common/clock.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 
 namespace backstay::operations {
 
@@ -38,12 +38,11 @@ struct BackupRow {
     std::optional<std::string> manifest;  // JSON
 };
 
-Result<> insert_backup(sqlite::Database& db, const BackupRow& backup);
-Result<> update_backup(sqlite::Database& db, const BackupRow& backup);
+Result<> insert_backup(sql::Database& db, const BackupRow& backup);
+Result<> update_backup(sql::Database& db, const BackupRow& backup);
 // Also one that is deleted, of whatever organization: for the machinery, not for people.
-Result<std::optional<BackupRow>> find_backup_row(sqlite::Database& db, std::string_view id);
-Result<std::optional<BackupRow>> find_backup(sqlite::Database& db, std::string_view organization_id,
-                                             std::string_view id);
+Result<std::optional<BackupRow>> find_backup_row(sql::Database& db, std::string_view id);
+Result<std::optional<BackupRow>> find_backup(sql::Database& db, std::string_view organization_id, std::string_view id);
 
 struct BackupFilter {
     std::string organization_id;
@@ -59,12 +58,12 @@ struct BackupPage {
     std::int64_t total = 0;
 };
 // Newest first.
-Result<BackupPage> list_backups(sqlite::Database& db, const BackupFilter& filter);
+Result<BackupPage> list_backups(sql::Database& db, const BackupFilter& filter);
 
 // Complete base backups that the agent made, of all its clusters, those too that left their archive (deleted_at).
-Result<std::vector<BackupRow>> bases_of_agent(sqlite::Database& db, std::string_view agent_id);
+Result<std::vector<BackupRow>> bases_of_agent(sql::Database& db, std::string_view agent_id);
 // Complete backups of the environment that have a filestore, around a moment: the last before it and the first after.
-Result<std::vector<BackupRow>> full_backups_around(sqlite::Database& db, std::string_view environment_id, TimeMs at);
+Result<std::vector<BackupRow>> full_backups_around(sql::Database& db, std::string_view environment_id, TimeMs at);
 
 struct RestoreRow {
     std::string id;
@@ -86,13 +85,13 @@ struct RestoreRow {
     std::string performed_by;
 };
 
-Result<> insert_restore(sqlite::Database& db, const RestoreRow& restore);
-Result<> update_restore(sqlite::Database& db, const RestoreRow& restore);
-Result<std::optional<RestoreRow>> find_restore_row(sqlite::Database& db, std::string_view id);
-Result<std::optional<RestoreRow>> find_restore(sqlite::Database& db, std::string_view organization_id,
+Result<> insert_restore(sql::Database& db, const RestoreRow& restore);
+Result<> update_restore(sql::Database& db, const RestoreRow& restore);
+Result<std::optional<RestoreRow>> find_restore_row(sql::Database& db, std::string_view id);
+Result<std::optional<RestoreRow>> find_restore(sql::Database& db, std::string_view organization_id,
                                                std::string_view id);
 // With a project, here and below: only restores into its environments.
-Result<std::optional<RestoreRow>> latest_restore_of(sqlite::Database& db, std::string_view organization_id,
+Result<std::optional<RestoreRow>> latest_restore_of(sql::Database& db, std::string_view organization_id,
                                                     std::string_view backup_id, std::string_view project_id = "");
 
 // "FROM table WHERE …", the filter of both lists of logs: $1 organization, $2 environment as source or target, $3
@@ -104,8 +103,7 @@ struct RestorePage {
     std::int64_t total = 0;
 };
 // The environment as source or target, newest first.
-Result<RestorePage> list_restores(sqlite::Database& db, std::string_view organization_id,
-                                  std::string_view environment_id, std::int64_t limit, std::int64_t offset,
-                                  std::string_view project_id = "");
+Result<RestorePage> list_restores(sql::Database& db, std::string_view organization_id, std::string_view environment_id,
+                                  std::int64_t limit, std::int64_t offset, std::string_view project_id = "");
 
 }  // namespace backstay::operations

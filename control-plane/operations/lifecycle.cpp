@@ -20,7 +20,7 @@ bool is_stored(const CopyRecord& copy) {
     return copy.state == CopyState::uploaded || copy.state == CopyState::verified;
 }
 
-Result<EvidenceInput> gather(sqlite::Database& db, const OperationRow& operation) {
+Result<EvidenceInput> gather(sql::Database& db, const OperationRow& operation) {
     EvidenceInput input;
     input.plan = operation.plan;
     input.phase = operation.phase;
@@ -67,7 +67,7 @@ Progress& progress_of(OperationRow& operation) {
 }
 
 // One event with the operation's present state; on top of it the caller has set what moved.
-Result<> tell(sqlite::Database& db, OperationRow& operation, TimeMs now) {
+Result<> tell(sql::Database& db, OperationRow& operation, TimeMs now) {
     Progress& progress = progress_of(operation);
     progress.status = operation.status;
     progress.at = {now};
@@ -75,7 +75,7 @@ Result<> tell(sqlite::Database& db, OperationRow& operation, TimeMs now) {
     return append_event(db, operation);
 }
 
-Result<> judge_operation(sqlite::Database& db, OperationRow& operation) {
+Result<> judge_operation(sql::Database& db, OperationRow& operation) {
     if (!is_judged(operation.kind)) {
         operation.status = plain_status(operation);
         return {};
@@ -88,7 +88,7 @@ Result<> judge_operation(sqlite::Database& db, OperationRow& operation) {
 }
 
 // The event that ends the stream.
-Result<> tell_the_end(sqlite::Database& db, OperationRow& operation, std::string_view message, TimeMs now) {
+Result<> tell_the_end(sql::Database& db, OperationRow& operation, std::string_view message, TimeMs now) {
     Progress& progress = progress_of(operation);
     if (operation.status == "completed" || operation.status == "partial") progress.percent = 100;
     progress.rate_bytes_per_sec = 0;
@@ -101,7 +101,7 @@ Result<> tell_the_end(sqlite::Database& db, OperationRow& operation, std::string
 }
 
 // The safety copy inside a restore or a rollback, when the job ends without a word of it: its agent is gone.
-Result<> end_inner(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+Result<> end_inner(sql::Database& db, const OperationRow& operation, TimeMs now) {
     const bool holds = operation.kind == Kind::restore || operation.kind == Kind::rollback;
     if (!holds) return {};
     for (const std::string& id : TRY(unended_beside(db, operation.job_id, operation.id))) {
@@ -114,7 +114,7 @@ Result<> end_inner(sqlite::Database& db, const OperationRow& operation, TimeMs n
     return {};
 }
 
-Result<> close(sqlite::Database& db, OperationRow& operation, std::string_view message, TimeMs now) {
+Result<> close(sql::Database& db, OperationRow& operation, std::string_view message, TimeMs now) {
     TRY(end_inner(db, operation, now));
     operation.completed_at = now;
     TRY(judge_operation(db, operation));
@@ -135,13 +135,13 @@ std::int64_t order_of(const OperationPlan& plan, std::string_view step) {
 
 }  // namespace
 
-Result<> refresh(sqlite::Database& db, OperationRow& operation, TimeMs now) {
+Result<> refresh(sql::Database& db, OperationRow& operation, TimeMs now) {
     TRY(judge_operation(db, operation));
     TRY(update_operation(db, operation));
     return show_in_history(db, operation, "", now);
 }
 
-Result<> begin(sqlite::Database& db, OperationRow& operation, std::int32_t attempt, TimeMs now) {
+Result<> begin(sql::Database& db, OperationRow& operation, std::int32_t attempt, TimeMs now) {
     if (attempt > 1) {
         TRY(clear_steps(db, operation.id));
         if (makes_copies(operation.kind)) TRY(clear_copies(db, operation.id));
@@ -160,13 +160,13 @@ Result<> begin(sqlite::Database& db, OperationRow& operation, std::int32_t attem
     return show_in_history(db, operation, "", now);
 }
 
-Result<> set_plan(sqlite::Database& db, OperationRow& operation, const OperationPlan& plan, TimeMs now) {
+Result<> set_plan(sql::Database& db, OperationRow& operation, const OperationPlan& plan, TimeMs now) {
     operation.plan = plan;
     progress_of(operation).step_count = static_cast<std::int32_t>(plan.steps.size());
     return refresh(db, operation, now);
 }
 
-Result<> record_step(sqlite::Database& db, OperationRow& operation, const StepRecord& step, TimeMs now) {
+Result<> record_step(sql::Database& db, OperationRow& operation, const StepRecord& step, TimeMs now) {
     const std::int64_t position = order_of(operation.plan, step.name);
     TRY(put_step(db, operation.id, step, position));
     Progress& progress = progress_of(operation);
@@ -179,7 +179,7 @@ Result<> record_step(sqlite::Database& db, OperationRow& operation, const StepRe
     return refresh(db, operation, now);
 }
 
-Result<> record_copy(sqlite::Database& db, OperationRow& operation, const CopyRecord& copy, TimeMs now) {
+Result<> record_copy(sql::Database& db, OperationRow& operation, const CopyRecord& copy, TimeMs now) {
     if (!operation.backup_id) return {};
     TRY(put_copy(db, *operation.backup_id, copy, now));
     if (makes_copies(operation.kind)) return refresh(db, operation, now);
@@ -188,7 +188,7 @@ Result<> record_copy(sqlite::Database& db, OperationRow& operation, const CopyRe
     return refresh(db, *backup, now);
 }
 
-Result<> record_progress(sqlite::Database& db, OperationRow& operation, const Progress& progress, TimeMs now) {
+Result<> record_progress(sql::Database& db, OperationRow& operation, const Progress& progress, TimeMs now) {
     const double before = operation.progress ? operation.progress->percent : 0;
     operation.progress = progress;
     operation.progress->percent = std::clamp(std::max(before, progress.percent), 0.0, 100.0);
@@ -196,7 +196,7 @@ Result<> record_progress(sqlite::Database& db, OperationRow& operation, const Pr
     return refresh(db, operation, now);
 }
 
-Result<> end(sqlite::Database& db, OperationRow& operation, const JobFinish& finish, std::int64_t keep_previous_ms,
+Result<> end(sql::Database& db, OperationRow& operation, const JobFinish& finish, std::int64_t keep_previous_ms,
              TimeMs now) {
     operation.phase = finish.outcome == JobOutcome::cancelled ? Phase::cancelled : Phase::ended;
     operation.reverted = finish.reverted;
@@ -217,20 +217,19 @@ Result<> end(sqlite::Database& db, OperationRow& operation, const JobFinish& fin
     return close(db, operation, finish.error_message, now);
 }
 
-Result<> fail(sqlite::Database& db, OperationRow& operation, std::string_view why, std::string_view message,
-              TimeMs now) {
+Result<> fail(sql::Database& db, OperationRow& operation, std::string_view why, std::string_view message, TimeMs now) {
     operation.phase = Phase::ended;
     operation.failure = message;
     operation.failure_reason = why;
     return close(db, operation, message, now);
 }
 
-Result<> cancel(sqlite::Database& db, OperationRow& operation, std::string_view message, TimeMs now) {
+Result<> cancel(sql::Database& db, OperationRow& operation, std::string_view message, TimeMs now) {
     operation.phase = Phase::cancelled;
     return close(db, operation, message, now);
 }
 
-Result<> wait_again(sqlite::Database& db, OperationRow& operation, std::string_view message, TimeMs now) {
+Result<> wait_again(sql::Database& db, OperationRow& operation, std::string_view message, TimeMs now) {
     operation.phase = Phase::pending;
     TRY(judge_operation(db, operation));
     Progress& progress = progress_of(operation);

@@ -8,7 +8,7 @@
 #include "common/clock.h"
 #include "common/domain/steps.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane-client/protocol.h"
 #include "control-plane/operations/rows.h"
 
@@ -16,25 +16,25 @@ namespace backstay::operations {
 
 // Its agent works on it now. A new attempt begins with a clean page of steps, and a backup's or a snapshot's also of
 // copies.
-Result<> begin(sqlite::Database& db, OperationRow& operation, std::int32_t attempt, TimeMs now);
-Result<> set_plan(sqlite::Database& db, OperationRow& operation, const OperationPlan& plan, TimeMs now);
-Result<> record_step(sqlite::Database& db, OperationRow& operation, const StepRecord& step, TimeMs now);
+Result<> begin(sql::Database& db, OperationRow& operation, std::int32_t attempt, TimeMs now);
+Result<> set_plan(sql::Database& db, OperationRow& operation, const OperationPlan& plan, TimeMs now);
+Result<> record_step(sql::Database& db, OperationRow& operation, const StepRecord& step, TimeMs now);
 // A copy of operation.backup_id, whatever kind of operation tells of it.
-Result<> record_copy(sqlite::Database& db, OperationRow& operation, const CopyRecord& copy, TimeMs now);
-Result<> record_progress(sqlite::Database& db, OperationRow& operation, const Progress& progress, TimeMs now);
+Result<> record_copy(sql::Database& db, OperationRow& operation, const CopyRecord& copy, TimeMs now);
+Result<> record_progress(sql::Database& db, OperationRow& operation, const Progress& progress, TimeMs now);
 
 // The agent's last word. `keep_previous_ms`: how long the way back of a restore or a rollback stays open.
-Result<> end(sqlite::Database& db, OperationRow& operation, const control_plane::JobFinish& finish,
+Result<> end(sql::Database& db, OperationRow& operation, const control_plane::JobFinish& finish,
              std::int64_t keep_previous_ms, TimeMs now);
 // Our own last word: the agent vanished, refused, or took too long.
-Result<> fail(sqlite::Database& db, OperationRow& operation, std::string_view reason, std::string_view message,
+Result<> fail(sql::Database& db, OperationRow& operation, std::string_view reason, std::string_view message,
               TimeMs now);
-Result<> cancel(sqlite::Database& db, OperationRow& operation, std::string_view message, TimeMs now);
+Result<> cancel(sql::Database& db, OperationRow& operation, std::string_view message, TimeMs now);
 // It waits for another attempt; what the last one left is kept until that begins.
-Result<> wait_again(sqlite::Database& db, OperationRow& operation, std::string_view message, TimeMs now);
+Result<> wait_again(sql::Database& db, OperationRow& operation, std::string_view message, TimeMs now);
 
 // Computes the verdict anew from what is stored, and with it the row's status. For operations whose facts changed from
 // outside: a verification that found a copy damaged, a copy that arrived later.
-Result<> refresh(sqlite::Database& db, OperationRow& operation, TimeMs now);
+Result<> refresh(sql::Database& db, OperationRow& operation, TimeMs now);
 
 }  // namespace backstay::operations

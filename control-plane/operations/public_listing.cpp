@@ -19,13 +19,13 @@ constexpr std::string_view kListed =
     "'completed' ELSE 'failed' END, 'pre_deploy', CASE WHEN status = 'completed' THEN 1 ELSE 0 END FROM snapshots {0} "
     "AND trigger_kind = 'pre_deploy') AS listed {1}";
 
-PublicBackup read_row(const sqlite::Statement& row) {
+PublicBackup read_row(const sql::Statement& row) {
     return {row.text(0), row.integer(1) != 0, row.text(2), row.text(3)};
 }
 
 }  // namespace
 
-Result<PublicPage> list_public(sqlite::Database& db, const PublicFilter& filter) {
+Result<PublicPage> list_public(sql::Database& db, const PublicFilter& filter) {
     std::optional<std::int64_t> verified;
     if (filter.verified) verified = *filter.verified ? 1 : 0;
     store::Where row("deleted_at IS NULL AND status <> 'deleting'");

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 
 namespace backstay::operations {
 
@@ -34,6 +34,6 @@ struct PublicPage {
     std::int64_t total = 0;
 };
 // Newest first; neither base backups, which are of a whole cluster, nor what is being deleted.
-Result<PublicPage> list_public(sqlite::Database& db, const PublicFilter& filter);
+Result<PublicPage> list_public(sql::Database& db, const PublicFilter& filter);
 
 }  // namespace backstay::operations

@@ -16,7 +16,7 @@ constexpr std::string_view kColumns =
     "created_at, started_at, completed_at, keep_until, error_message, safety_snapshot_id, safety_snapshot_created, "
     "neutralization_triggered, performed_by";
 
-RollbackRow read_rollback(const sqlite::Statement& row) {
+RollbackRow read_rollback(const sql::Statement& row) {
     RollbackRow out;
     out.id = row.text(0);
     out.organization_id = row.text(1);
@@ -40,7 +40,7 @@ RollbackRow read_rollback(const sqlite::Statement& row) {
 
 }  // namespace
 
-Result<> insert_rollback(sqlite::Database& db, const RollbackRow& row) {
+Result<> insert_rollback(sql::Database& db, const RollbackRow& row) {
     const std::string sql = fmt::format(
         "INSERT INTO rollbacks ({}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
         "$17)",
@@ -52,7 +52,7 @@ Result<> insert_rollback(sqlite::Database& db, const RollbackRow& row) {
     return {};
 }
 
-Result<> update_rollback(sqlite::Database& db, const RollbackRow& row) {
+Result<> update_rollback(sql::Database& db, const RollbackRow& row) {
     static constexpr std::string_view kSql =
         "UPDATE rollbacks SET status = $2, started_at = $3, completed_at = $4, keep_until = $5, error_message = $6, "
         "safety_snapshot_id = $7, safety_snapshot_created = $8, neutralization_triggered = $9 WHERE id = $1";
@@ -61,41 +61,41 @@ Result<> update_rollback(sqlite::Database& db, const RollbackRow& row) {
     return {};
 }
 
-Result<std::optional<RollbackRow>> find_rollback_row(sqlite::Database& db, std::string_view id) {
+Result<std::optional<RollbackRow>> find_rollback_row(sql::Database& db, std::string_view id) {
     const std::string sql = fmt::format("SELECT {} FROM rollbacks WHERE id = $1", kColumns);
     return first_row(db.query(sql, {id}), read_rollback);
 }
 
-Result<std::optional<RollbackRow>> find_rollback(sqlite::Database& db, std::string_view organization_id,
+Result<std::optional<RollbackRow>> find_rollback(sql::Database& db, std::string_view organization_id,
                                                  std::string_view id) {
     const std::string sql = fmt::format("SELECT {} FROM rollbacks WHERE id = $1 AND organization_id = $2", kColumns);
     return first_row(db.query(sql, {id, organization_id}), read_rollback);
 }
 
-Result<std::vector<RollbackRow>> rollbacks_to(sqlite::Database& db, std::string_view snapshot_id) {
+Result<std::vector<RollbackRow>> rollbacks_to(sql::Database& db, std::string_view snapshot_id) {
     const std::string sql = fmt::format(
         "SELECT {} FROM rollbacks WHERE snapshot_id = $1 ORDER BY created_at DESC, id DESC LIMIT 100", kColumns);
     return all_rows(db.query(sql, {snapshot_id}), read_rollback);
 }
 
-Result<std::optional<std::string>> rollback_using(sqlite::Database& db, std::string_view snapshot_id) {
+Result<std::optional<std::string>> rollback_using(sql::Database& db, std::string_view snapshot_id) {
     return first_row(db.query("SELECT id FROM rollbacks WHERE (snapshot_id = $1 OR safety_snapshot_id = $1) AND status "
                               "IN ('pending', 'running') LIMIT 1",
                               {snapshot_id}),
-                     [](const sqlite::Statement& row) { return row.text(0); });
+                     [](const sql::Statement& row) { return row.text(0); });
 }
 
-Result<> name_safety_snapshot(sqlite::Database& db, std::string_view rollback_id, std::string_view snapshot_id) {
+Result<> name_safety_snapshot(sql::Database& db, std::string_view rollback_id, std::string_view snapshot_id) {
     TRY(db.run("UPDATE rollbacks SET safety_snapshot_id = $2 WHERE id = $1", {rollback_id, snapshot_id}));
     return {};
 }
 
-Result<> note_safety_snapshot(sqlite::Database& db, std::string_view snapshot_id) {
+Result<> note_safety_snapshot(sql::Database& db, std::string_view snapshot_id) {
     TRY(db.run("UPDATE rollbacks SET safety_snapshot_created = 1 WHERE safety_snapshot_id = $1", {snapshot_id}));
     return {};
 }
 
-Result<RollbackPage> list_rollbacks(sqlite::Database& db, std::string_view organization_id,
+Result<RollbackPage> list_rollbacks(sql::Database& db, std::string_view organization_id,
                                     std::string_view environment_id, std::int64_t limit, std::int64_t offset,
                                     std::string_view project_id) {
     return newest_page<RollbackPage>(db, kColumns, of_environment("rollbacks"),

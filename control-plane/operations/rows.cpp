@@ -17,7 +17,7 @@ constexpr std::string_view kColumns =
     "subject, steps_purged_at";
 constexpr std::int64_t kEventsKept = 100;
 
-Result<OperationRow> read_row(const sqlite::Statement& row) {
+Result<OperationRow> read_row(const sql::Statement& row) {
     OperationRow out;
     out.id = row.text(0);
     const std::string kind = row.text(1);
@@ -84,7 +84,7 @@ bool is_ended(const OperationRow& operation) {
     return operation.phase == Phase::ended || operation.phase == Phase::cancelled;
 }
 
-Result<> insert_operation(sqlite::Database& db, const OperationRow& row) {
+Result<> insert_operation(sql::Database& db, const OperationRow& row) {
     const Texts texts(row);
     const std::string sql = fmt::format(
         "INSERT INTO operations ({}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
@@ -99,7 +99,7 @@ Result<> insert_operation(sqlite::Database& db, const OperationRow& row) {
     return {};
 }
 
-Result<> update_operation(sqlite::Database& db, const OperationRow& row) {
+Result<> update_operation(sql::Database& db, const OperationRow& row) {
     const Texts texts(row);
     static constexpr std::string_view kSql =
         "UPDATE operations SET plan = $2, phase = $3, status = $4, failure = $5, failure_reason = $6, reverted = $7, "
@@ -110,14 +110,14 @@ Result<> update_operation(sqlite::Database& db, const OperationRow& row) {
     return {};
 }
 
-Result<std::optional<OperationRow>> find_operation(sqlite::Database& db, std::string_view id) {
+Result<std::optional<OperationRow>> find_operation(sql::Database& db, std::string_view id) {
     const std::string sql = fmt::format("SELECT {} FROM operations WHERE id = $1", kColumns);
     auto rows = TRY(db.query(sql, {id}));
     if (!TRY(rows.step())) return std::optional<OperationRow>();
     return std::optional<OperationRow>(TRY(read_row(rows)));
 }
 
-Result<std::vector<std::string>> unended_beside(sqlite::Database& db, std::string_view job_id, std::string_view id) {
+Result<std::vector<std::string>> unended_beside(sql::Database& db, std::string_view job_id, std::string_view id) {
     auto rows = TRY(db.query("SELECT id FROM operations WHERE job_id = $1 AND id <> $2 AND phase IN ($3, $4)",
                              {job_id, id, phase_name(Phase::pending), phase_name(Phase::running)}));
     std::vector<std::string> found;
@@ -125,7 +125,7 @@ Result<std::vector<std::string>> unended_beside(sqlite::Database& db, std::strin
     return found;
 }
 
-Result<std::optional<OperationHead>> operation_head(sqlite::Database& db, std::string_view id) {
+Result<std::optional<OperationHead>> operation_head(sql::Database& db, std::string_view id) {
     auto rows = TRY(db.query("SELECT kind, phase, event_id FROM operations WHERE id = $1", {id}));
     if (!TRY(rows.step())) return std::optional<OperationHead>();
     const std::string phase = rows.text(1);
@@ -136,7 +136,7 @@ Result<std::optional<OperationHead>> operation_head(sqlite::Database& db, std::s
     return std::optional<OperationHead>(std::move(head));
 }
 
-Result<OperationPage> list_operations(sqlite::Database& db, const OperationFilter& filter) {
+Result<OperationPage> list_operations(sql::Database& db, const OperationFilter& filter) {
     store::Where where("true");
     where.is("organization_id", filter.organization_id)
         .is("environment_id", filter.environment_id)
@@ -147,8 +147,7 @@ Result<OperationPage> list_operations(sqlite::Database& db, const OperationFilte
                                              filter.limit, filter.offset, read_row);
 }
 
-Result<> put_step(sqlite::Database& db, std::string_view operation_id, const StepRecord& step,
-                  std::int64_t sort_order) {
+Result<> put_step(sql::Database& db, std::string_view operation_id, const StepRecord& step, std::int64_t sort_order) {
     const std::string record = json::encode_text(step);
     static constexpr std::string_view kSql =
         "INSERT INTO steps (operation_id, name, sort_order, version, record) VALUES ($1, $2, $3, 1, $4) ON CONFLICT "
@@ -158,7 +157,7 @@ Result<> put_step(sqlite::Database& db, std::string_view operation_id, const Ste
     return {};
 }
 
-Result<std::vector<StepRow>> steps_of(sqlite::Database& db, std::string_view operation_id) {
+Result<std::vector<StepRow>> steps_of(sql::Database& db, std::string_view operation_id) {
     auto rows =
         TRY(db.query("SELECT record, sort_order, version FROM steps WHERE operation_id = $1 ORDER BY sort_order, name",
                      {operation_id}));
@@ -173,12 +172,12 @@ Result<std::vector<StepRow>> steps_of(sqlite::Database& db, std::string_view ope
     return steps;
 }
 
-Result<> clear_steps(sqlite::Database& db, std::string_view operation_id) {
+Result<> clear_steps(sql::Database& db, std::string_view operation_id) {
     TRY(db.run("DELETE FROM steps WHERE operation_id = $1", {operation_id}));
     return {};
 }
 
-Result<> put_copy(sqlite::Database& db, std::string_view backup_id, const CopyRecord& copy, TimeMs now) {
+Result<> put_copy(sql::Database& db, std::string_view backup_id, const CopyRecord& copy, TimeMs now) {
     // What is known stays known: a report may say only that a copy was looked at, or is gone.
     static constexpr std::string_view kSql =
         "INSERT INTO copies (backup_id, destination_id, artifact, state, object_key, sha256, size_bytes, message, "
@@ -193,7 +192,7 @@ Result<> put_copy(sqlite::Database& db, std::string_view backup_id, const CopyRe
     return {};
 }
 
-Result<std::vector<CopyRecord>> copies_of(sqlite::Database& db, std::string_view backup_id) {
+Result<std::vector<CopyRecord>> copies_of(sql::Database& db, std::string_view backup_id) {
     auto rows = TRY(db.query(
         "SELECT destination_id, artifact, state, object_key, sha256, size_bytes, message, reason FROM copies WHERE "
         "backup_id = $1 ORDER BY destination_id, artifact",
@@ -237,12 +236,12 @@ void add_once(std::vector<std::string>& ids, const std::string& id) {
     if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
 }
 
-Result<> clear_copies(sqlite::Database& db, std::string_view backup_id) {
+Result<> clear_copies(sql::Database& db, std::string_view backup_id) {
     TRY(db.run("DELETE FROM copies WHERE backup_id = $1", {backup_id}));
     return {};
 }
 
-Result<> append_event(sqlite::Database& db, OperationRow& operation) {
+Result<> append_event(sql::Database& db, OperationRow& operation) {
     if (!operation.progress) return {};
     ++operation.event_id;
     const std::string payload = json::encode_text(*operation.progress);
@@ -253,8 +252,7 @@ Result<> append_event(sqlite::Database& db, OperationRow& operation) {
     return {};
 }
 
-Result<std::vector<ProgressEvent>> events_after(sqlite::Database& db, std::string_view operation_id,
-                                                std::int64_t after) {
+Result<std::vector<ProgressEvent>> events_after(sql::Database& db, std::string_view operation_id, std::int64_t after) {
     auto rows = TRY(db.query(
         "SELECT event_id, payload FROM progress_events WHERE operation_id = $1 AND event_id > $2 ORDER BY event_id",
         {operation_id, after}));

@@ -12,7 +12,7 @@
 #include "common/domain/steps.h"
 #include "common/domain/verdict.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 
 namespace backstay::operations {
 
@@ -54,9 +54,9 @@ struct OperationRow {
 
 bool is_ended(const OperationRow& operation);
 
-Result<> insert_operation(sqlite::Database& db, const OperationRow& operation);
-Result<> update_operation(sqlite::Database& db, const OperationRow& operation);
-Result<std::optional<OperationRow>> find_operation(sqlite::Database& db, std::string_view id);
+Result<> insert_operation(sql::Database& db, const OperationRow& operation);
+Result<> update_operation(sql::Database& db, const OperationRow& operation);
+Result<std::optional<OperationRow>> find_operation(sql::Database& db, std::string_view id);
 
 struct OperationFilter {
     std::string organization_id;
@@ -72,27 +72,27 @@ struct OperationPage {
     std::int64_t total = 0;
 };
 // Newest first.
-Result<OperationPage> list_operations(sqlite::Database& db, const OperationFilter& filter);
+Result<OperationPage> list_operations(sql::Database& db, const OperationFilter& filter);
 
 struct StepRow {
     StepRecord record;
     std::int64_t sort_order = 0;
     std::int64_t version = 0;  // rises with each change
 };
-Result<> put_step(sqlite::Database& db, std::string_view operation_id, const StepRecord& step, std::int64_t sort_order);
-Result<std::vector<StepRow>> steps_of(sqlite::Database& db, std::string_view operation_id);
+Result<> put_step(sql::Database& db, std::string_view operation_id, const StepRecord& step, std::int64_t sort_order);
+Result<std::vector<StepRow>> steps_of(sql::Database& db, std::string_view operation_id);
 // A new attempt begins with a clean page.
-Result<> clear_steps(sqlite::Database& db, std::string_view operation_id);
+Result<> clear_steps(sql::Database& db, std::string_view operation_id);
 
-Result<> put_copy(sqlite::Database& db, std::string_view backup_id, const CopyRecord& copy, TimeMs now);
-Result<std::vector<CopyRecord>> copies_of(sqlite::Database& db, std::string_view backup_id);
+Result<> put_copy(sql::Database& db, std::string_view backup_id, const CopyRecord& copy, TimeMs now);
+Result<std::vector<CopyRecord>> copies_of(sql::Database& db, std::string_view backup_id);
 // Those in which every artifact of the plan is stored.
 std::set<std::string> destinations_holding_all(const OperationPlan& plan, const std::vector<CopyRecord>& copies);
 void add_once(std::vector<std::string>& ids, const std::string& id);
-Result<> clear_copies(sqlite::Database& db, std::string_view backup_id);
+Result<> clear_copies(sql::Database& db, std::string_view backup_id);
 
 // Operations of that job, besides `id`, that have not ended.
-Result<std::vector<std::string>> unended_beside(sqlite::Database& db, std::string_view job_id, std::string_view id);
+Result<std::vector<std::string>> unended_beside(sql::Database& db, std::string_view job_id, std::string_view id);
 
 // Enough to know whether there is more to come. absent: no such operation.
 struct OperationHead {
@@ -100,16 +100,15 @@ struct OperationHead {
     bool ended = false;
     std::int64_t event_id = 0;
 };
-Result<std::optional<OperationHead>> operation_head(sqlite::Database& db, std::string_view id);
+Result<std::optional<OperationHead>> operation_head(sql::Database& db, std::string_view id);
 
 struct ProgressEvent {
     std::int64_t id = 0;
     std::string payload;  // JSON of Progress
 };
 // Stores op.progress as the operation's next event (and forgets old ones); raises op.event_id.
-Result<> append_event(sqlite::Database& db, OperationRow& operation);
+Result<> append_event(sql::Database& db, OperationRow& operation);
 // Events after `after`, oldest first.
-Result<std::vector<ProgressEvent>> events_after(sqlite::Database& db, std::string_view operation_id,
-                                                std::int64_t after);
+Result<std::vector<ProgressEvent>> events_after(sql::Database& db, std::string_view operation_id, std::int64_t after);
 
 }  // namespace backstay::operations

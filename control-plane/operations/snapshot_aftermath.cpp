@@ -41,7 +41,7 @@ bool was_neutralized(const std::vector<StepRow>& steps) {
 }
 
 // A differential's copy brings its base along, whole. Unknown here, it would stay in the destination for ever.
-Result<> note_base_copies(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+Result<> note_base_copies(sql::Database& db, const OperationRow& operation, TimeMs now) {
     const auto row = TRY(find_snapshot_row(db, operation.id));
     if (!row || !row->base_id) return {};
     auto base = TRY(find_snapshot_row(db, *row->base_id));
@@ -66,7 +66,7 @@ Result<> note_base_copies(sqlite::Database& db, const OperationRow& operation, T
 
 }  // namespace
 
-Result<> show_snapshot(sqlite::Database& db, const OperationRow& operation, const std::optional<std::string>& error) {
+Result<> show_snapshot(sql::Database& db, const OperationRow& operation, const std::optional<std::string>& error) {
     auto row = TRY(find_snapshot_row(db, operation.id));
     if (!row) return {};
     if (row->status != "deleting" && row->status != "deleted") {
@@ -82,7 +82,7 @@ Result<> show_snapshot(sqlite::Database& db, const OperationRow& operation, cons
     return update_snapshot(db, *row);
 }
 
-Result<> show_rollback(sqlite::Database& db, const OperationRow& operation, const std::optional<std::string>& error) {
+Result<> show_rollback(sql::Database& db, const OperationRow& operation, const std::optional<std::string>& error) {
     auto row = TRY(find_rollback_row(db, operation.id));
     if (!row) return {};
     row->status = operation.status;
@@ -93,7 +93,7 @@ Result<> show_rollback(sqlite::Database& db, const OperationRow& operation, cons
     return update_rollback(db, *row);
 }
 
-Result<> store_snapshot_results(sqlite::Database& db, const OperationRow& operation,
+Result<> store_snapshot_results(sql::Database& db, const OperationRow& operation,
                                 const control_plane::JobFinish& finish) {
     auto row = TRY(find_snapshot_row(db, operation.id));
     if (!row) return {};
@@ -108,7 +108,7 @@ Result<> store_snapshot_results(sqlite::Database& db, const OperationRow& operat
     return update_snapshot(db, *row);
 }
 
-Result<> store_rollback_results(sqlite::Database& db, const OperationRow& operation,
+Result<> store_rollback_results(sql::Database& db, const OperationRow& operation,
                                 const control_plane::JobFinish& finish, std::int64_t keep_previous_ms, TimeMs now) {
     auto row = TRY(find_rollback_row(db, operation.id));
     if (!row) return {};
@@ -117,13 +117,13 @@ Result<> store_rollback_results(sqlite::Database& db, const OperationRow& operat
     return update_rollback(db, *row);
 }
 
-Result<> settle_snapshot(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+Result<> settle_snapshot(sql::Database& db, const OperationRow& operation, TimeMs now) {
     if (!is_usable_snapshot(operation.status)) return {};
     TRY(note_base_copies(db, operation, now));
     return note_safety_snapshot(db, operation.id);
 }
 
-Result<> settle_snapshot_deletion(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+Result<> settle_snapshot_deletion(sql::Database& db, const OperationRow& operation, TimeMs now) {
     auto row = TRY(find_snapshot_row(db, operation.backup_id.value_or("")));
     if (!row) return {};
     if (operation.status != "completed") {  // it stays in `deleting`, with the reason

@@ -28,7 +28,7 @@ std::optional<std::int64_t> number_of(const std::optional<bool>& flag) {
     return *flag ? 1 : 0;
 }
 
-Result<SnapshotRow> read_snapshot(const sqlite::Statement& row) {
+Result<SnapshotRow> read_snapshot(const sql::Statement& row) {
     SnapshotRow out;
     out.id = row.text(0);
     out.organization_id = row.text(1);
@@ -68,14 +68,14 @@ Result<SnapshotRow> read_snapshot(const sqlite::Statement& row) {
 }
 
 // `rest` begins behind "FROM snapshots".
-Result<std::vector<SnapshotRow>> read_all(sqlite::Database& db, std::string_view rest,
-                                          std::initializer_list<sqlite::Value> values) {
+Result<std::vector<SnapshotRow>> read_all(sql::Database& db, std::string_view rest,
+                                          std::initializer_list<sql::Value> values) {
     const std::string sql = fmt::format("SELECT {} FROM snapshots {}", kColumns, rest);
     return all_rows(db.query(sql, values), read_snapshot);
 }
 
-Result<std::optional<SnapshotRow>> read_one(sqlite::Database& db, std::string_view rest,
-                                            std::initializer_list<sqlite::Value> values) {
+Result<std::optional<SnapshotRow>> read_one(sql::Database& db, std::string_view rest,
+                                            std::initializer_list<sql::Value> values) {
     auto found = TRY(read_all(db, rest, values));
     if (found.empty()) return std::optional<SnapshotRow>();
     return std::optional<SnapshotRow>(std::move(found.front()));
@@ -83,7 +83,7 @@ Result<std::optional<SnapshotRow>> read_one(sqlite::Database& db, std::string_vi
 
 }  // namespace
 
-Result<> insert_snapshot(sqlite::Database& db, const SnapshotRow& row) {
+Result<> insert_snapshot(sql::Database& db, const SnapshotRow& row) {
     const std::string destinations = json::encode_text(row.destination_ids);
     const std::string sql = fmt::format(
         "INSERT INTO snapshots ({}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
@@ -126,7 +126,7 @@ Result<> insert_snapshot(sqlite::Database& db, const SnapshotRow& row) {
     return {};
 }
 
-Result<> update_snapshot(sqlite::Database& db, const SnapshotRow& row) {
+Result<> update_snapshot(sql::Database& db, const SnapshotRow& row) {
     static constexpr std::string_view kSql =
         "UPDATE snapshots SET status = $2, remote_status = $3, folder = $4, database_file = $5, filestore_file = $6, "
         "config_file = $7, is_full = $8, base_id = $9, is_pinned = $10, pin_label = $11, unpinned_at = $12, "
@@ -158,16 +158,16 @@ Result<> update_snapshot(sqlite::Database& db, const SnapshotRow& row) {
     return {};
 }
 
-Result<std::optional<SnapshotRow>> find_snapshot_row(sqlite::Database& db, std::string_view id) {
+Result<std::optional<SnapshotRow>> find_snapshot_row(sql::Database& db, std::string_view id) {
     return read_one(db, "WHERE id = $1", {id});
 }
 
-Result<std::optional<SnapshotRow>> find_snapshot(sqlite::Database& db, std::string_view organization_id,
+Result<std::optional<SnapshotRow>> find_snapshot(sql::Database& db, std::string_view organization_id,
                                                  std::string_view id) {
     return read_one(db, "WHERE id = $1 AND organization_id = $2 AND deleted_at IS NULL", {id, organization_id});
 }
 
-Result<SnapshotPage> list_snapshots(sqlite::Database& db, const SnapshotFilter& filter) {
+Result<SnapshotPage> list_snapshots(sql::Database& db, const SnapshotFilter& filter) {
     store::Where where("deleted_at IS NULL");
     where.is("organization_id", filter.organization_id)
         .is("environment_id", filter.environment_id)
@@ -178,13 +178,13 @@ Result<SnapshotPage> list_snapshots(sqlite::Database& db, const SnapshotFilter& 
                                             filter.limit, filter.offset, read_snapshot);
 }
 
-Result<std::int64_t> count_pinned(sqlite::Database& db, std::string_view environment_id) {
+Result<std::int64_t> count_pinned(sql::Database& db, std::string_view environment_id) {
     return count_of(
         db.query("SELECT count(*) FROM snapshots WHERE environment_id = $1 AND is_pinned = 1 AND deleted_at IS NULL",
                  {environment_id}));
 }
 
-Result<Dependents> dependents_of(sqlite::Database& db, std::string_view id) {
+Result<Dependents> dependents_of(sql::Database& db, std::string_view id) {
     auto rows =
         TRY(db.query("SELECT count(*), count(expires_at), max(expires_at) FROM snapshots WHERE base_id = $1 AND "
                      "deleted_at IS NULL",
@@ -197,13 +197,13 @@ Result<Dependents> dependents_of(sqlite::Database& db, std::string_view id) {
     return out;
 }
 
-Result<std::vector<std::string>> differentials_of(sqlite::Database& db, std::string_view id) {
+Result<std::vector<std::string>> differentials_of(sql::Database& db, std::string_view id) {
     return all_rows(
         db.query("SELECT id FROM snapshots WHERE base_id = $1 AND deleted_at IS NULL ORDER BY created_at, id", {id}),
-        [](const sqlite::Statement& row) { return row.text(0); });
+        [](const sql::Statement& row) { return row.text(0); });
 }
 
-Result<std::set<std::string>> destinations_of_differentials(sqlite::Database& db, std::string_view id) {
+Result<std::set<std::string>> destinations_of_differentials(sql::Database& db, std::string_view id) {
     std::set<std::string> found;
     for (const SnapshotRow& row : TRY(read_all(db, "WHERE base_id = $1", {id}))) {
         found.insert(row.destination_ids.begin(), row.destination_ids.end());
@@ -211,7 +211,7 @@ Result<std::set<std::string>> destinations_of_differentials(sqlite::Database& db
     return found;
 }
 
-Result<> recompute_expiry(sqlite::Database& db, std::string_view environment_id, std::int64_t retention_days) {
+Result<> recompute_expiry(sql::Database& db, std::string_view environment_id, std::int64_t retention_days) {
     for (SnapshotRow& row : TRY(read_all(db, "WHERE environment_id = $1 AND deleted_at IS NULL", {environment_id}))) {
         row.expires_at = own_expiry({row.completed_at, row.is_pinned, row.unpinned_at, retention_days});
         TRY(update_snapshot(db, row));
@@ -219,7 +219,7 @@ Result<> recompute_expiry(sqlite::Database& db, std::string_view environment_id,
     return {};
 }
 
-Result<std::vector<SnapshotRow>> expired_snapshots(sqlite::Database& db, TimeMs now, std::int64_t limit) {
+Result<std::vector<SnapshotRow>> expired_snapshots(sql::Database& db, TimeMs now, std::int64_t limit) {
     return read_all(
         db,
         "WHERE expires_at <= $1 AND is_pinned = 0 AND deleted_at IS NULL AND status IN ('completed', 'partial', "

@@ -10,7 +10,7 @@
 
 #include "common/clock.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/operations/snapshot_rules.h"
 
 namespace backstay::operations {
@@ -52,12 +52,12 @@ struct SnapshotRow {
     std::optional<std::string> manifest;  // JSON
 };
 
-Result<> insert_snapshot(sqlite::Database& db, const SnapshotRow& snapshot);
+Result<> insert_snapshot(sql::Database& db, const SnapshotRow& snapshot);
 // Everything but what is fixed when it is ordered.
-Result<> update_snapshot(sqlite::Database& db, const SnapshotRow& snapshot);
+Result<> update_snapshot(sql::Database& db, const SnapshotRow& snapshot);
 // Also one that is deleted, of whatever organization: for the machinery, not for people.
-Result<std::optional<SnapshotRow>> find_snapshot_row(sqlite::Database& db, std::string_view id);
-Result<std::optional<SnapshotRow>> find_snapshot(sqlite::Database& db, std::string_view organization_id,
+Result<std::optional<SnapshotRow>> find_snapshot_row(sql::Database& db, std::string_view id);
+Result<std::optional<SnapshotRow>> find_snapshot(sql::Database& db, std::string_view organization_id,
                                                  std::string_view id);
 
 struct SnapshotFilter {
@@ -74,18 +74,18 @@ struct SnapshotPage {
     std::int64_t total = 0;
 };
 // Newest first.
-Result<SnapshotPage> list_snapshots(sqlite::Database& db, const SnapshotFilter& filter);
+Result<SnapshotPage> list_snapshots(sql::Database& db, const SnapshotFilter& filter);
 
-Result<std::int64_t> count_pinned(sqlite::Database& db, std::string_view environment_id);
+Result<std::int64_t> count_pinned(sql::Database& db, std::string_view environment_id);
 // Differentials that need this full one.
-Result<Dependents> dependents_of(sqlite::Database& db, std::string_view id);
-Result<std::vector<std::string>> differentials_of(sqlite::Database& db, std::string_view id);
+Result<Dependents> dependents_of(sql::Database& db, std::string_view id);
+Result<std::vector<std::string>> differentials_of(sql::Database& db, std::string_view id);
 // Where copies of them were ordered to, also of those that are deleted: their copies may have brought it there.
-Result<std::set<std::string>> destinations_of_differentials(sqlite::Database& db, std::string_view id);
+Result<std::set<std::string>> destinations_of_differentials(sql::Database& db, std::string_view id);
 // expires_at of every snapshot of the environment anew.
-Result<> recompute_expiry(sqlite::Database& db, std::string_view environment_id, std::int64_t retention_days);
+Result<> recompute_expiry(sql::Database& db, std::string_view environment_id, std::int64_t retention_days);
 // Those whose time is over, that no differential needs and no rollback uses; longest over first.
-Result<std::vector<SnapshotRow>> expired_snapshots(sqlite::Database& db, TimeMs now, std::int64_t limit);
+Result<std::vector<SnapshotRow>> expired_snapshots(sql::Database& db, TimeMs now, std::int64_t limit);
 
 struct RollbackRow {
     std::string id;  // also of its operation: the contract's rollbackDeploymentId
@@ -107,25 +107,25 @@ struct RollbackRow {
     std::string performed_by;
 };
 
-Result<> insert_rollback(sqlite::Database& db, const RollbackRow& rollback);
-Result<> update_rollback(sqlite::Database& db, const RollbackRow& rollback);
-Result<std::optional<RollbackRow>> find_rollback_row(sqlite::Database& db, std::string_view id);
-Result<std::optional<RollbackRow>> find_rollback(sqlite::Database& db, std::string_view organization_id,
+Result<> insert_rollback(sql::Database& db, const RollbackRow& rollback);
+Result<> update_rollback(sql::Database& db, const RollbackRow& rollback);
+Result<std::optional<RollbackRow>> find_rollback_row(sql::Database& db, std::string_view id);
+Result<std::optional<RollbackRow>> find_rollback(sql::Database& db, std::string_view organization_id,
                                                  std::string_view id);
-Result<std::vector<RollbackRow>> rollbacks_to(sqlite::Database& db, std::string_view snapshot_id);
+Result<std::vector<RollbackRow>> rollbacks_to(sql::Database& db, std::string_view snapshot_id);
 // A rollback that has not ended reads it, or made it for its own safety; absent: none.
-Result<std::optional<std::string>> rollback_using(sqlite::Database& db, std::string_view snapshot_id);
+Result<std::optional<std::string>> rollback_using(sql::Database& db, std::string_view snapshot_id);
 // The rollback's safety snapshot has begun.
-Result<> name_safety_snapshot(sqlite::Database& db, std::string_view rollback_id, std::string_view snapshot_id);
+Result<> name_safety_snapshot(sql::Database& db, std::string_view rollback_id, std::string_view snapshot_id);
 // The snapshot that a rollback took for safety, if it is one, is there and usable.
-Result<> note_safety_snapshot(sqlite::Database& db, std::string_view snapshot_id);
+Result<> note_safety_snapshot(sql::Database& db, std::string_view snapshot_id);
 
 struct RollbackPage {
     std::vector<RollbackRow> rows;
     std::int64_t total = 0;
 };
 // The environment as source or target, newest first. With a project: only rollbacks into its environments.
-Result<RollbackPage> list_rollbacks(sqlite::Database& db, std::string_view organization_id,
+Result<RollbackPage> list_rollbacks(sql::Database& db, std::string_view organization_id,
                                     std::string_view environment_id, std::int64_t limit, std::int64_t offset,
                                     std::string_view project_id = "");
 

@@ -21,7 +21,7 @@ const StepRecord* find_step(const std::vector<StepRow>& steps, std::string_view 
 }
 
 // Adds what was found, as an optional step of the backup's own: its evidence is judged by it from now on.
-Result<> mark(sqlite::Database& db, OperationRow& backup, std::string_view name, const StepRecord& found, TimeMs now) {
+Result<> mark(sql::Database& db, OperationRow& backup, std::string_view name, const StepRecord& found, TimeMs now) {
     auto& plan = backup.plan.steps;
     auto at = std::find_if(plan.begin(), plan.end(), [&](const StepPlan& step) { return step.name == name; });
     if (at == plan.end()) {
@@ -50,7 +50,7 @@ bool denies_content(const StepRecord& step) {
 }
 
 // `by`: the step that tells. What it could not tell leaves an earlier finding as it is.
-Result<> judge_by(sqlite::Database& db, OperationRow& backup, std::string_view name, const StepRecord* by, TimeMs now) {
+Result<> judge_by(sql::Database& db, OperationRow& backup, std::string_view name, const StepRecord* by, TimeMs now) {
     if (by == nullptr) return {};
     const bool tells = by->status == StepStatus::completed || denies_content(*by);
     return tells ? mark(db, backup, name, *by, now) : Result<>();
@@ -62,12 +62,12 @@ bool deny_content(const std::vector<StepRow>& steps) {
     return std::any_of(steps.begin(), steps.end(), [](const StepRow& step) { return denies_content(step.record); });
 }
 
-Result<> set_next_check(sqlite::Database& db, std::string_view backup_id, TimeMs at) {
+Result<> set_next_check(sql::Database& db, std::string_view backup_id, TimeMs at) {
     TRY(db.run("UPDATE backups SET next_check_at = $2 WHERE id = $1 AND scope <> 'base'", {backup_id, at}));
     return {};
 }
 
-Result<> settle_backup(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+Result<> settle_backup(sql::Database& db, const OperationRow& operation, TimeMs now) {
     if (operation.status != "completed" && operation.status != "partial") return {};
     TRY(set_next_check(db, operation.id, now + kVerifyEveryMs));
     auto row = TRY(find_backup_row(db, operation.id));
@@ -76,7 +76,7 @@ Result<> settle_backup(sqlite::Database& db, const OperationRow& operation, Time
     return update_backup(db, *row);
 }
 
-Result<> settle_verification(sqlite::Database& db, const OperationRow& operation, TimeMs now) {
+Result<> settle_verification(sql::Database& db, const OperationRow& operation, TimeMs now) {
     if (!operation.backup_id) return {};
     // Somebody did not want it now.
     if (operation.phase == Phase::cancelled) return set_next_check(db, *operation.backup_id, now + kVerifyAgainMs);

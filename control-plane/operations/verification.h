@@ -8,7 +8,7 @@
 
 #include "common/clock.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/operations/rows.h"
 
 namespace backstay::operations {
@@ -16,14 +16,14 @@ namespace backstay::operations {
 inline constexpr std::int64_t kVerifyEveryMs = 30LL * 24 * 3600 * 1000;
 inline constexpr std::int64_t kVerifyAgainMs = 24LL * 3600 * 1000;  // after one that could not be done
 
-Result<> set_next_check(sqlite::Database& db, std::string_view backup_id, TimeMs at);
+Result<> set_next_check(sql::Database& db, std::string_view backup_id, TimeMs at);
 
 // A backup ended: whether that proves it, and when to look again.
-Result<> settle_backup(sqlite::Database& db, const OperationRow& operation, TimeMs now);
+Result<> settle_backup(sql::Database& db, const OperationRow& operation, TimeMs now);
 
 // Whether one of them failed in a way that says that the content is damaged, and not only that nobody could look.
 bool deny_content(const std::vector<StepRow>& steps);
 
-Result<> settle_verification(sqlite::Database& db, const OperationRow& operation, TimeMs now);
+Result<> settle_verification(sql::Database& db, const OperationRow& operation, TimeMs now);
 
 }  // namespace backstay::operations

@@ -6,7 +6,7 @@
 
 #include "common/files/files.h"
 #include "common/log.h"
-#include "common/sqlite/migrations.h"
+#include "common/sql/migrations.h"
 #include "control-plane/own-backup/folder.h"
 #include "control-plane/own-backup/save.h"
 #include "control-plane/store/store.h"
@@ -76,11 +76,11 @@ Result<TimeMs> look(const Settings& settings, TimeMs now, const std::stop_token&
 
 Result<> before_upgrade(const Settings& settings, TimeMs now) {
     std::error_code unknown;
-    if (settings.backup.folder.empty() || !std::filesystem::exists(settings.store_file, unknown)) return {};
+    if (settings.backup.folder.empty() || !std::filesystem::exists(settings.store, unknown)) return {};
     int present = 0;
     {
-        auto db = TRY(store::open_store(settings.store_file));
-        present = TRY(sqlite::schema_version(db));
+        auto db = TRY(store::open_store(settings.store));
+        present = TRY(sql::schema_version(db));
     }
     if (present == 0 || present >= store::newest_schema()) return {};
     TRY(check_folder(settings));

@@ -9,6 +9,7 @@
 
 #include "common/files/fd_stream.h"
 #include "common/files/files.h"
+#include "common/sqlite/database.h"
 
 namespace backstay::own_backup {
 
@@ -27,6 +28,11 @@ std::vector<InstallationFile> files_of(const Settings& settings) {
     if (settings.tokens.algorithm == "HS256") all.push_back({"the key of tokens", settings.tokens.secret_file});
     std::erase_if(all, [](const InstallationFile& file) { return file.path.empty(); });
     return all;
+}
+
+Result<> check_database(const std::string& path) {
+    auto database = TRY(sqlite::Database::open(path, {.create = false}));
+    return database.check_integrity();
 }
 
 Result<FileSource> FileSource::open(const std::string& path) {

@@ -20,6 +20,9 @@ struct InstallationFile {
 // Those that the settings name, control.toml first.
 std::vector<InstallationFile> files_of(const Settings& settings);
 
+// corrupted: the SQLite file is damaged, or a row of it refers to nothing.
+Result<> check_database(const std::string& path);
+
 class FileSource final : public Source {
 public:
     static Result<FileSource> open(const std::string& path);

@@ -19,17 +19,17 @@ constexpr const char* kWhy =
     "the control plane was put back to an earlier state: look at what runs, then order it again";
 constexpr const char* kWhyAlone = "the control plane was put back to an earlier state: the agent knows how this ended";
 
-Result<std::vector<std::string>> ids_of(sqlite::Database& db, const std::string& sql) {
-    return store::all_rows(db.query(sql), [](const sqlite::Statement& row) { return row.text(0); });
+Result<std::vector<std::string>> ids_of(sql::Database& db, const std::string& sql) {
+    return store::all_rows(db.query(sql), [](const sql::Statement& row) { return row.text(0); });
 }
 
-Result<std::vector<std::string>> unended(sqlite::Database& db, std::string_view kinds) {
+Result<std::vector<std::string>> unended(sql::Database& db, std::string_view kinds) {
     return ids_of(db, "SELECT id FROM operations WHERE status IN ('pending', 'running') AND kind IN (" +
                           std::string(kinds) + ")");
 }
 
 // Before the backup by a day, for clocks differ and jobs were under way; earlier for what was ordered earlier.
-Result<TimeMs> moment_of(sqlite::Database& db, TimeMs made_at) {
+Result<TimeMs> moment_of(sql::Database& db, TimeMs made_at) {
     auto rows = TRY(
         db.query("SELECT MIN(created_at) FROM operations WHERE status IN ('pending', 'running') AND kind IN ('backup', "
                  "'snapshot')"));
@@ -37,7 +37,7 @@ Result<TimeMs> moment_of(sqlite::Database& db, TimeMs made_at) {
     return TRY(rows.step()) && !rows.is_null(0) ? std::min(since, rows.integer(0)) : since;
 }
 
-Result<> forget(sqlite::Database& db, const std::string& id) {
+Result<> forget(sql::Database& db, const std::string& id) {
     for (const char* sql : {"DELETE FROM jobs WHERE operation_id = $1", "DELETE FROM copies WHERE backup_id = $1",
                             "DELETE FROM schedule_runs WHERE backup_id = $1", "DELETE FROM backups WHERE id = $1",
                             "DELETE FROM snapshots WHERE id = $1", "DELETE FROM operations WHERE id = $1"}) {
@@ -47,12 +47,12 @@ Result<> forget(sqlite::Database& db, const std::string& id) {
 }
 
 // What agents had begun by themselves: it is over there long since, and the reports of its end were taken already.
-Result<std::vector<std::string>> alone(sqlite::Database& db) {
+Result<std::vector<std::string>> alone(sql::Database& db) {
     return ids_of(db, "SELECT id FROM jobs WHERE fence = 0 AND state = 'accepted'");
 }
 
 // Both as failed, where they have not ended.
-Result<> end(sqlite::Database& db, std::optional<operations::OperationRow> operation, std::optional<dispatch::Job> job,
+Result<> end(sql::Database& db, std::optional<operations::OperationRow> operation, std::optional<dispatch::Job> job,
              const char* why, TimeMs now) {
     if (operation && !operations::is_ended(*operation)) {
         TRY(operations::fail(db, *operation, reason::kAgentRestarted, why, now));
@@ -62,14 +62,14 @@ Result<> end(sqlite::Database& db, std::optional<operations::OperationRow> opera
     return dispatch::update_job(db, *job);
 }
 
-Result<> end_alone(sqlite::Database& db, const std::string& id, TimeMs now) {
+Result<> end_alone(sql::Database& db, const std::string& id, TimeMs now) {
     auto job = TRY(dispatch::find_job(db, id));
     if (!job) return {};
     auto operation = TRY(operations::find_operation(db, job->operation_id));
     return end(db, std::move(operation), std::move(job), kWhyAlone, now);
 }
 
-Result<> stop(sqlite::Database& db, const std::string& id, TimeMs now) {
+Result<> stop(sql::Database& db, const std::string& id, TimeMs now) {
     auto operation = TRY(operations::find_operation(db, id));
     if (!operation) return {};
     auto job = TRY(dispatch::find_job(db, operation->job_id));
@@ -78,8 +78,8 @@ Result<> stop(sqlite::Database& db, const std::string& id, TimeMs now) {
 
 }  // namespace
 
-Result<Forgotten> forget_unfinished(sqlite::Transaction& transaction, TimeMs made_at, TimeMs now) {
-    sqlite::Database& db = transaction.database();
+Result<Forgotten> forget_unfinished(sql::Transaction& transaction, TimeMs made_at, TimeMs now) {
+    sql::Database& db = transaction.database();
     Forgotten done;
     done.tell_since = TRY(moment_of(db, made_at));
     for (const std::string& id : TRY(unended(db, "'backup', 'snapshot'"))) {

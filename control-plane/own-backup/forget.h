@@ -4,7 +4,7 @@
 
 #include "common/clock.h"
 #include "common/result.h"
-#include "common/sqlite/transaction.h"
+#include "common/sql/transaction.h"
 
 namespace backstay::own_backup {
 
@@ -22,6 +22,6 @@ struct Forgotten {
 // by itself: nobody tells of its end a second time. All else (copies, verifications,
 // deletions, tests) may be done twice and stays. Removals by themselves wait for three days (store/removal_hold.h).
 // Each organization's audit trail says that this happened.
-Result<Forgotten> forget_unfinished(sqlite::Transaction& transaction, TimeMs made_at, TimeMs now);
+Result<Forgotten> forget_unfinished(sql::Transaction& transaction, TimeMs made_at, TimeMs now);
 
 }  // namespace backstay::own_backup

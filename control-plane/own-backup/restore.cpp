@@ -8,7 +8,7 @@
 
 #include "common/crypto/secretstream.h"
 #include "common/files/files.h"
-#include "common/sqlite/transaction.h"
+#include "common/sql/transaction.h"
 #include "control-plane/config/settings.h"
 #include "control-plane/own-backup/files.h"
 #include "control-plane/own-backup/owner.h"
@@ -75,7 +75,7 @@ Result<> unpack(const RestoreOrder& order, const std::string& path) {
     return decrypting.finish();
 }
 
-Result<About> about_of(sqlite::Database& db) {
+Result<About> about_of(sql::Database& db) {
     auto rows = TRY(db.query("SELECT about FROM backup_about"));
     if (!TRY(rows.step())) return Error(Errc::invalid, "the backup does not say what it is");
     const json::Value text = TRY(json::parse(rows.text(0)));
@@ -100,7 +100,7 @@ Result<std::string> path_of(const std::string& place, const std::string& state_d
     return path;
 }
 
-Result<> put_files(sqlite::Database& db, const std::string& state_dir, Restored& restored) {
+Result<> put_files(sql::Database& db, const std::string& state_dir, Restored& restored) {
     // The settings last: their presence says that the rest is there.
     auto rows = TRY(db.query("SELECT place, content FROM backup_files ORDER BY place = $1, place", {kSettingsFile}));
     while (TRY(rows.step())) {
@@ -108,14 +108,14 @@ Result<> put_files(sqlite::Database& db, const std::string& state_dir, Restored&
         std::error_code unknown;
         if (fs::exists(path, unknown)) return Error(Errc::invalid, "the backup holds two files for " + path);
         TRY(make_folders(fs::path(path).parent_path().string(), 0700));
-        const sqlite::Blob content = rows.blob(1);
+        const sql::Blob content = rows.blob(1);
         TRY(atomic_write(path, as_text(content), 0600));
     }
     return {};
 }
 
 // The keys must not stay in the database's free pages.
-Result<> make_plain(sqlite::Database& db) {
+Result<> make_plain(sql::Database& db) {
     TRY(db.run_script("PRAGMA secure_delete = ON; DROP TABLE backup_files; DROP TABLE backup_about"));
     TRY(db.run_script("VACUUM"));
     auto rows = TRY(db.query("PRAGMA wal_checkpoint(TRUNCATE)"));
@@ -164,8 +164,8 @@ Result<std::vector<std::string>> missing_files(const std::string& state_dir, con
         if (::access(file.path.c_str(), F_OK) != 0) missing.push_back(file.path + " (" + file.what + ")");
     }
     const auto normal = [](const std::string& path) { return fs::absolute(path).lexically_normal(); };
-    if (normal(settings.store_file) != normal(store)) {
-        missing.push_back(settings.store_file + " (the database, which is put to " + store + " as it was)");
+    if (normal(settings.store) != normal(store)) {
+        missing.push_back(settings.store + " (the database, which is put to " + store + " as it was)");
     }
     return missing;
 }
@@ -174,13 +174,13 @@ Result<std::vector<std::string>> missing_files(const std::string& state_dir, con
 Result<> take_apart(const RestoreOrder& order, const std::string& copy, TimeMs now, Restored& restored) {
     TRY(unpack(order, copy).context("read " + order.from));
     {
-        auto db = TRY(sqlite::Database::open(copy, {.create = false}));
-        TRY(db.check_integrity());
+        TRY(check_database(copy));
+        auto db = TRY(sql::Database::open(copy, {.create = false}));
         restored.about = TRY(about_of(db));
     }
     TRY(store::prepare_store(copy));
     auto db = TRY(store::open_store(copy));
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db));
     restored.forgotten = TRY(forget_unfinished(transaction, restored.about.made_at.ms, now));
     TRY(transaction.commit());
     TRY(put_files(db, order.state_dir, restored));

@@ -10,7 +10,7 @@
 #include "common/human.h"
 #include "common/json/json.h"
 #include "common/process/account.h"
-#include "common/sqlite/transaction.h"
+#include "common/sql/transaction.h"
 #include "common/version.h"
 #include "control-plane/own-backup/files.h"
 #include "control-plane/own-backup/folder.h"
@@ -34,7 +34,7 @@ std::string place_of(const std::string& path, const std::string& state_dir) {
 
 Result<> check_room(const Settings& settings) {
     struct stat store {};
-    if (::stat(settings.store_file.c_str(), &store) != 0) return Error::from_errno(errno, settings.store_file);
+    if (::stat(settings.store.c_str(), &store) != 0) return Error::from_errno(errno, settings.store);
     const DiskSpace space = TRY(free_space(settings.state_dir));
     const std::uint64_t needed = 2 * static_cast<std::uint64_t>(store.st_size) + kSpare;
     if (space.free_bytes >= needed) return {};
@@ -42,20 +42,20 @@ Result<> check_room(const Settings& settings) {
                                       human::size(space.free_bytes) + " are free");
 }
 
-Result<> keep_file(sqlite::Database& copy, const InstallationFile& file, const SaveOrder& order,
-                   const Settings& settings, std::vector<std::string>& left_out) {
+Result<> keep_file(sql::Database& copy, const InstallationFile& file, const SaveOrder& order, const Settings& settings,
+                   std::vector<std::string>& left_out) {
     if (!file.carried || (file.secret && !order.with_keys)) {
         left_out.push_back(file.path);
         return {};
     }
     const std::string content = TRY(read_file(file.path, 1 << 20).context("read " + file.what));
-    const sqlite::Blob bytes(as_bytes(content).begin(), as_bytes(content).end());
+    const sql::Blob bytes(as_bytes(content).begin(), as_bytes(content).end());
     TRY(copy.run("INSERT INTO backup_files (place, content) VALUES ($1, $2)",
                  {place_of(file.path, settings.state_dir), bytes}));
     return {};
 }
 
-Result<> describe(sqlite::Database& copy, const Settings& settings, const SaveOrder& order,
+Result<> describe(sql::Database& copy, const Settings& settings, const SaveOrder& order,
                   const std::vector<std::string>& left_out, TimeMs now) {
     struct stat folder {};
     if (::stat(settings.state_dir.c_str(), &folder) != 0) return Error::from_errno(errno, settings.state_dir);
@@ -63,7 +63,7 @@ Result<> describe(sqlite::Database& copy, const Settings& settings, const SaveOr
     about.made_at = {now};
     about.version = std::string(kVersion);
     about.state_dir = settings.state_dir;
-    about.store_place = place_of(settings.store_file, settings.state_dir);
+    about.store_place = place_of(settings.store, settings.state_dir);
     about.owner = static_cast<std::int64_t>(folder.st_uid);
     about.owner_name = name_of_account(folder.st_uid);
     about.with_keys = order.with_keys;
@@ -75,14 +75,14 @@ Result<> describe(sqlite::Database& copy, const Settings& settings, const SaveOr
 Result<std::vector<std::string>> make_copy(const Settings& settings, const SaveOrder& order, const std::string& path,
                                            TimeMs now) {
     {
-        auto store = TRY(store::open_store(settings.store_file));
+        auto store = TRY(store::open_store(settings.store));
         TRY(store.run("VACUUM INTO $1", {path}).context("copy the database"));
     }
-    auto copy = TRY(sqlite::Database::open(path, {.create = false}));
-    TRY(copy.check_integrity().context("look at the copy"));
+    TRY(check_database(path).context("look at the copy"));
+    auto copy = TRY(sql::Database::open(path, {.create = false}));
     std::vector<std::string> left_out;
     {
-        auto transaction = TRY(sqlite::Transaction::begin(copy));
+        auto transaction = TRY(sql::Transaction::begin(copy));
         TRY(
             copy.run_script("CREATE TABLE backup_files (place TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT; "
                             "CREATE TABLE backup_about (about TEXT NOT NULL) STRICT"));

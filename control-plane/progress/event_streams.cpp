@@ -69,7 +69,7 @@ void EventStreams::open(api::Call call, std::unique_ptr<http::Exchange> exchange
     waiting_.emplace(key, std::make_unique<Waiting>(Waiting{std::move(exchange), std::move(*slot), after}));
 
     const bool taken = threads_.submit(
-        Lane::read, [this, key, after, call = std::move(call), find = std::move(find)](sqlite::Database& db) mutable {
+        Lane::read, [this, key, after, call = std::move(call), find = std::move(find)](sql::Database& db) mutable {
             auto operation = find(call, db);
             if (!operation) {
                 return store::DatabaseThreads::Done(
@@ -82,7 +82,7 @@ void EventStreams::open(api::Call call, std::unique_ptr<http::Exchange> exchange
     if (!taken) start(key, "", api::problem(503, "busy", "too much to do at the moment"));
 }
 
-Result<EventStreams::News> EventStreams::read_news(sqlite::Database& db, const std::string& operation,
+Result<EventStreams::News> EventStreams::read_news(sql::Database& db, const std::string& operation,
                                                    std::int64_t after) {
     // The head first: when it says that all is over, the last event is among those read behind it.
     const auto head = TRY(operations::operation_head(db, operation));
@@ -144,8 +144,7 @@ void EventStreams::pump(const std::string& operation) {
             oldest = std::min(oldest.value_or(sent), sent);
         }
     }
-    const bool taken = threads_.submit(Lane::read, [this, operation,
-                                                    oldest = oldest.value_or(0)](sqlite::Database& db) {
+    const bool taken = threads_.submit(Lane::read, [this, operation, oldest = oldest.value_or(0)](sql::Database& db) {
         auto news = read_news(db, operation, oldest);
         return store::DatabaseThreads::Done([this, operation, news = std::move(news)] { deliver(operation, news); });
     });

@@ -23,7 +23,7 @@ inline constexpr std::uint64_t kKeepAliveMs = 15'000;
 class EventStreams {
 public:
     // Answers the id of the operation to follow; runs on a reading thread and refuses with api::problem.
-    using Find = std::function<Result<std::string>(api::Call&, sqlite::Database&)>;
+    using Find = std::function<Result<std::string>(api::Call&, sql::Database&)>;
 
     // At most so many of one credential.
     EventStreams(Loop& loop, store::DatabaseThreads& threads, std::size_t most);
@@ -47,7 +47,7 @@ private:
         std::vector<operations::ProgressEvent> events;
     };
 
-    static Result<News> read_news(sqlite::Database& db, const std::string& operation, std::int64_t after);
+    static Result<News> read_news(sql::Database& db, const std::string& operation, std::int64_t after);
     void start(std::uint64_t key, const std::string& operation, Result<News> news);
     void pump(const std::string& operation);
     void deliver(const std::string& operation, const Result<News>& news);

@@ -40,7 +40,7 @@ Result<operations::PublicFilter> filter_of(const Call& call, std::int64_t& page)
     return filter;
 }
 
-Result<http::Response> list(Call& call, sqlite::Database& db) {
+Result<http::Response> list(Call& call, sql::Database& db) {
     TRY(check_key(call));
     const auto environment = TRY(api::find_environment(call, db, call.param("environmentId")));
     std::int64_t page = 1;
@@ -62,7 +62,7 @@ Result<http::Response> list(Call& call, sqlite::Database& db) {
     return api::json_answer(200, json::Value(std::move(body)));
 }
 
-Result<http::Response> show(Call& call, sqlite::Database& db) {
+Result<http::Response> show(Call& call, sql::Database& db) {
     TRY(check_key(call));
     const Item item = TRY(find_item(call, db, call.param("backupId")));
     api::Names names(db, call.organization_id, call.now);

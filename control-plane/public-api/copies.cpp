@@ -32,7 +32,7 @@ int rank_of(const store::DestinationRow& row) {
 }
 
 // A folder lies on one host: what another host stored under the same path is not there.
-Result<bool> in_reach(sqlite::Database& db, const store::DestinationRow& row, const Item& item,
+Result<bool> in_reach(sql::Database& db, const store::DestinationRow& row, const Item& item,
                       const std::optional<std::string>& reader) {
     if (row.type != "local") return true;
     const auto agent = reader ? reader : TRY(registry::looking_agent(db, row));
@@ -46,7 +46,7 @@ std::string Copy::folder() const {
     return key.substr(0, key.rfind('/'));
 }
 
-Result<Copy> best_copy(const api::Call& call, sqlite::Database& db, const Item& item,
+Result<Copy> best_copy(const api::Call& call, sql::Database& db, const Item& item,
                        const std::optional<std::string>& reader) {
     const std::vector<std::string> needed = TRY(needed_of(item));
     std::map<std::string, std::map<std::string, std::string>> held;  // by destination

@@ -22,7 +22,7 @@ struct Copy {
 // The one that is reached best. `reader`: the agent that will read it; absent: this side, through the agent that looks
 // at a local destination. 400 backup_not_completed; 409 not_downloadable when none in reach holds all of it, or it is
 // of no use alone.
-Result<Copy> best_copy(const api::Call& call, sqlite::Database& db, const Item& item,
+Result<Copy> best_copy(const api::Call& call, sql::Database& db, const Item& item,
                        const std::optional<std::string>& reader);
 
 }  // namespace backstay::public_api

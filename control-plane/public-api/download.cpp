@@ -28,7 +28,7 @@ public:
         : call_(call), browser_(browser), copy_(copy), seconds_(seconds) {}
 
     // Opens nothing but words: presigning is reckoning alone.
-    Result<> prepare(sqlite::Database& db) {
+    Result<> prepare(sql::Database& db) {
         if (copy_.rank != 0) return {};
         storage_ = TRY(browser_.reach.open(db, copy_.destination));
         return {};
@@ -59,7 +59,7 @@ private:
     bool streamed_ = false;
 };
 
-Result<http::Response> urls(const Call& call, sqlite::Database& db, const browse::Browser& browser) {
+Result<http::Response> urls(const Call& call, sql::Database& db, const browse::Browser& browser) {
     const Item item = TRY(find_item(call, db, call.param("backupId")));
     const std::int64_t seconds = TRY(number_of(call, "expires_in", kUsualSeconds, {kLeastSeconds, kMostSeconds}));
     const Copy copy = TRY(best_copy(call, db, item, {}));
@@ -86,7 +86,7 @@ Error zip_problem(const Error& error, const std::string& destination) {
     return browse::storage_problem(error, destination);
 }
 
-Result<> make_zip(const Call& call, sqlite::Database& db, const DownloadParts& parts, Sink& sink,
+Result<> make_zip(const Call& call, sql::Database& db, const DownloadParts& parts, Sink& sink,
                   const std::stop_token& stop) {
     const Item item = TRY(find_item(call, db, call.param("backupId")));
     const dispatch::Stored stored = item.backup ? dispatch::Stored(*item.backup) : dispatch::Stored(*item.snapshot);
@@ -112,14 +112,14 @@ void send_zip(const DownloadParts& parts, const Call& call, std::unique_ptr<http
     const std::string& organization = call.organization_id;
     parts.browser.transfers.make(std::move(exchange),
                                  {browse::transfers_of(organization), browse::zips_of(organization)}, std::move(head),
-                                 [call, parts](sqlite::Database& db, Sink& sink, const std::stop_token& stop) {
+                                 [call, parts](sql::Database& db, Sink& sink, const std::stop_token& stop) {
                                      return make_zip(call, db, parts, sink, stop);
                                  });
 }
 
 void send_urls(const DownloadParts& parts, const Call& call, std::unique_ptr<http::Exchange> exchange) {
     parts.browser.transfers.ask(std::move(exchange),
-                                [call, parts](sqlite::Database& db) { return urls(call, db, parts.browser); });
+                                [call, parts](sql::Database& db) { return urls(call, db, parts.browser); });
 }
 
 Result<bool> wants_zip(const Call& call) {

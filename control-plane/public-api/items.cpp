@@ -71,7 +71,7 @@ Result<> check_key(const api::Call& call) {
     return api::problem(401, "invalid_key_format", "this API takes an API key (bks_ro_… or bks_rw_…)");
 }
 
-Result<Item> read_item(const api::Call& call, sqlite::Database& db, operations::PublicBackup shown) {
+Result<Item> read_item(const api::Call& call, sql::Database& db, operations::PublicBackup shown) {
     Item item{std::move(shown), {}, {}};
     if (item.shown.is_snapshot) {
         item.snapshot = TRY(api::find_snapshot(call, db, item.shown.id));
@@ -81,7 +81,7 @@ Result<Item> read_item(const api::Call& call, sqlite::Database& db, operations::
     return item;
 }
 
-Result<Item> find_item(const api::Call& call, sqlite::Database& db, std::string_view id) {
+Result<Item> find_item(const api::Call& call, sql::Database& db, std::string_view id) {
     operations::PublicFilter filter;
     filter.organization_id = call.organization_id;
     filter.id = id;

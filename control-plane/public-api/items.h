@@ -26,9 +26,9 @@ struct Item {
     std::optional<operations::BackupRow> backup;
     std::optional<operations::SnapshotRow> snapshot;
 };
-Result<Item> read_item(const api::Call& call, sqlite::Database& db, operations::PublicBackup shown);
+Result<Item> read_item(const api::Call& call, sql::Database& db, operations::PublicBackup shown);
 // 404
-Result<Item> find_item(const api::Call& call, sqlite::Database& db, std::string_view id);
+Result<Item> find_item(const api::Call& call, sql::Database& db, std::string_view id);
 
 Result<json::Value> item_answer(api::Names& names, const Item& item);
 

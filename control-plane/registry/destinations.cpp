@@ -25,7 +25,7 @@ Result<> check_config(const DestinationOrder& order) {
     return api::rules_broken("invalid_config", decoded.error().message(), faults);
 }
 
-Result<> set_agent(sqlite::Database& db, store::DestinationRow& row, const std::optional<std::string>& agent_id) {
+Result<> set_agent(sql::Database& db, store::DestinationRow& row, const std::optional<std::string>& agent_id) {
     if (!agent_id) return {};
     if (agent_id->empty()) {
         row.agent_id.reset();
@@ -75,7 +75,7 @@ std::string_view words_for(const Error& error, std::string_view type) {
 
 }  // namespace
 
-Result<DestinationDraft> draft_destination(sqlite::Database& db, const SecretBox& box, std::string_view organization,
+Result<DestinationDraft> draft_destination(sql::Database& db, const SecretBox& box, std::string_view organization,
                                            const std::optional<store::DestinationRow>& stored,
                                            const DestinationChange& change, TimeMs now) {
     DestinationDraft draft;
@@ -126,14 +126,14 @@ Result<> test_from_here(DestinationDraft& draft, http::AddressRule rule, TimeMs 
     return tested;
 }
 
-Result<std::optional<std::string>> looking_agent(sqlite::Database& db, const store::DestinationRow& row) {
+Result<std::optional<std::string>> looking_agent(sql::Database& db, const store::DestinationRow& row) {
     if (row.agent_id) return row.agent_id;
     const auto agents = TRY(store::Agents(db).list(row.organization_id, {2, 0}));
     if (agents.items.size() != 1) return std::optional<std::string>();
     return std::optional<std::string>(agents.items.front().id);
 }
 
-Result<> save_destination(sqlite::Transaction& tx, const Actor& actor, const SecretBox& box, DestinationDraft& draft,
+Result<> save_destination(sql::Transaction& tx, const Actor& actor, const SecretBox& box, DestinationDraft& draft,
                           bool is_new) {
     draft.row.config_box = store::seal_config(box, draft.row.id, draft.order.config);
     store::Destinations destinations(tx.database());

@@ -10,7 +10,7 @@
 #include "common/http/address_rule.h"
 #include "common/json/json.h"
 #include "common/result.h"
-#include "common/sqlite/transaction.h"
+#include "common/sql/transaction.h"
 #include "control-plane/registry/registry.h"
 #include "control-plane/store/destinations.h"
 
@@ -34,7 +34,7 @@ struct DestinationDraft {
 
 // A new one for the organization, or `stored` changed. 422 destination_type_unsupported, invalid_config with `detail`,
 // agent_not_found.
-Result<DestinationDraft> draft_destination(sqlite::Database& db, const SecretBox& box, std::string_view organization,
+Result<DestinationDraft> draft_destination(sql::Database& db, const SecretBox& box, std::string_view organization,
                                            const std::optional<store::DestinationRow>& stored,
                                            const DestinationChange& change, TimeMs now);
 
@@ -46,10 +46,10 @@ bool tested_from_here(const DestinationOrder& order);
 Result<> test_from_here(DestinationDraft& draft, http::AddressRule rule, TimeMs now);
 
 // The agent that looks at a local destination: the one it names, else the organization's only one.
-Result<std::optional<std::string>> looking_agent(sqlite::Database& db, const store::DestinationRow& row);
+Result<std::optional<std::string>> looking_agent(sql::Database& db, const store::DestinationRow& row);
 
 // 409 destination_exists
-Result<> save_destination(sqlite::Transaction& tx, const Actor& actor, const SecretBox& box, DestinationDraft& draft,
+Result<> save_destination(sql::Transaction& tx, const Actor& actor, const SecretBox& box, DestinationDraft& draft,
                           bool is_new);
 
 }  // namespace backstay::registry

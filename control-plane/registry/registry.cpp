@@ -37,7 +37,7 @@ Error taken(const Error& error, std::string_view code, std::string message) {
     return error;
 }
 
-Result<> check_environment(sqlite::Transaction& tx, const store::Environment& environment) {
+Result<> check_environment(sql::Transaction& tx, const store::Environment& environment) {
     TRY(check_name("name", environment.name));
     TRY(check_name("description", environment.description, 0, 1000));
     TRY(check_name("database", environment.database, 1, 63));
@@ -73,7 +73,7 @@ Result<> check_name(std::string_view field, std::string_view name, std::size_t l
                                 " characters, no control characters, no spaces around it");
 }
 
-Result<> note(sqlite::Transaction& tx, const Actor& actor, std::string_view organization, std::string_view action,
+Result<> note(sql::Transaction& tx, const Actor& actor, std::string_view organization, std::string_view action,
               std::string_view object_id, std::string_view detail) {
     store::AuditEntry entry;
     entry.organization_id = organization;
@@ -89,7 +89,7 @@ Result<> note(sqlite::Transaction& tx, const Actor& actor, std::string_view orga
     return store::Audit(tx.database()).add(entry);
 }
 
-Result<store::Organization> create_organization(sqlite::Transaction& tx, const Actor& actor, std::string_view slug,
+Result<store::Organization> create_organization(sql::Transaction& tx, const Actor& actor, std::string_view slug,
                                                 std::string_view name) {
     TRY(check_slug(slug));
     TRY(check_name("name", name, 2));
@@ -99,7 +99,7 @@ Result<store::Organization> create_organization(sqlite::Transaction& tx, const A
     return made;
 }
 
-Result<store::Project> create_project(sqlite::Transaction& tx, const Actor& actor, std::string_view organization,
+Result<store::Project> create_project(sql::Transaction& tx, const Actor& actor, std::string_view organization,
                                       std::string_view name, std::string_view description) {
     TRY(check_name("name", name));
     TRY(check_name("description", description, 0, 1000));
@@ -109,7 +109,7 @@ Result<store::Project> create_project(sqlite::Transaction& tx, const Actor& acto
     return made;
 }
 
-Result<store::Environment> create_environment(sqlite::Transaction& tx, const Actor& actor,
+Result<store::Environment> create_environment(sql::Transaction& tx, const Actor& actor,
                                               const store::Environment& wanted) {
     if (wanted.type != "production" && wanted.type != "staging" && wanted.type != "development") {
         return api::rule_broken("invalid_type", "type", "type must be production, staging or development");
@@ -121,7 +121,7 @@ Result<store::Environment> create_environment(sqlite::Transaction& tx, const Act
     return made;
 }
 
-Result<> update_environment(sqlite::Transaction& tx, const Actor& actor, store::Environment& changed) {
+Result<> update_environment(sql::Transaction& tx, const Actor& actor, store::Environment& changed) {
     TRY(check_environment(tx, changed));
     changed.updated_at = actor.now;
     if (auto updated = store::Environments(tx.database()).update(changed); !updated) {
@@ -130,7 +130,7 @@ Result<> update_environment(sqlite::Transaction& tx, const Actor& actor, store::
     return note(tx, actor, changed.organization_id, "environment.update", changed.id, changed.name);
 }
 
-Result<MadeKey> create_key(sqlite::Transaction& tx, const Actor& actor, std::string_view organization,
+Result<MadeKey> create_key(sql::Transaction& tx, const Actor& actor, std::string_view organization,
                            const NewKey& wanted) {
     TRY(check_name("name", wanted.name, 0));
     if (wanted.project_id && !TRY(store::Projects(tx.database()).find(organization, *wanted.project_id))) {
@@ -161,7 +161,7 @@ Result<MadeKey> create_key(sqlite::Transaction& tx, const Actor& actor, std::str
     return made;
 }
 
-Result<MadeToken> create_enroll_token(sqlite::Transaction& tx, const Actor& actor, std::string_view organization,
+Result<MadeToken> create_enroll_token(sql::Transaction& tx, const Actor& actor, std::string_view organization,
                                       std::string_view agent_name, std::int64_t lifetime_s) {
     TRY(check_name("name", agent_name, 0));
     if (lifetime_s < 1 || lifetime_s > kLongestEnrolmentS) {

@@ -9,7 +9,7 @@
 
 #include "common/clock.h"
 #include "common/result.h"
-#include "common/sqlite/transaction.h"
+#include "common/sql/transaction.h"
 #include "control-plane/auth/principal.h"
 #include "control-plane/store/api_keys.h"
 #include "control-plane/store/enroll_tokens.h"
@@ -30,16 +30,16 @@ struct Actor {
 };
 
 // Slug: 3 to 50 lower-case letters, digits and single hyphens inside; name: 2 to 100 characters.
-Result<store::Organization> create_organization(sqlite::Transaction& tx, const Actor& actor, std::string_view slug,
+Result<store::Organization> create_organization(sql::Transaction& tx, const Actor& actor, std::string_view slug,
                                                 std::string_view name);
 
-Result<store::Project> create_project(sqlite::Transaction& tx, const Actor& actor, std::string_view organization,
+Result<store::Project> create_project(sql::Transaction& tx, const Actor& actor, std::string_view organization,
                                       std::string_view name, std::string_view description);
 
 // Names are checked, project and agent must be the organization's; 409 environment_exists, database_taken.
-Result<store::Environment> create_environment(sqlite::Transaction& tx, const Actor& actor,
+Result<store::Environment> create_environment(sql::Transaction& tx, const Actor& actor,
                                               const store::Environment& wanted);
-Result<> update_environment(sqlite::Transaction& tx, const Actor& actor, store::Environment& changed);
+Result<> update_environment(sql::Transaction& tx, const Actor& actor, store::Environment& changed);
 
 struct NewKey {
     std::string name;
@@ -52,7 +52,7 @@ struct MadeKey {
     store::ApiKey row;
     std::string secret;  // shown once
 };
-Result<MadeKey> create_key(sqlite::Transaction& tx, const Actor& actor, std::string_view organization,
+Result<MadeKey> create_key(sql::Transaction& tx, const Actor& actor, std::string_view organization,
                            const NewKey& wanted);
 
 struct MadeToken {
@@ -60,13 +60,13 @@ struct MadeToken {
     std::string secret;  // shown once
 };
 // For one agent; lives an hour unless told otherwise (at most 30 days).
-Result<MadeToken> create_enroll_token(sqlite::Transaction& tx, const Actor& actor, std::string_view organization,
+Result<MadeToken> create_enroll_token(sql::Transaction& tx, const Actor& actor, std::string_view organization,
                                       std::string_view agent_name, std::int64_t lifetime_s);
 
 // The rule for every name that people choose: 1 to 100 characters of valid UTF-8 without control characters.
 Result<> check_name(std::string_view field, std::string_view name, std::size_t least = 1, std::size_t most = 100);
 
-Result<> note(sqlite::Transaction& tx, const Actor& actor, std::string_view organization, std::string_view action,
+Result<> note(sql::Transaction& tx, const Actor& actor, std::string_view organization, std::string_view action,
               std::string_view object_id, std::string_view detail);
 
 }  // namespace backstay::registry

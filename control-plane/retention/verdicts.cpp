@@ -18,7 +18,7 @@ struct Stored {
 
 bool restorable(const Candidate& candidate) { return candidate.status == "completed" || candidate.status == "partial"; }
 
-Stored read(const sqlite::Statement& row) {
+Stored read(const sql::Statement& row) {
     Stored out;
     out.candidate.id = row.text(0);
     out.candidate.scope = row.text(1);
@@ -32,7 +32,7 @@ Stored read(const sqlite::Statement& row) {
     return out;
 }
 
-Result<std::vector<Stored>> candidates_of(sqlite::Database& db, std::string_view environment_id) {
+Result<std::vector<Stored>> candidates_of(sql::Database& db, std::string_view environment_id) {
     return store::all_rows(
         db.query("SELECT id, scope, status, created_at, size_bytes, trigger_kind, retention FROM backups WHERE "
                  "environment_id = $1 AND deleted_at IS NULL AND status <> 'deleting' ORDER BY created_at, id",
@@ -42,7 +42,7 @@ Result<std::vector<Stored>> candidates_of(sqlite::Database& db, std::string_view
 
 // What a job reads or copies now, what a running restore may read besides the backup that it names, and the way back of
 // restores that can be undone.
-Result<std::set<std::string>> in_use(sqlite::Database& db, std::string_view environment_id, TimeMs now) {
+Result<std::set<std::string>> in_use(sql::Database& db, std::string_view environment_id, TimeMs now) {
     auto rows = TRY(db.query(
         "SELECT j.backup_id FROM jobs j WHERE j.state <> 'finished' AND EXISTS (SELECT 1 FROM backups b WHERE b.id "
         "= j.backup_id AND b.environment_id = $1) "
@@ -87,7 +87,7 @@ Result<Policy> policy_of(const store::Schedule& schedule, const Numbers& numbers
     return resolve(numbers, std::move(zone));
 }
 
-Result<std::vector<BackupVerdict>> judge_backups(sqlite::Database& db, std::string_view environment_id,
+Result<std::vector<BackupVerdict>> judge_backups(sql::Database& db, std::string_view environment_id,
                                                  const Policy& policy, TimeMs now) {
     const auto stored = TRY(candidates_of(db, environment_id));
     const auto used = TRY(in_use(db, environment_id, now));

@@ -10,7 +10,7 @@
 #include "common/clock.h"
 #include "common/domain/retention.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/store/schedules.h"
 
 namespace backstay::retention {
@@ -36,7 +36,7 @@ struct BackupVerdict {
 };
 
 // All backups of the environment, oldest first.
-Result<std::vector<BackupVerdict>> judge_backups(sqlite::Database& db, std::string_view environment_id,
+Result<std::vector<BackupVerdict>> judge_backups(sql::Database& db, std::string_view environment_id,
                                                  const Policy& policy, TimeMs now);
 
 }  // namespace backstay::retention

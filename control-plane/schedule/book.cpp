@@ -24,7 +24,7 @@ struct Entry {
     std::vector<store::DestinationRow> destinations;
 };
 
-Result<std::vector<Entry>> entries_of(sqlite::Database& db, const store::Agent& agent) {
+Result<std::vector<Entry>> entries_of(sql::Database& db, const store::Agent& agent) {
     std::vector<Entry> out;
     for (store::Schedule& schedule : TRY(store::Schedules(db).of_agent(agent.id))) {
         if (!schedule.runs() || (schedule.db.cron.empty() && schedule.full.cron.empty())) continue;
@@ -53,7 +53,7 @@ std::string version_of(const std::vector<Entry>& entries, const std::vector<cont
     return fmt::format("{:016x}", hash);
 }
 
-Result<std::vector<DestinationOrder>> opened(sqlite::Database& db, const Entry& entry,
+Result<std::vector<DestinationOrder>> opened(sql::Database& db, const Entry& entry,
                                              const dispatch::OpenDestination& open) {
     std::vector<DestinationOrder> out;
     for (const auto& row : entry.destinations) {
@@ -68,7 +68,7 @@ Result<std::vector<DestinationOrder>> opened(sqlite::Database& db, const Entry& 
     return out;
 }
 
-Result<ScheduleBook> make_book(sqlite::Database& db, const std::vector<Entry>& entries, std::string version,
+Result<ScheduleBook> make_book(sql::Database& db, const std::vector<Entry>& entries, std::string version,
                                const dispatch::OpenDestination& open) {
     ScheduleBook book;
     book.version = std::move(version);
@@ -86,7 +86,7 @@ Result<ScheduleBook> make_book(sqlite::Database& db, const std::vector<Entry>& e
 }
 
 // What is ordered and not yet taken by the agent counts as undecided: it may run that itself.
-Result<TimeMs> decided_until(sqlite::Database& db, const store::Agent& agent, const std::vector<Entry>& entries,
+Result<TimeMs> decided_until(sql::Database& db, const store::Agent& agent, const std::vector<Entry>& entries,
                              TimeMs now) {
     TimeMs until = now;
     for (const Entry& entry : entries) {
@@ -105,7 +105,7 @@ bool is_understood(const control_plane::ScheduledRun& run) {
 
 }  // namespace
 
-Result<> answer_schedules(sqlite::Database& db, const store::Agent& agent, const control_plane::Heartbeat& heartbeat,
+Result<> answer_schedules(sql::Database& db, const store::Agent& agent, const control_plane::Heartbeat& heartbeat,
                           const dispatch::OpenDestination& open, TimeMs now, control_plane::HeartbeatAnswer& answer) {
     for (const control_plane::ScheduledRun& run : heartbeat.scheduled_runs) {
         if (!is_understood(run)) continue;

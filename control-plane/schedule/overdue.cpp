@@ -10,8 +10,7 @@ namespace backstay::schedule {
 namespace {
 
 // A full backup also holds the database.
-Result<std::optional<TimeMs>> last_restorable(sqlite::Database& db, std::string_view environment,
-                                              std::string_view scope) {
+Result<std::optional<TimeMs>> last_restorable(sql::Database& db, std::string_view environment, std::string_view scope) {
     const TimeMs at = TRY(store::count_of(db.query(
         "SELECT COALESCE(MAX(completed_at), 0) FROM backups WHERE environment_id = $1 AND (scope = $2 OR (scope "
         "= 'full' AND $2 = 'db')) AND status IN ('completed', 'partial') AND deleted_at IS NULL",
@@ -29,7 +28,7 @@ std::optional<std::int64_t> longest_gap_ms(const store::Cadence& cadence, const 
     return longest_gap_ms(*cron, *zone, now);
 }
 
-Result<> watch_overdue(sqlite::Database& db, TimeMs now) {
+Result<> watch_overdue(sql::Database& db, TimeMs now) {
     std::vector<std::pair<std::string, alerts::Finding>> found;
     for (const store::Schedule& schedule : TRY(store::Schedules(db).all())) {
         if (!schedule.runs()) continue;

@@ -5,7 +5,7 @@
 
 #include "common/clock.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/store/schedules.h"
 
 namespace backstay::schedule {
@@ -15,6 +15,6 @@ std::optional<std::int64_t> longest_gap_ms(const store::Cadence& cadence, const 
 
 // Raises backup_overdue where no backup that can be restored is newer than 1.5 times the cadence, counted from the last
 // change of the schedule at the earliest; alerts whose cause is over are resolved. Inside the caller's transaction.
-Result<> watch_overdue(sqlite::Database& db, TimeMs now);
+Result<> watch_overdue(sql::Database& db, TimeMs now);
 
 }  // namespace backstay::schedule

@@ -4,7 +4,7 @@
 
 #include "common/domain/schedule.h"
 #include "common/log.h"
-#include "common/sqlite/transaction.h"
+#include "common/sql/transaction.h"
 #include "control-plane/alerts/repository.h"
 #include "control-plane/dispatch/job_rows.h"
 #include "control-plane/dispatch/order_backup.h"
@@ -33,7 +33,7 @@ std::string_view outcome_of(What what) {
 
 class Taker {
 public:
-    Taker(sqlite::Database& db, const store::Schedule& schedule, store::Environment environment, TimeMs now,
+    Taker(sql::Database& db, const store::Schedule& schedule, store::Environment environment, TimeMs now,
           dispatch::Stir& stir)
         : db_(db), schedule_(schedule), environment_(std::move(environment)), now_(now), stir_(stir) {}
 
@@ -109,7 +109,7 @@ private:
         return alerts::Alerts(db_).resolve(environment_.organization_id, relief, now_);
     }
 
-    sqlite::Database& db_;
+    sql::Database& db_;
     const store::Schedule& schedule_;
     const store::Environment environment_;
     TimeMs now_;
@@ -117,7 +117,7 @@ private:
     bool added_ = false;
 };
 
-Result<Situation> situation_of(sqlite::Database& db, const store::Environment& environment, TimeMs now) {
+Result<Situation> situation_of(sql::Database& db, const store::Environment& environment, TimeMs now) {
     Situation situation;
     situation.now = now;
     // A heartbeat, not any sign of life: it tells which runs the agent made by itself.
@@ -131,7 +131,7 @@ Result<Situation> situation_of(sqlite::Database& db, const store::Environment& e
 
 }  // namespace
 
-Result<std::vector<store::DestinationRow>> destinations_of(sqlite::Database& db, const store::Schedule& schedule) {
+Result<std::vector<store::DestinationRow>> destinations_of(sql::Database& db, const store::Schedule& schedule) {
     store::Destinations destinations(db);
     std::vector<store::DestinationRow> found;
     for (const std::string& id : schedule.destination_ids) {
@@ -144,7 +144,7 @@ Result<std::vector<store::DestinationRow>> destinations_of(sqlite::Database& db,
     return found;
 }
 
-Result<> take_turns(sqlite::Database& db, const store::Schedule& schedule, TimeMs now, dispatch::Stir& stir) {
+Result<> take_turns(sql::Database& db, const store::Schedule& schedule, TimeMs now, dispatch::Stir& stir) {
     auto environment = TRY(store::Environments(db).find(schedule.organization_id, schedule.environment_id));
     if (!environment) return {};
     const Situation situation = TRY(situation_of(db, *environment, now));
@@ -153,9 +153,9 @@ Result<> take_turns(sqlite::Database& db, const store::Schedule& schedule, TimeM
     return {};
 }
 
-Result<> run_due(sqlite::Database& db, TimeMs now, dispatch::Stir& stir) {
+Result<> run_due(sql::Database& db, TimeMs now, dispatch::Stir& stir) {
     for (const store::Schedule& schedule : TRY(store::Schedules(db).due(now))) {
-        auto transaction = TRY(sqlite::Transaction::begin(db));
+        auto transaction = TRY(sql::Transaction::begin(db));
         dispatch::Stir stirred;
         const Result<> taken = take_turns(db, schedule, now, stirred);
         if (!taken) {
@@ -169,7 +169,7 @@ Result<> run_due(sqlite::Database& db, TimeMs now, dispatch::Stir& stir) {
     return {};
 }
 
-Result<> note_run(sqlite::Database& db, const control_plane::ScheduledRun& run, TimeMs now) {
+Result<> note_run(sql::Database& db, const control_plane::ScheduledRun& run, TimeMs now) {
     store::Schedules schedules(db);
     TRY(schedules.note_by_agent(run.environment_id, run.scope, run.due_at.ms,
                                 run_id(run.environment_id, run.scope, run.due_at.ms), now));

@@ -26,7 +26,7 @@ std::int32_t interval_days(const store::Schedule& schedule, TimeMs now) {
 }
 
 // When the first base backup of this archive was there, as far as anybody remembers.
-Result<std::optional<TimeMs>> first_base(sqlite::Database& db, std::string_view agent,
+Result<std::optional<TimeMs>> first_base(sql::Database& db, std::string_view agent,
                                          const control_plane::ClusterWal& wal) {
     auto rows =
         TRY(db.query("SELECT MIN(completed_at) FROM backups WHERE agent_id = $1 AND scope = 'base' AND status IN "
@@ -42,7 +42,7 @@ Result<std::optional<TimeMs>> first_base(sqlite::Database& db, std::string_view 
 
 }  // namespace
 
-Result<std::vector<control_plane::WalWish>> wal_wishes(sqlite::Database& db, const store::Agent& agent, TimeMs now) {
+Result<std::vector<control_plane::WalWish>> wal_wishes(sql::Database& db, const store::Agent& agent, TimeMs now) {
     std::map<std::string, control_plane::WalWish> wishes;
     for (const store::Schedule& schedule : TRY(store::Schedules(db).of_agent(agent.id))) {
         if (!asks(schedule)) continue;
@@ -63,7 +63,7 @@ Result<std::vector<control_plane::WalWish>> wal_wishes(sqlite::Database& db, con
     return out;
 }
 
-Result<> watch_windows(sqlite::Database& db, TimeMs now) {
+Result<> watch_windows(sql::Database& db, TimeMs now) {
     std::vector<std::pair<std::string, alerts::Finding>> found;
     for (const store::Schedule& schedule : TRY(store::Schedules(db).all())) {
         if (!asks(schedule)) continue;

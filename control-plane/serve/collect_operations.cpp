@@ -4,7 +4,7 @@
 
 namespace backstay::serve {
 
-Result<std::vector<Sample>> collect_operations(sqlite::Database& db, TimeMs now) {
+Result<std::vector<Sample>> collect_operations(sql::Database& db, TimeMs now) {
     const operations::OperationCounts counts = TRY(operations::count_operations(db));
     std::vector<Sample> samples;
     for (const auto& count : counts.jobs) {

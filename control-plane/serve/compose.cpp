@@ -17,7 +17,7 @@ namespace {
 constexpr std::int64_t kTestTimeoutMs = 5 * dispatch::kMinute;
 
 // A job of its agent that writes, reads, lists and deletes a small object.
-Result<> order_destination_test(live::Live& live, api::Call& call, sqlite::Transaction& tx, const std::string& agent,
+Result<> order_destination_test(live::Live& live, api::Call& call, sql::Transaction& tx, const std::string& agent,
                                 const DestinationOrder& destination) {
     TestDestinationOrder order{new_uuid(), destination};
     dispatch::NewJob job;
@@ -64,16 +64,16 @@ void add_all_routes(api::RouteTable& routes, const RouteParts& parts) {
     api::add_openapi_route(routes);
     public_api::add_public_backup_routes(routes);
     public_api::add_download_routes(routes, {parts.box, parts.browser, parts.desk});
-    admin_api::add_admin_routes(routes,
-                                {parts.box, parts.tokens, parts.address_rule, parts.webhook_rule, parts.mail_works,
-                                 [&live](api::Call& call, sqlite::Transaction& tx, const std::string& agent,
-                                         const DestinationOrder& destination) {
-                                     return order_destination_test(live, call, tx, agent, destination);
-                                 }});
+    admin_api::add_admin_routes(
+        routes,
+        {parts.box, parts.tokens, parts.address_rule, parts.webhook_rule, parts.mail_works,
+         [&live](api::Call& call, sql::Transaction& tx, const std::string& agent, const DestinationOrder& destination) {
+             return order_destination_test(live, call, tx, agent, destination);
+         }});
 }
 
 dispatch::OpenDestination destination_opener(const SecretBox& box) {
-    return [&box](sqlite::Database& db, std::string_view organization,
+    return [&box](sql::Database& db, std::string_view organization,
                   std::string_view destination) -> Result<std::optional<DestinationOrder>> {
         const auto row = TRY(store::Destinations(db).find(organization, destination));
         if (!row) return std::optional<DestinationOrder>();

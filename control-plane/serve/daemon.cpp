@@ -67,8 +67,8 @@ private:
           box_(std::move(box)),
           gate_(std::move(verifier)),
           tls_{settings_.tls_certificate_file, settings_.tls_key_file} {}
-    Result<> start(const std::string& store_file);
-    Result<> start_deliveries(const std::string& store_file);
+    Result<> start(const std::string& store);
+    Result<> start_deliveries(const std::string& store);
     void stop();
     void reload();
 
@@ -108,17 +108,17 @@ Result<std::unique_ptr<Daemon>> Daemon::build(Settings settings, const std::stri
         const auto kept = own_backup::before_upgrade(settings, SystemClock().now_ms());
         if (!kept) log::error("no backup before the upgrade", {{"error", kept.error().message()}});
     }
-    const std::string store_file = TRY(store_path(settings, store_url));
+    const std::string store = TRY(ready_store(settings, store_url));
     std::unique_ptr<Daemon> daemon(
         new Daemon(std::move(settings), std::move(lock), std::move(box), std::move(verifier)));
-    TRY(daemon->start(store_file));
+    TRY(daemon->start(store));
     return daemon;
 }
 
-Result<> Daemon::start(const std::string& store_file) {
+Result<> Daemon::start(const std::string& store) {
     loop_ = TRY(Loop::create());
     threads_ = TRY(store::DatabaseThreads::start(
-        store_file, [loop = loop_.get()](std::function<void()> task) { loop->post(std::move(task)); }));
+        store, [loop = loop_.get()](std::function<void()> task) { loop->post(std::move(task)); }));
     live_ = std::make_unique<live::Live>(*loop_, *threads_, clock_, destination_opener(box_), settings_);
     desk_ = std::make_unique<relay::StorageDesk>(
         [this](const std::string& agent) { loop_->post([this, agent] { live_->polls().wake({agent}); }); });
@@ -131,7 +131,7 @@ Result<> Daemon::start(const std::string& store_file) {
     if (auto maker = TokenMaker::open(settings_)) tokens = std::move(*maker);
     add_all_routes(routes_, {box_, std::move(tokens), address_rule(settings_), webhook_rule(settings_),
                              !settings_.mail.host.empty(), *live_, *browser_, *desk_, *pumps_, *health_});
-    TRY(start_deliveries(store_file));
+    TRY(start_deliveries(store));
     pipeline_ = std::make_unique<Pipeline>(Pipeline::Parts{routes_, *threads_, {gate_, box_}, clock_, metrics_},
                                            settings_.limits);
     const auto gauge = [this](const char* name, const char* help, auto value) {
@@ -145,7 +145,7 @@ Result<> Daemon::start(const std::string& store_file) {
     gauge("backstay_transfer_threads_busy", "Threads that carry content now",
           [this] { return threads_->busy(store::DatabaseThreads::Lane::transfer); });
     if (!settings_.backup.folder.empty()) {
-        settings_.store_file = store_file;
+        settings_.store = store;
         daily_ = std::make_unique<own_backup::Daily>(settings_, clock_);
         gauge("backstay_control_backup_timestamp_seconds", "When the control plane itself was last backed up; 0: never",
               [this] { return static_cast<double>(daily_->newest()) / 1000.0; });
@@ -165,9 +165,9 @@ Result<> Daemon::start(const std::string& store_file) {
     return {};
 }
 
-Result<> Daemon::start_deliveries(const std::string& store_file) {
+Result<> Daemon::start_deliveries(const std::string& store) {
     const MailSettings& mail = settings_.mail;
-    notify::DelivererParts parts{store_file, clock_, box_, {}, {}};
+    notify::DelivererParts parts{store, clock_, box_, {}, {}};
     parts.http.address_rule = webhook_rule(settings_);
     parts.http.user_agent = "backstay-control";
     if (!mail.host.empty()) {

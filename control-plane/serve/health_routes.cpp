@@ -66,7 +66,7 @@ void Health::add_routes(api::RouteTable& routes) {
 void Health::answer_ready(std::unique_ptr<http::Exchange> exchange) {
     if (stopping_) return exchange->respond(status_answer(503, "stopping"));
     const std::uint64_t number = ++last_number_;
-    const bool taken = threads_.submit(Lane::read, [this, number, now = clock_.now_ms()](sqlite::Database& db) {
+    const bool taken = threads_.submit(Lane::read, [this, number, now = clock_.now_ms()](sql::Database& db) {
         const bool answers = store::count_registry(db, now).has_value();
         return [this, number, answers] {
             auto waiting = waiting_.extract(number);
@@ -98,7 +98,7 @@ void Health::answer_metrics(std::unique_ptr<http::Exchange> exchange) {
         return exchange->respond(std::move(refusal));
     }
     const std::uint64_t number = ++last_number_;
-    const auto collect = [this, number, collectors = collectors_, now = clock_.now_ms()](sqlite::Database& db) {
+    const auto collect = [this, number, collectors = collectors_, now = clock_.now_ms()](sql::Database& db) {
         std::vector<Sample> samples;
         for (const Collector& collector : collectors) {
             auto more = collector(db, now);

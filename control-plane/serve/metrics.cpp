@@ -59,7 +59,7 @@ std::string Metrics::text() const {
     return prometheus::TextSerializer().Serialize(families);
 }
 
-Result<std::vector<Sample>> collect_registry(sqlite::Database& db, TimeMs now) {
+Result<std::vector<Sample>> collect_registry(sql::Database& db, TimeMs now) {
     const auto counts = TRY(store::count_registry(db, now));
     std::vector<Sample> samples;
     const auto add = [&](const char* name, const char* help, std::map<std::string, std::string> labels,

@@ -10,7 +10,7 @@
 
 #include "common/clock.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 
 namespace backstay::serve {
 
@@ -22,7 +22,7 @@ struct Sample {
     double value = 0;
 };
 // Runs on a reading database thread.
-using Collector = std::function<Result<std::vector<Sample>>(sqlite::Database&, TimeMs now)>;
+using Collector = std::function<Result<std::vector<Sample>>(sql::Database&, TimeMs now)>;
 
 class Metrics {
 public:
@@ -43,9 +43,9 @@ private:
 };
 
 // What the registry holds: organizations, environments, agents alive and silent.
-Result<std::vector<Sample>> collect_registry(sqlite::Database& db, TimeMs now);
+Result<std::vector<Sample>> collect_registry(sql::Database& db, TimeMs now);
 
 // What was ordered: jobs by kind and state, backups by status, and when each environment was last backed up.
-Result<std::vector<Sample>> collect_operations(sqlite::Database& db, TimeMs now);
+Result<std::vector<Sample>> collect_operations(sql::Database& db, TimeMs now);
 
 }  // namespace backstay::serve

@@ -199,7 +199,7 @@ void Pipeline::dispatch(std::unique_ptr<Pending> pending, api::Call call, auth::
     std::string key;
     if (!pending->idempotency.empty()) key = call.request.headers.get("Idempotency-Key");
     auto work = [this, number, &route, call = std::move(call), credential = std::move(credential),
-                 key = std::move(key)](sqlite::Database& db) mutable -> store::DatabaseThreads::Done {
+                 key = std::move(key)](sql::Database& db) mutable -> store::DatabaseThreads::Done {
         Outcome outcome{http::Response{}, std::move(call)};
         if (route.loop) {
             if (auto admitted = admit(parts_.checks, route, credential, outcome.call, db); !admitted) {
@@ -247,7 +247,7 @@ void Pipeline::remember_caller(Pending& pending, const Outcome& outcome) {
     // Only a sign of use: when the queue is full, the next minute tells it.
     static_cast<void>(parts_.threads.submit(
         store::DatabaseThreads::Lane::write,
-        [id = principal.id, at = outcome.call.now](sqlite::Database& db) -> store::DatabaseThreads::Done {
+        [id = principal.id, at = outcome.call.now](sql::Database& db) -> store::DatabaseThreads::Done {
             if (auto noted = store::ApiKeys(db).note_used(id, at); !noted) {
                 log::warning("api key use not noted", {{"error", noted.error().message()}});
             }

@@ -37,7 +37,7 @@ void Pipeline::note_refusal(const Pending& pending, const http::Response& respon
     entry.status = response.status;
     const bool taken =
         parts_.threads.submit(store::DatabaseThreads::Lane::write,
-                              [entry = std::move(entry)](sqlite::Database& db) -> store::DatabaseThreads::Done {
+                              [entry = std::move(entry)](sql::Database& db) -> store::DatabaseThreads::Done {
                                   if (auto noted = store::Audit(db).add_refusal(entry); !noted)
                                       log::warning("refusal not noted", {{"error", noted.error().message()}});
                                   return {};

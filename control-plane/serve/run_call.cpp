@@ -35,7 +35,7 @@ std::string box_context(std::string_view key, const api::Call& call) {
 }
 
 Result<std::optional<http::Response>> replay(const Checks& checks, std::string_view key, const api::Call& call,
-                                             sqlite::Database& db) {
+                                             sql::Database& db) {
     if (key.empty()) return std::optional<http::Response>();
     const auto kept = TRY(store::Idempotency(db).find(holder_of(call), key, call.now));
     if (!kept) return std::optional<http::Response>();
@@ -51,14 +51,14 @@ Result<std::optional<http::Response>> replay(const Checks& checks, std::string_v
 }
 
 Result<> keep(const Checks& checks, std::string_view key, const api::Call& call, const http::Response& response,
-              sqlite::Database& db) {
+              sql::Database& db) {
     if (key.empty()) return {};
     const std::string sealed = checks.box.seal(response.body, box_context(key, call));
     return store::Idempotency(db).keep(holder_of(call), key, {request_hash(call), response.status, sealed}, call.now);
 }
 
 // Whatever changes something leaves a row: where a handler tells nothing of its own, the request.
-Result<> note_change(const api::Route& route, const api::Call& call, std::int64_t before, sqlite::Database& db) {
+Result<> note_change(const api::Route& route, const api::Call& call, std::int64_t before, sql::Database& db) {
     store::Audit audit(db);
     if (!route.writes() || route.access == api::Access::agent || call.organization_id.empty()) return {};
     if (TRY(audit.has_since(before, call.request_id))) return {};
@@ -66,7 +66,7 @@ Result<> note_change(const api::Route& route, const api::Call& call, std::int64_
 }
 
 Result<http::Response> run_slow(const Checks& checks, const api::Route& route, std::string_view key, api::Call& call,
-                                sqlite::Database& db) {
+                                sql::Database& db) {
     if (auto again = TRY(replay(checks, key, call, db))) return std::move(*again);
     const std::int64_t before = TRY(store::Audit(db).last());
     auto response = TRY(route.read(call, db));
@@ -78,8 +78,8 @@ Result<http::Response> run_slow(const Checks& checks, const api::Route& route, s
 
 Result<http::Response> run_in_transaction(const Checks& checks, const api::Route& route,
                                           const auth::Credential& credential, std::string_view key, api::Call& call,
-                                          sqlite::Database& db) {
-    auto transaction = TRY(sqlite::Transaction::begin(db));
+                                          sql::Database& db) {
+    auto transaction = TRY(sql::Transaction::begin(db));
     TRY(admit(checks, route, credential, call, db));
     if (auto again = TRY(replay(checks, key, call, db))) return std::move(*again);
     const std::int64_t before = TRY(store::Audit(db).last());
@@ -97,7 +97,7 @@ Result<http::Response> run_in_transaction(const Checks& checks, const api::Route
 }  // namespace
 
 Result<> admit(const Checks& checks, const api::Route& route, const auth::Credential& credential, api::Call& call,
-               sqlite::Database& db) {
+               sql::Database& db) {
     auth::Admission admission;
     switch (route.access) {
         case api::Access::open:
@@ -118,7 +118,7 @@ Result<> admit(const Checks& checks, const api::Route& route, const auth::Creden
 }
 
 Result<http::Response> run_call(const Checks& checks, const api::Route& route, const auth::Credential& credential,
-                                std::string_view idempotency_key, api::Call& call, sqlite::Database& db) {
+                                std::string_view idempotency_key, api::Call& call, sql::Database& db) {
     if (route.write) return run_in_transaction(checks, route, credential, idempotency_key, call, db);
     TRY(admit(checks, route, credential, call, db));
     if (route.slow) return run_slow(checks, route, idempotency_key, call, db);

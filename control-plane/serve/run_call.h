@@ -6,7 +6,7 @@
 
 #include "common/crypto/secret_box.h"
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane/api/routes.h"
 #include "control-plane/auth/gate.h"
 
@@ -20,10 +20,10 @@ struct Checks {
 
 // Fills the call's principal and organization.
 Result<> admit(const Checks& checks, const api::Route& route, const auth::Credential& credential, api::Call& call,
-               sqlite::Database& db);
+               sql::Database& db);
 
 // Runs the route's handler, which must not be a loop handler. `idempotency_key` empty: none was sent.
 Result<http::Response> run_call(const Checks& checks, const api::Route& route, const auth::Credential& credential,
-                                std::string_view idempotency_key, api::Call& call, sqlite::Database& db);
+                                std::string_view idempotency_key, api::Call& call, sql::Database& db);
 
 }  // namespace backstay::serve

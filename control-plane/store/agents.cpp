@@ -13,7 +13,7 @@ std::string select(std::string_view where) {
     return sql += where;
 }
 
-Agent read(const sqlite::Statement& row) {
+Agent read(const sql::Statement& row) {
     Agent agent;
     agent.id = row.text(0);
     agent.organization_id = row.text(1);
@@ -31,7 +31,7 @@ Agent read(const sqlite::Statement& row) {
 }
 
 // What would wait for the agent for ever if it went: "environment <id>, deletion <id>"; empty: nothing.
-Result<std::string> open_things(sqlite::Database& db, std::string_view id) {
+Result<std::string> open_things(sql::Database& db, std::string_view id) {
     static constexpr std::string_view kSql =
         "SELECT 'environment', id FROM environments WHERE agent_id = $1 AND deleted_at IS NULL UNION ALL "
         "SELECT COALESCE(o.kind, j.kind), j.operation_id FROM jobs j LEFT JOIN operations o ON o.id = j.operation_id "
@@ -100,7 +100,7 @@ Result<bool> Agents::serves(std::string_view id, std::string_view project) {
 
 Found<std::string> Agents::inventory(std::string_view id) {
     return first_row(db_.query("SELECT inventory FROM agents WHERE id = $1 AND inventory IS NOT NULL", {id}),
-                     [](const sqlite::Statement& row) { return row.text(0); });
+                     [](const sql::Statement& row) { return row.text(0); });
 }
 
 Result<> Agents::note_signs(std::string_view id, const AgentSigns& signs) {

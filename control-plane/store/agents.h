@@ -38,7 +38,7 @@ struct AgentSigns {
 
 class Agents {
 public:
-    explicit Agents(sqlite::Database& db) : db_(db) {}
+    explicit Agents(sql::Database& db) : db_(db) {}
 
     // A taken name gets a number behind it: two hosts may be called the same.
     Result<Agent> create(Agent agent, std::string_view credential_hash, TimeMs now);
@@ -61,7 +61,7 @@ public:
 
 private:
     Result<bool> name_taken(std::string_view organization, std::string_view name);
-    sqlite::Database& db_;
+    sql::Database& db_;
 };
 
 }  // namespace backstay::store

@@ -12,7 +12,7 @@ std::string select(std::string_view where) {
     return sql += where;
 }
 
-ApiKey read(const sqlite::Statement& row) {
+ApiKey read(const sql::Statement& row) {
     ApiKey key;
     key.id = row.text(0);
     key.organization_id = row.text(1);

@@ -27,7 +27,7 @@ struct ApiKey {
 
 class ApiKeys {
 public:
-    explicit ApiKeys(sqlite::Database& db) : db_(db) {}
+    explicit ApiKeys(sql::Database& db) : db_(db) {}
 
     Result<> create(const ApiKey& key, std::string_view key_hash);
     Found<ApiKey> find(std::string_view organization, std::string_view id);
@@ -39,7 +39,7 @@ public:
     Result<> revoke(std::string_view organization, std::string_view id, TimeMs now);
 
 private:
-    sqlite::Database& db_;
+    sql::Database& db_;
 };
 
 }  // namespace backstay::store

@@ -20,7 +20,7 @@ constexpr const char* kWhere =
     "($4 = '' OR action = $4 OR substr(action, 1, length($4) + 1) = $4 || '.') AND ($5 = '' OR object_id = $5) AND "
     "at >= $6 AND at < $7";
 
-AuditEntry entry_of(const sqlite::Statement& row) {
+AuditEntry entry_of(const sql::Statement& row) {
     AuditEntry entry;
     entry.id = row.integer(0);
     entry.organization_id = row.text(1);

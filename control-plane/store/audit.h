@@ -41,7 +41,7 @@ struct AuditFilter {
 
 class Audit {
 public:
-    explicit Audit(sqlite::Database& db) : db_(db) {}
+    explicit Audit(sql::Database& db) : db_(db) {}
 
     // In the transaction of the change itself.
     Result<> add(const AuditEntry& entry);
@@ -63,7 +63,7 @@ public:
     Result<std::int64_t> forget(TimeMs before, std::int64_t most);
 
 private:
-    sqlite::Database& db_;
+    sql::Database& db_;
 };
 
 }  // namespace backstay::store

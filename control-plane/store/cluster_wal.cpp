@@ -20,12 +20,12 @@ Result<std::vector<ClusterWalRow>> ClusterWals::of_agent(std::string_view agent)
     return all_rows(
         db_.query("SELECT cluster, archive, wal, reported_at FROM cluster_wal WHERE agent_id = $1 ORDER BY cluster",
                   {agent}),
-        [](const sqlite::Statement& row) {
+        [](const sql::Statement& row) {
             return ClusterWalRow{row.text(0), row.text(1), row.text(2), row.integer(3)};
         });
 }
 
-Result<std::optional<EnvironmentWal>> wal_of(sqlite::Database& db, const Environment& environment) {
+Result<std::optional<EnvironmentWal>> wal_of(sql::Database& db, const Environment& environment) {
     const auto rows = TRY(ClusterWals(db).of_agent(environment.agent_id));
     std::optional<std::string> cluster = environment.cluster;
     if (!cluster) {

@@ -22,14 +22,14 @@ struct ClusterWalRow {
 
 class ClusterWals {
 public:
-    explicit ClusterWals(sqlite::Database& db) : db_(db) {}
+    explicit ClusterWals(sql::Database& db) : db_(db) {}
 
     // All clusters of the agent at once: those it no longer names are forgotten.
     Result<> replace(std::string_view agent, const std::vector<ClusterWalRow>& rows);
     Result<std::vector<ClusterWalRow>> of_agent(std::string_view agent);
 
 private:
-    sqlite::Database& db_;
+    sql::Database& db_;
 };
 
 struct EnvironmentWal {
@@ -37,6 +37,6 @@ struct EnvironmentWal {
     TimeMs reported_at = 0;
 };
 // The archive of the environment's cluster; absent: its agent archives no WAL of it.
-Result<std::optional<EnvironmentWal>> wal_of(sqlite::Database& db, const Environment& environment);
+Result<std::optional<EnvironmentWal>> wal_of(sql::Database& db, const Environment& environment);
 
 }  // namespace backstay::store

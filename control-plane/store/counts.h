@@ -16,6 +16,6 @@ struct RegistryCounts {
     std::int64_t live_agents = 0;
 };
 
-Result<RegistryCounts> count_registry(sqlite::Database& db, TimeMs now);
+Result<RegistryCounts> count_registry(sql::Database& db, TimeMs now);
 
 }  // namespace backstay::store

@@ -26,15 +26,15 @@ struct DatabaseThreads::Pool {
         threads.clear();
     }
 
-    Result<> add_threads(const std::string& store_path, std::size_t count) {
+    Result<> add_threads(const std::string& store, std::size_t count) {
         for (std::size_t i = 0; i < count; ++i) {
-            auto database = TRY(open_store(store_path));
+            auto database = TRY(open_store(store));
             threads.emplace_back([this, db = std::move(database)]() mutable noexcept { serve(db); });
         }
         return {};
     }
 
-    void serve(sqlite::Database& database) noexcept {
+    void serve(sql::Database& database) noexcept {
         while (true) {
             Work work;
             {
@@ -88,22 +88,22 @@ struct DatabaseThreads::Pool {
 DatabaseThreads::DatabaseThreads() = default;
 DatabaseThreads::~DatabaseThreads() = default;
 
-Result<std::unique_ptr<DatabaseThreads>> DatabaseThreads::start(const std::string& store_path, Post post,
+Result<std::unique_ptr<DatabaseThreads>> DatabaseThreads::start(const std::string& store, Post post,
                                                                 std::size_t queue_limit) {
     std::unique_ptr<DatabaseThreads> self(new DatabaseThreads());
     self->read_ = std::make_unique<Pool>(post, queue_limit);
     self->write_ = std::make_unique<Pool>(post, queue_limit);
     self->slow_ = std::make_unique<Pool>(post, queue_limit);
-    TRY(self->read_->add_threads(store_path, 2));
-    TRY(self->write_->add_threads(store_path, 1));
-    TRY(self->slow_->add_threads(store_path, 2));
+    TRY(self->read_->add_threads(store, 2));
+    TRY(self->write_->add_threads(store, 1));
+    TRY(self->slow_->add_threads(store, 2));
     const std::size_t waiting = std::min<std::size_t>(queue_limit, 100);
     self->storage_ = std::make_unique<Pool>(post, waiting);
     self->transfer_ = std::make_unique<Pool>(post, waiting);
     self->scan_ = std::make_unique<Pool>(post, queue_limit);
-    TRY(self->storage_->add_threads(store_path, 4));
-    TRY(self->transfer_->add_threads(store_path, 16));
-    TRY(self->scan_->add_threads(store_path, 2));
+    TRY(self->storage_->add_threads(store, 4));
+    TRY(self->transfer_->add_threads(store, 16));
+    TRY(self->scan_->add_threads(store, 2));
     return self;
 }
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 
 namespace backstay::store {
 
@@ -18,7 +18,7 @@ public:
     // Runs on the loop thread when the work is done; may be empty.
     using Done = std::function<void()>;
     // Runs on a database thread. Begins its own Transaction where it writes.
-    using Work = std::function<Done(sqlite::Database&)>;
+    using Work = std::function<Done(sql::Database&)>;
     // How results come back: posts to the loop (Loop::post); called from any thread.
     using Post = std::function<void(std::function<void()>)>;
 
@@ -33,7 +33,7 @@ public:
         scan,      // two
     };
 
-    static Result<std::unique_ptr<DatabaseThreads>> start(const std::string& store_path, Post post,
+    static Result<std::unique_ptr<DatabaseThreads>> start(const std::string& store, Post post,
                                                           std::size_t queue_limit = 2000);
     ~DatabaseThreads();
     // Finishes what is queued, then joins; submit refuses from then on. What the last works return is posted, and runs

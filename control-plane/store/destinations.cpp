@@ -19,7 +19,7 @@ std::string select(std::string_view where) {
     return sql += where;
 }
 
-DestinationRow read(const sqlite::Statement& row) {
+DestinationRow read(const sql::Statement& row) {
     DestinationRow destination;
     destination.id = row.text(0);
     destination.organization_id = row.text(1);
@@ -39,7 +39,7 @@ DestinationRow read(const sqlite::Statement& row) {
 
 }  // namespace
 
-Result<> Destinations::create(sqlite::Transaction&, DestinationRow& row) {
+Result<> Destinations::create(sql::Transaction&, DestinationRow& row) {
     const auto others = TRY(count_of(db_.query(
         "SELECT COUNT(*) FROM destinations WHERE organization_id = $1 AND deleted_at IS NULL", {row.organization_id})));
     if (others == 0) row.is_default = true;
@@ -86,7 +86,7 @@ Result<bool> Destinations::needed_by(std::string_view id, std::string_view proje
     return found > 0;
 }
 
-Result<> Destinations::update(sqlite::Transaction&, const DestinationRow& row) {
+Result<> Destinations::update(sql::Transaction&, const DestinationRow& row) {
     if (row.is_default) TRY(clear_default(row.organization_id));
     TRY(
         db_.run("UPDATE destinations SET name = $3, type = $4, config_box = $5, agent_id = $6, is_default = $7, "

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/clock.h"
-#include "common/sqlite/transaction.h"
+#include "common/sql/transaction.h"
 #include "control-plane/store/store.h"
 
 namespace backstay::store {
@@ -31,11 +31,11 @@ struct DestinationRow {
 
 class Destinations {
 public:
-    explicit Destinations(sqlite::Database& db) : db_(db) {}
+    explicit Destinations(sql::Database& db) : db_(db) {}
 
     // The caller chooses the id (it is bound into the sealed configuration). conflict: the name is taken. The first
     // destination of an organization becomes its default; a new default takes the place of the old one.
-    Result<> create(sqlite::Transaction& transaction, DestinationRow& row);
+    Result<> create(sql::Transaction& transaction, DestinationRow& row);
     Found<DestinationRow> find(std::string_view organization, std::string_view id);
     Found<DestinationRow> default_of(std::string_view organization);
     // Also one that was removed.
@@ -45,7 +45,7 @@ public:
     Result<Listing<DestinationRow>> list(std::string_view organization, const Page& page,
                                          std::string_view project = "");
     Result<bool> needed_by(std::string_view id, std::string_view project);
-    Result<> update(sqlite::Transaction& transaction, const DestinationRow& row);
+    Result<> update(sql::Transaction& transaction, const DestinationRow& row);
     Result<> set_test(std::string_view id, std::string_view status, std::string_view message, std::optional<TimeMs> at);
     // Backups and snapshots that are not deleted and have something in it.
     Result<std::int64_t> backups_in(std::string_view id);
@@ -53,7 +53,7 @@ public:
 
 private:
     Result<> clear_default(std::string_view organization);
-    sqlite::Database& db_;
+    sql::Database& db_;
 };
 
 }  // namespace backstay::store

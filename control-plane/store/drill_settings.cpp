@@ -5,7 +5,7 @@
 namespace backstay::store {
 namespace {
 
-DrillSettings read_row(const sqlite::Statement& row) {
+DrillSettings read_row(const sql::Statement& row) {
     return {row.text(0), row.text(1), row.integer(2), row.optional_integer(3), row.integer(4)};
 }
 

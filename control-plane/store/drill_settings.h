@@ -21,7 +21,7 @@ struct DrillSettings {
 
 class DrillSettingsOf {
 public:
-    explicit DrillSettingsOf(sqlite::Database& db) : db_(db) {}
+    explicit DrillSettingsOf(sql::Database& db) : db_(db) {}
 
     Result<std::optional<DrillSettings>> find(std::string_view environment);
     Result<> put(const DrillSettings& settings);
@@ -32,7 +32,7 @@ public:
     Result<std::vector<DrillSettings>> active();
 
 private:
-    sqlite::Database& db_;
+    sql::Database& db_;
 };
 
 }  // namespace backstay::store

@@ -12,7 +12,7 @@ std::string select(std::string_view where) {
     return sql += where;
 }
 
-EnrollToken read(const sqlite::Statement& row) {
+EnrollToken read(const sql::Statement& row) {
     return {row.text(0),
             row.text(1),
             row.text(2),

@@ -23,7 +23,7 @@ struct EnrollToken {
 
 class EnrollTokens {
 public:
-    explicit EnrollTokens(sqlite::Database& db) : db_(db) {}
+    explicit EnrollTokens(sql::Database& db) : db_(db) {}
 
     Result<> create(const EnrollToken& token, std::string_view token_hash);
     // Unused and not expired.
@@ -35,7 +35,7 @@ public:
     Result<bool> revoke(std::string_view organization, std::string_view id, TimeMs now);
 
 private:
-    sqlite::Database& db_;
+    sql::Database& db_;
 };
 
 }  // namespace backstay::store

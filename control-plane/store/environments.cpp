@@ -14,7 +14,7 @@ std::string select(std::string_view where) {
     return sql += where;
 }
 
-Environment read(const sqlite::Statement& row) {
+Environment read(const sql::Statement& row) {
     Environment environment;
     environment.id = row.text(0);
     environment.organization_id = row.text(1);

@@ -33,7 +33,7 @@ EnvironmentOrder to_order(const Environment& environment);
 
 class Environments {
 public:
-    explicit Environments(sqlite::Database& db) : db_(db) {}
+    explicit Environments(sql::Database& db) : db_(db) {}
 
     // Gives it its id and times. conflict: the name is taken in the project, or another environment has the database.
     Result<Environment> create(Environment environment, TimeMs now);
@@ -50,7 +50,7 @@ public:
     Result<> remove(std::string_view organization, std::string_view id, TimeMs now);
 
 private:
-    sqlite::Database& db_;
+    sql::Database& db_;
 };
 
 }  // namespace backstay::store

@@ -8,7 +8,7 @@ Found<KeptAnswer> Idempotency::find(std::string_view credential, std::string_vie
     return first_row(db_.query("SELECT request_hash, status, body FROM idempotency "
                                "WHERE credential = $1 AND key = $2 AND created_at > $3",
                                {credential, key, now - kKeptMs}),
-                     [](const sqlite::Statement& row) {
+                     [](const sql::Statement& row) {
                          return KeptAnswer{row.text(0), static_cast<int>(row.integer(1)), row.text(2)};
                      });
 }

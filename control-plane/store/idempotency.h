@@ -20,14 +20,14 @@ class Idempotency {
 public:
     static constexpr TimeMs kKeptMs = 24LL * 3600 * 1000;
 
-    explicit Idempotency(sqlite::Database& db) : db_(db) {}
+    explicit Idempotency(sql::Database& db) : db_(db) {}
 
     Found<KeptAnswer> find(std::string_view credential, std::string_view key, TimeMs now);
     // Also forgets what is older than a day.
     Result<> keep(std::string_view credential, std::string_view key, const KeptAnswer& answer, TimeMs now);
 
 private:
-    sqlite::Database& db_;
+    sql::Database& db_;
 };
 
 }  // namespace backstay::store

@@ -6,7 +6,7 @@
 namespace backstay::store {
 namespace {
 
-Organization read(const sqlite::Statement& row) {
+Organization read(const sql::Statement& row) {
     return {row.text(0), row.text(1), row.text(2), row.integer(3), row.integer(4)};
 }
 
@@ -60,7 +60,7 @@ Result<> Organizations::add_member(std::string_view id, std::string_view subject
 Found<std::string> Organizations::role_of(std::string_view id, std::string_view subject) {
     return first_row(
         db_.query("SELECT role FROM memberships WHERE organization_id = $1 AND subject = $2", {id, subject}),
-        [](const sqlite::Statement& row) { return row.text(0); });
+        [](const sql::Statement& row) { return row.text(0); });
 }
 
 }  // namespace backstay::store

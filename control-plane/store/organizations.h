@@ -21,7 +21,7 @@ struct Organization {
 
 class Organizations {
 public:
-    explicit Organizations(sqlite::Database& db) : db_(db) {}
+    explicit Organizations(sql::Database& db) : db_(db) {}
 
     // conflict: the slug is taken.
     Result<Organization> create(std::string_view slug, std::string_view name, TimeMs now);
@@ -36,7 +36,7 @@ public:
     Found<std::string> role_of(std::string_view id, std::string_view subject);
 
 private:
-    sqlite::Database& db_;
+    sql::Database& db_;
 };
 
 }  // namespace backstay::store

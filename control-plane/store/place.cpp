@@ -24,7 +24,7 @@ Place find_place(const Inventory& inventory, const Environment& environment) {
     return place;
 }
 
-Result<Inventory> inventory_of(sqlite::Database& db, const std::string& agent_id) {
+Result<Inventory> inventory_of(sql::Database& db, const std::string& agent_id) {
     const auto text = TRY(Agents(db).inventory(agent_id));
     if (!text) return Inventory{};
     return json::decode_text<Inventory>(*text, json::kLenient);

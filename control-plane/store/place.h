@@ -4,7 +4,7 @@
 #include <string>
 
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 #include "control-plane-client/protocol.h"
 #include "control-plane/store/environments.h"
 
@@ -20,6 +20,6 @@ struct Place {
 Place find_place(const control_plane::Inventory& inventory, const Environment& environment);
 
 // Empty when the agent has told none yet.
-Result<control_plane::Inventory> inventory_of(sqlite::Database& db, const std::string& agent_id);
+Result<control_plane::Inventory> inventory_of(sql::Database& db, const std::string& agent_id);
 
 }  // namespace backstay::store

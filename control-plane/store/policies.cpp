@@ -26,7 +26,7 @@ Result<> Policies::put(const OrganizationPolicy& policy) {
     return {};
 }
 
-Result<retention::Numbers> numbers_of(sqlite::Database& db, const Schedule& schedule) {
+Result<retention::Numbers> numbers_of(sql::Database& db, const Schedule& schedule) {
     const OrganizationPolicy policy = TRY(Policies(db).of(schedule.organization_id));
     return retention::inherit(schedule.retention, policy.retention);
 }

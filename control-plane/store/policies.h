@@ -20,17 +20,17 @@ struct OrganizationPolicy {
 
 class Policies {
 public:
-    explicit Policies(sqlite::Database& db) : db_(db) {}
+    explicit Policies(sql::Database& db) : db_(db) {}
 
     // One that sets nothing when there is none.
     Result<OrganizationPolicy> of(std::string_view organization);
     Result<> put(const OrganizationPolicy& policy);
 
 private:
-    sqlite::Database& db_;
+    sql::Database& db_;
 };
 
 // The numbers that rule a schedule: its own, else its organization's, else the built-in ones.
-Result<retention::Numbers> numbers_of(sqlite::Database& db, const Schedule& schedule);
+Result<retention::Numbers> numbers_of(sql::Database& db, const Schedule& schedule);
 
 }  // namespace backstay::store

@@ -6,7 +6,7 @@
 namespace backstay::store {
 namespace {
 
-Project read(const sqlite::Statement& row) {
+Project read(const sql::Statement& row) {
     return {row.text(0), row.text(1), row.text(2), row.text(3), row.integer(4), row.integer(5)};
 }
 

@@ -21,7 +21,7 @@ struct Project {
 
 class Projects {
 public:
-    explicit Projects(sqlite::Database& db) : db_(db) {}
+    explicit Projects(sql::Database& db) : db_(db) {}
 
     // conflict: the name is taken in this organization.
     Result<Project> create(std::string_view organization, std::string_view name, std::string_view description,
@@ -34,7 +34,7 @@ public:
     Result<> remove(std::string_view organization, std::string_view id, TimeMs now);
 
 private:
-    sqlite::Database& db_;
+    sql::Database& db_;
 };
 
 }  // namespace backstay::store

@@ -6,16 +6,16 @@
 #include <optional>
 
 #include "common/clock.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 
 namespace backstay::store {
 
 inline constexpr TimeMs kRemovalHoldMs = 72LL * 3600 * 1000;
 
 // nullopt: nothing is held now.
-Result<std::optional<TimeMs>> removals_held_until(sqlite::Database& db, TimeMs now);
-Result<> hold_removals(sqlite::Database& db, TimeMs until);
+Result<std::optional<TimeMs>> removals_held_until(sql::Database& db, TimeMs now);
+Result<> hold_removals(sql::Database& db, TimeMs until);
 // False: nothing was held.
-Result<bool> release_removals(sqlite::Database& db, TimeMs now);
+Result<bool> release_removals(sql::Database& db, TimeMs now);
 
 }  // namespace backstay::store

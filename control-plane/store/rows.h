@@ -8,15 +8,15 @@
 #include <utility>
 #include <vector>
 
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 
 namespace backstay::store {
 
-// The first row, read by `read(const sqlite::Statement&)`.
+// The first row, read by `read(const sql::Statement&)`.
 template <class Read>
-auto first_row(Result<sqlite::Statement> query, Read read)
-    -> Result<std::optional<decltype(read(std::declval<const sqlite::Statement&>()))>> {
-    using Row = decltype(read(std::declval<const sqlite::Statement&>()));
+auto first_row(Result<sql::Statement> query, Read read)
+    -> Result<std::optional<decltype(read(std::declval<const sql::Statement&>()))>> {
+    using Row = decltype(read(std::declval<const sql::Statement&>()));
     auto statement = TRY(std::move(query));
     std::optional<Row> row;
     if (TRY(statement.step())) row = read(statement);
@@ -33,10 +33,10 @@ struct RowOf<Result<T>> {
     using type = T;
 };
 template <class Read>
-using RowRead = decltype(std::declval<Read>()(std::declval<const sqlite::Statement&>()));
+using RowRead = decltype(std::declval<Read>()(std::declval<const sql::Statement&>()));
 
 template <class Read>
-auto all_rows(Result<sqlite::Statement> query, Read read) -> Result<std::vector<typename RowOf<RowRead<Read>>::type>> {
+auto all_rows(Result<sql::Statement> query, Read read) -> Result<std::vector<typename RowOf<RowRead<Read>>::type>> {
     using Row = typename RowOf<RowRead<Read>>::type;
     auto statement = TRY(std::move(query));
     std::vector<Row> rows;
@@ -51,7 +51,7 @@ auto all_rows(Result<sqlite::Statement> query, Read read) -> Result<std::vector<
 }
 
 // A single number, as COUNT(*) gives it.
-inline Result<std::int64_t> count_of(Result<sqlite::Statement> query) {
+inline Result<std::int64_t> count_of(Result<sql::Statement> query) {
     auto statement = TRY(std::move(query));
     const bool row = TRY(statement.step());
     return row ? statement.integer(0) : 0;
@@ -60,8 +60,8 @@ inline Result<std::int64_t> count_of(Result<sqlite::Statement> query) {
 // One page, newest first, and how many rows there are. `from`: "FROM table WHERE …" with the filter's $1…, which both
 // questions get.
 template <class Page, class Read>
-Result<Page> newest_page(sqlite::Database& db, std::string_view columns, std::string_view from,
-                         std::vector<sqlite::Value> filter, std::int64_t limit, std::int64_t offset, Read read) {
+Result<Page> newest_page(sql::Database& db, std::string_view columns, std::string_view from,
+                         std::vector<sql::Value> filter, std::int64_t limit, std::int64_t offset, Read read) {
     Page page;
     page.total = TRY(count_of(db.query("SELECT count(*) " + std::string(from), filter)));
     const std::string order = " ORDER BY created_at DESC, id DESC LIMIT $" + std::to_string(filter.size() + 1) +

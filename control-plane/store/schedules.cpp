@@ -13,7 +13,7 @@ constexpr std::string_view kColumns =
     "s.full_frequency, s.full_cron, s.destination_ids, s.wal_enabled, s.wal_retention_days, s.retention, s.next_db_at, "
     "s.next_full_at, s.created_at, s.updated_at, s.wal_since";
 
-Result<Schedule> read(const sqlite::Statement& row) {
+Result<Schedule> read(const sql::Statement& row) {
     Schedule out;
     out.environment_id = row.text(0);
     out.id = row.text(1);
@@ -37,7 +37,7 @@ Result<Schedule> read(const sqlite::Statement& row) {
     return out;
 }
 
-Result<std::vector<Schedule>> read_all(Result<sqlite::Statement> opened) {
+Result<std::vector<Schedule>> read_all(Result<sql::Statement> opened) {
     auto rows = TRY(std::move(opened));
     std::vector<Schedule> out;
     while (TRY(rows.step())) out.push_back(TRY(read(rows)));
@@ -52,7 +52,7 @@ std::string existing(std::string_view rest) {
         kColumns, rest);
 }
 
-ScheduleRun read_run(const sqlite::Statement& row) {
+ScheduleRun read_run(const sql::Statement& row) {
     ScheduleRun out;
     out.environment_id = row.text(0);
     out.scope = row.text(1);

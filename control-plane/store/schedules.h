@@ -55,7 +55,7 @@ struct ScheduleRun {
 
 class Schedules {
 public:
-    explicit Schedules(sqlite::Database& db) : db_(db) {}
+    explicit Schedules(sql::Database& db) : db_(db) {}
 
     Result<std::optional<Schedule>> find(std::string_view environment);
     // Makes or replaces it, with both `next`.
@@ -87,7 +87,7 @@ public:
     Result<std::vector<ScheduleRun>> runs(std::string_view environment, std::int64_t limit);
 
 private:
-    sqlite::Database& db_;
+    sql::Database& db_;
 };
 
 }  // namespace backstay::store

@@ -28,7 +28,7 @@ struct SnapshotSettings {
 
 class SnapshotSettingsOf {
 public:
-    explicit SnapshotSettingsOf(sqlite::Database& db) : db_(db) {}
+    explicit SnapshotSettingsOf(sql::Database& db) : db_(db) {}
 
     Result<std::optional<SnapshotSettings>> find(std::string_view environment);
     // The stored ones, made with the defaults of the environment's type when there are none. Needs a writing
@@ -39,7 +39,7 @@ public:
     Result<std::int64_t> retention_days(const std::optional<std::string>& environment);
 
 private:
-    sqlite::Database& db_;
+    sql::Database& db_;
 };
 
 }  // namespace backstay::store

@@ -1,18 +1,19 @@
 #include "control-plane/store/store.h"
 
+#include "common/sql/migrations.h"
 #include "control-plane/store/store_migrations.h"
 
 namespace backstay::store {
 
-Result<sqlite::Database> open_store(const std::string& path) {
-    return sqlite::Database::open(path, {.create = false})
+Result<sql::Database> open_store(const std::string& store) {
+    return sql::Database::open(store, {.create = false})
         .context("open the control plane's store")
         .hint("run `backstay-control init` first");
 }
 
-Result<> prepare_store(const std::string& path) {
-    auto database = TRY(sqlite::Database::open(path).context("open the control plane's store"));
-    return sqlite::migrate(database, store_migrations()).context("bring the store's schema up to date");
+Result<> prepare_store(const std::string& store) {
+    auto database = TRY(sql::Database::open(store).context("open the control plane's store"));
+    return sql::migrate(database, store_migrations()).context("bring the store's schema up to date");
 }
 
 int newest_schema() { return store_migrations().back().version; }

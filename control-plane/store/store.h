@@ -1,21 +1,21 @@
-// The control plane's database: one SQLite file, its schema kept by numbered migrations. Repositories of this folder
-// are cheap values over a Database: `store::Projects(db).list(...)`. They hold the only SQL of the control plane's
-// registry, and every question about an organization's things takes the organization's id, so that forgetting to scope
-// does not compile. What is hidden (deleted_at) is never answered.
+// The control plane's database: an SQLite file or PostgreSQL, its schema kept by numbered migrations. Repositories of
+// this folder are cheap values over a Database: `store::Projects(db).list(...)`. They hold the only SQL of the control
+// plane's registry, and every question about an organization's things takes the organization's id, so that forgetting
+// to scope does not compile. What is hidden (deleted_at) is never answered.
 #pragma once
 
 #include <string>
 
 #include "common/result.h"
-#include "common/sqlite/database.h"
+#include "common/sql/database.h"
 
 namespace backstay::store {
 
 // Opens an existing store for one thread; not_found with a hint when it was never initialised.
-Result<sqlite::Database> open_store(const std::string& path);
+Result<sql::Database> open_store(const std::string& store);
 
-// Makes the file where it is missing and brings its schema up to date; safe beside a running server.
-Result<> prepare_store(const std::string& path);
+// Makes an SQLite file where it is missing and brings its schema up to date; safe beside a running server.
+Result<> prepare_store(const std::string& store);
 // The schema version that this program brings a store to.
 int newest_schema();
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/sqlite/value.h"
+#include "common/sql/value.h"
 
 namespace backstay::store {
 
@@ -17,11 +17,11 @@ public:
     Where(std::string_view condition, const Where& before) : Where(condition) { values_ = before.values_; }
 
     // "column = " before the value; nothing when the value is NULL, as that of an empty optional.
-    Where& is(std::string_view column, const sqlite::Value& value) {
+    Where& is(std::string_view column, const sql::Value& value) {
         return holds(std::string(column) + " = $", value, "");
     }
     // The same with other words around the value's place.
-    Where& holds(std::string_view before, const sqlite::Value& value, std::string_view after) {
+    Where& holds(std::string_view before, const sql::Value& value, std::string_view after) {
         if (std::holds_alternative<std::monostate>(value.held())) return *this;
         values_.push_back(value);
         text_.append(" AND ").append(before).append(std::to_string(values_.size())).append(after);
@@ -30,11 +30,11 @@ public:
 
     const std::string& text() const { return text_; }
     // $1…; texts are borrowed from whoever gave them.
-    const std::vector<sqlite::Value>& values() const { return values_; }
+    const std::vector<sql::Value>& values() const { return values_; }
 
 private:
     std::string text_;
-    std::vector<sqlite::Value> values_;
+    std::vector<sql::Value> values_;
 };
 
 }  // namespace backstay::store

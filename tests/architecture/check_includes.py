@@ -7,7 +7,7 @@ import re
 import tree
 
 COMMON = ["common", "common/json", "common/domain", "common/event", "common/http", "common/crypto", "common/sqlite",
-          "common/mail", "common/pq", "common/process", "common/files", "common/time"]
+          "common/mail", "common/pq", "common/sql", "common/process", "common/files", "common/time"]
 AGENT_PARTS = ["agent/config", "agent/evidence", "agent/postgres", "agent/odoo", "agent/artifact", "agent/wal"]
 
 # A file belongs to the longest entry that its path starts with; it may include its own folder and what stands here.
@@ -21,6 +21,8 @@ ALLOWED = {
     "common/mail": ["common"],
     "common/sqlite": ["common"],
     "common/pq": ["common", "common/domain"],
+    # One store on SQLite or PostgreSQL.
+    "common/sql": ["common", "common/sqlite", "common/pq"],
     "common/process": ["common"],
     "common/files": ["common"],
     "common/time": ["common"],

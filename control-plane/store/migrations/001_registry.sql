@@ -92,7 +92,7 @@ CREATE TABLE destinations (
     FOREIGN KEY (organization_id, agent_id) REFERENCES agents (organization_id, id)
 ) STRICT;
 CREATE UNIQUE INDEX destinations_name ON destinations (organization_id, name) WHERE deleted_at IS NULL;
-CREATE UNIQUE INDEX destinations_default ON destinations (organization_id) WHERE is_default AND deleted_at IS NULL;
+CREATE UNIQUE INDEX destinations_default ON destinations (organization_id) WHERE is_default = 1 AND deleted_at IS NULL;
 
 CREATE TABLE api_keys (
     id TEXT PRIMARY KEY,

@@ -6,19 +6,20 @@
 #include <optional>
 #include <string>
 
-#include "common/sqlite/transaction.h"
+#include "common/sql/transaction.h"
 #include "control-plane/registry/registry.h"
 #include "control-plane/store/agents.h"
 #include "control-plane/store/audit.h"
 #include "control-plane/store/store.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_store.h"
 
 namespace backstay::testing {
 
 class StoreTest : public ::testing::Test {
 protected:
     void SetUp() override {
-        path_ = folder_.path() + "/control.db";
+        path_ = test_store(folder_.path());
         ASSERT_TRUE(store::prepare_store(path_));
         auto opened = store::open_store(path_);
         ASSERT_TRUE(opened) << opened.error().message();
@@ -44,8 +45,8 @@ protected:
     }
     // Runs `change(transaction)` and commits when it succeeds.
     template <class Change>
-    auto committed(Change change) -> decltype(change(std::declval<sqlite::Transaction&>())) {
-        auto transaction = sqlite::Transaction::begin(*db_);
+    auto committed(Change change) -> decltype(change(std::declval<sql::Transaction&>())) {
+        auto transaction = sql::Transaction::begin(*db_);
         if (!transaction) return transaction.error();
         auto done = change(*transaction);
         if (!done) return done;
@@ -63,7 +64,7 @@ protected:
     static constexpr TimeMs kNow = 1'800'000'000'000;
     TempDir folder_;
     std::string path_;
-    std::optional<sqlite::Database> db_;
+    std::optional<sql::Database> db_;
     std::string acme_;
     std::string other_;
 };

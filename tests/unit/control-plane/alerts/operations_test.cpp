@@ -115,7 +115,7 @@ TEST_F(OperationAlerts, TellsADestinationThatIsSilentForLongUntilSomebodyGetsThr
     row.type = "s3";
     row.created_at = row.updated_at = world_.now;
     {
-        auto transaction = sqlite::Transaction::begin(world_.db());
+        auto transaction = sql::Transaction::begin(world_.db());
         ASSERT_TRUE(transaction);
         ASSERT_TRUE(store::Destinations(world_.db()).create(*transaction, row));
         ASSERT_TRUE(transaction->commit());

@@ -132,7 +132,7 @@ TEST_F(Watch, LittleSpaceIsToldOfTheDestinationThatLiesThere) {
     stranger.organization_id = world_.organization_id;
     stranger.name = stranger.hostname = "db2";
     stranger = store::Agents(world_.db()).create(stranger, "hash2", world_.now).value();
-    auto transaction = sqlite::Transaction::begin(world_.db()).value();
+    auto transaction = sql::Transaction::begin(world_.db()).value();
     std::map<std::string, std::string> paths;
     const auto local = [&](const std::string& name, const std::string& path, std::optional<std::string> agent) {
         store::DestinationRow row;
@@ -159,7 +159,7 @@ TEST_F(Watch, LittleSpaceIsToldOfTheDestinationThatLiesThere) {
     const auto spaces = [&] {
         const auto done = watch_spaces(
             world_.db(), world_.agent, heartbeat,
-            [&](sqlite::Database&, std::string_view, std::string_view id) -> Result<std::optional<DestinationOrder>> {
+            [&](sql::Database&, std::string_view, std::string_view id) -> Result<std::optional<DestinationOrder>> {
                 return std::optional<DestinationOrder>(
                     {std::string(id), "d", "local", {{"path", paths.at(std::string(id))}}});
             },

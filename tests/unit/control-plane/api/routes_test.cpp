@@ -8,8 +8,8 @@ namespace {
 class RoutesTest : public ::testing::Test {
 protected:
     RoutesTest() {
-        const auto read = [](Call&, sqlite::Database&) -> Result<http::Response> { return http::Response{}; };
-        const auto write = [](Call&, sqlite::Transaction&) -> Result<http::Response> { return http::Response{}; };
+        const auto read = [](Call&, sql::Database&) -> Result<http::Response> { return http::Response{}; };
+        const auto write = [](Call&, sql::Transaction&) -> Result<http::Response> { return http::Response{}; };
         routes_.add({.method = "GET", .pattern = "/api/backups/{id}"}, read);
         routes_.add_write({.method = "DELETE", .pattern = "/api/backups/{id}"}, write);
         routes_.add({.method = "GET", .pattern = "/api/backups/latest"}, read);

@@ -25,7 +25,7 @@ protected:
         return admitted ? "" : admitted.error().reason();
     }
     registry::MadeKey key(const registry::NewKey& wanted) {
-        return committed([&](sqlite::Transaction& tx) { return registry::create_key(tx, actor(), acme_, wanted); })
+        return committed([&](sql::Transaction& tx) { return registry::create_key(tx, actor(), acme_, wanted); })
             .value();
     }
     static Credential of(const registry::MadeKey& key) { return {Credential::Kind::api_key, key.secret, false}; }

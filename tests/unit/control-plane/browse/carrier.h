@@ -47,7 +47,7 @@ public:
         row.name = "here";
         row.type = "local";
         row.config_box = store::seal_config(box_, row.id, {{"path", "/srv"}});
-        auto transaction = sqlite::Transaction::begin(world_.db()).value();
+        auto transaction = sql::Transaction::begin(world_.db()).value();
         EXPECT_TRUE(store::Destinations(world_.db()).create(transaction, row));
         EXPECT_TRUE(transaction.commit());
         http::Server::Options options;
@@ -127,7 +127,7 @@ private:
         std::vector<Bound> bounds;
         if (organization != nullptr) bounds.push_back(transfers_of(*organization));
         transfers_->make(std::move(exchange), bounds, {},
-                         [this, path](sqlite::Database&, Sink& sink, const std::stop_token& stop) {
+                         [this, path](sql::Database&, Sink& sink, const std::stop_token& stop) {
                              ++making_;
                              auto made = make(path, sink, stop);
                              --making_;

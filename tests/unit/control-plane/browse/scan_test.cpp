@@ -24,7 +24,7 @@ protected:
         row_.organization_id = world_.organization_id;
         row_.name = "here";
         row_.type = "local";
-        auto transaction = sqlite::Transaction::begin(world_.db()).value();
+        auto transaction = sql::Transaction::begin(world_.db()).value();
         EXPECT_TRUE(store::Destinations(world_.db()).create(transaction, row_));
         EXPECT_TRUE(transaction.commit());
     }

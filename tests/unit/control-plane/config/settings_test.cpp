@@ -33,7 +33,7 @@ TEST_F(SettingsTest, HaveDefaultsAndFolderPaths) {
     const auto settings = load("");
     ASSERT_TRUE(settings) << settings.error().message();
     EXPECT_EQ(settings->listen, "127.0.0.1:8480");
-    EXPECT_EQ(settings->store_file, folder_.path() + "/control.db");
+    EXPECT_EQ(settings->store, folder_.path() + "/control.db");
     EXPECT_EQ(settings->tls_certificate_file, "");
     EXPECT_EQ(settings->limits.reads_per_minute, 1200);
     EXPECT_EQ(address_rule(*settings), http::AddressRule::only_public);
@@ -150,13 +150,13 @@ TEST(Installation, ThatIsAbsentSaysWhatToDo) {
     EXPECT_NE(settings.error().hint().find("backstay-control init"), std::string::npos);
 }
 
-TEST(Store, IsSqliteOnly) {
+TEST(Store, IsTheOneThatWasNamed) {
     testing::TempDir folder;
     Settings settings;
-    settings.store_file = folder.path() + "/a.db";
-    EXPECT_EQ(store_path(settings, "").value(), settings.store_file);
-    EXPECT_EQ(store_path(settings, "sqlite:" + folder.path() + "/b.db").value(), folder.path() + "/b.db");
-    EXPECT_EQ(store_path(settings, "postgresql://localhost/x").error().code(), Errc::invalid);
+    settings.store = folder.path() + "/a.db";
+    EXPECT_EQ(ready_store(settings, "").value(), settings.store);
+    EXPECT_EQ(ready_store(settings, "sqlite:" + folder.path() + "/b.db").value(), folder.path() + "/b.db");
+    EXPECT_EQ(ready_store(settings, "mysql://localhost/x").error().code(), Errc::invalid);
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ inline constexpr TimeMs kDay = 24 * kHour;
 class Verifications : public ::testing::Test {
 protected:
     Verifications() {
-        auto transaction = sqlite::Transaction::begin(world_.db()).value();
+        auto transaction = sql::Transaction::begin(world_.db()).value();
         for (const char* id : {"d1", "d2"}) {
             store::DestinationRow row;
             row.id = row.name = id;

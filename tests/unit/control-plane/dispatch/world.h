@@ -16,6 +16,7 @@
 #include "control-plane/store/projects.h"
 #include "control-plane/store/store.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_store.h"
 
 namespace backstay::dispatch {
 
@@ -44,8 +45,8 @@ public:
         environment = store::Environments(db_).create(production, now).value();
     }
 
-    sqlite::Database& db() { return db_; }
-    std::string path() const { return folder_.path() + "/store.db"; }
+    sql::Database& db() { return db_; }
+    std::string path() const { return testing::test_store(folder_.path(), "store.db"); }
 
     // Adds `row`, with all filled in that is this world's; its id.
     std::string add_backup(operations::BackupRow row) {
@@ -66,7 +67,7 @@ public:
         row.name = name;
         row.type = "s3";
         row.created_at = row.updated_at = now;
-        auto transaction = sqlite::Transaction::begin(db_);
+        auto transaction = sql::Transaction::begin(db_);
         EXPECT_TRUE(transaction);
         EXPECT_TRUE(store::Destinations(db_).create(*transaction, row));
         EXPECT_TRUE(transaction->commit());
@@ -114,8 +115,7 @@ public:
     control_plane::AssignmentsAnswer ask(std::int32_t slots = 1, const std::string& instance = "one") {
         auto answer = next_assignments(
             db_, agent, {instance, 0, slots},
-            [this](sqlite::Database&, std::string_view,
-                   std::string_view id) -> Result<std::optional<DestinationOrder>> {
+            [this](sql::Database&, std::string_view, std::string_view id) -> Result<std::optional<DestinationOrder>> {
                 if (id == "gone") return std::optional<DestinationOrder>();
                 if (opening_fails) return *opening_fails;
                 return std::optional<DestinationOrder>({std::string(id), "d", "local", {{"path", "/backups"}}});
@@ -211,12 +211,12 @@ public:
     store::Environment environment;
 
 private:
-    sqlite::Database open() {
+    sql::Database open() {
         EXPECT_TRUE(store::prepare_store(path()));
         return store::open_store(path()).value();
     }
     testing::TempDir folder_;
-    sqlite::Database db_;
+    sql::Database db_;
 };
 
 }  // namespace backstay::dispatch

@@ -66,7 +66,7 @@ TEST_F(DelivererTest, QueuesForThoseWhoWantItInTheTransactionOfTheAlert) {
     const auto all = recipient();
     const auto picky = recipient("boss@example.com", alerts::Severity::critical);
     {
-        auto transaction = sqlite::Transaction::begin(*db_);
+        auto transaction = sql::Transaction::begin(*db_);
         ASSERT_TRUE(transaction);
         raise();
     }
@@ -83,7 +83,7 @@ TEST_F(DelivererTest, QueuesForThoseWhoWantItInTheTransactionOfTheAlert) {
 
 TEST_F(DelivererTest, TheOldestGiveWayWhereTooManyWait) {
     const auto row = recipient();
-    auto transaction = sqlite::Transaction::begin(*db_);
+    auto transaction = sql::Transaction::begin(*db_);
     ASSERT_TRUE(transaction);
     for (int i = 0; i < alerts::kQueuedMost + 5; ++i) {
         ASSERT_TRUE(Deliveries(*db_).tell_test(row, kNow + i));

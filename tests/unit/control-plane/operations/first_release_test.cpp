@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "common/files/files.h"
-#include "common/sqlite/migrations.h"
+#include "common/sql/migrations.h"
 #include "control-plane/operations/history.h"
 #include "control-plane/operations/rows.h"
 #include "control-plane/operations/snapshots.h"
@@ -34,7 +34,7 @@ protected:
     void SetUp() override {
         const auto text = read_file(BACKSTAY_SOURCE_DIR "/tests/data/state/control-0.1.0.sql");
         ASSERT_TRUE(text) << text.error().message();
-        auto database = sqlite::Database::open(path_);
+        auto database = sql::Database::open(path_);
         ASSERT_TRUE(database);
         const auto loaded = database->run_script(*text);
         ASSERT_TRUE(loaded) << loaded.error().message();
@@ -48,8 +48,8 @@ TEST_F(FirstRelease, StoreIsReadWhole) {
     ASSERT_TRUE(prepared) << prepared.error().message();
     auto opened = store::open_store(path_);
     ASSERT_TRUE(opened);
-    sqlite::Database& db = *opened;
-    ASSERT_TRUE(db.check_integrity());
+    sql::Database& db = *opened;
+    ASSERT_TRUE(sqlite::Database::open(path_)->check_integrity());
     const auto organizations = store::Organizations(db).list();
     ASSERT_TRUE(organizations) << organizations.error().message();
     ASSERT_EQ(organizations->size(), 2U);
@@ -92,7 +92,7 @@ TEST_F(FirstRelease, IsNoNewerOneWhoseStoreIsRefusedAndStaysUntouched) {
         ASSERT_TRUE(store::prepare_store(path_));
         auto database = store::open_store(path_);
         ASSERT_TRUE(database);
-        const int newest = *sqlite::schema_version(*database);
+        const int newest = *sql::schema_version(*database);
         ASSERT_TRUE(database->run_script("PRAGMA user_version = " + std::to_string(newest + 1)));
     }
     const auto before = read_file(path_);

@@ -11,7 +11,7 @@ namespace {
 class Forgetting : public ::testing::Test {
 protected:
     Forgotten forget() {
-        auto transaction = sqlite::Transaction::begin(world_.db());
+        auto transaction = sql::Transaction::begin(world_.db());
         auto done = forget_unfinished(*transaction, world_.now - 1000, world_.now);
         EXPECT_TRUE(done) << done.error().message();
         EXPECT_TRUE(transaction->commit());

@@ -22,7 +22,7 @@ protected:
         row.name = type + row.id;
         row.type = type;
         row.agent_id = agent;
-        auto transaction = sqlite::Transaction::begin(world_.db()).value();
+        auto transaction = sql::Transaction::begin(world_.db()).value();
         EXPECT_TRUE(store::Destinations(world_.db()).create(transaction, row));
         EXPECT_TRUE(transaction.commit());
         return row.id;

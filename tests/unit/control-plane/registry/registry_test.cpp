@@ -12,7 +12,7 @@ class RegistryTest : public testing::StoreTest {
 protected:
     std::string slug_refusal(const std::string& slug) {
         const auto made =
-            committed([&](sqlite::Transaction& tx) { return create_organization(tx, actor(), slug, "Name"); });
+            committed([&](sql::Transaction& tx) { return create_organization(tx, actor(), slug, "Name"); });
         return made ? "" : made.error().reason();
     }
     Result<DestinationDraft> draft(const DestinationChange& change,
@@ -22,8 +22,7 @@ protected:
     store::DestinationRow saved(const DestinationChange& change) {
         auto made = draft(change);
         EXPECT_TRUE(made) << made.error().message();
-        EXPECT_TRUE(
-            committed([&](sqlite::Transaction& tx) { return save_destination(tx, actor(), box_, *made, true); }));
+        EXPECT_TRUE(committed([&](sql::Transaction& tx) { return save_destination(tx, actor(), box_, *made, true); }));
         return store::Destinations(*db_).find(acme_, made->row.id).value().value();
     }
     static DestinationChange s3() {
@@ -58,7 +57,7 @@ TEST_F(RegistryTest, TakesNamesOfAnyLettersWithinBounds) {
 }
 
 TEST_F(RegistryTest, NotesWhoDidWhat) {
-    ASSERT_TRUE(committed([&](sqlite::Transaction& tx) { return create_project(tx, actor(), acme_, "Shop", ""); }));
+    ASSERT_TRUE(committed([&](sql::Transaction& tx) { return create_project(tx, actor(), acme_, "Shop", ""); }));
     const auto entries = store::Audit(*db_).list(trail_of(acme_), {});
     ASSERT_EQ(entries->items.size(), 1U);
     EXPECT_EQ(entries->items[0].actor, "tester");
@@ -77,7 +76,7 @@ TEST_F(RegistryTest, ChecksWhatAnEnvironmentRefersTo) {
     const auto refusal = [&](auto change) {
         store::Environment changed = wanted;
         change(changed);
-        const auto made = committed([&](sqlite::Transaction& tx) { return create_environment(tx, actor(), changed); });
+        const auto made = committed([&](sql::Transaction& tx) { return create_environment(tx, actor(), changed); });
         return made ? "" : made.error().reason();
     };
     EXPECT_EQ(refusal([](auto& e) { e.type = "test"; }), "invalid_type");
@@ -94,27 +93,25 @@ TEST_F(RegistryTest, ChecksWhatAnEnvironmentRefersTo) {
 TEST_F(RegistryTest, MakesKeysThatNeverRuleTheOrganization) {
     NewKey wanted;
     wanted.read_only = false;
-    const auto made = committed([&](sqlite::Transaction& tx) { return create_key(tx, actor(), acme_, wanted); });
+    const auto made = committed([&](sql::Transaction& tx) { return create_key(tx, actor(), acme_, wanted); });
     ASSERT_TRUE(made);
     EXPECT_EQ(made->row.permissions.find("manage:keys"), std::string::npos);
     EXPECT_EQ(made->row.permissions.find("manage:organization"), std::string::npos);
     EXPECT_NE(made->row.permissions.find("manage:storage"), std::string::npos);
     EXPECT_EQ(json::serialize(json::Value(view(made->row))).find(made->secret), std::string::npos);
     wanted.project_id = make_project(other_, "theirs");
-    EXPECT_EQ(
-        committed([&](sqlite::Transaction& tx) { return create_key(tx, actor(), acme_, wanted); }).error().reason(),
-        "project_not_found");
+    EXPECT_EQ(committed([&](sql::Transaction& tx) { return create_key(tx, actor(), acme_, wanted); }).error().reason(),
+              "project_not_found");
     wanted.project_id.reset();
     wanted.expires_at = kNow;
-    EXPECT_EQ(
-        committed([&](sqlite::Transaction& tx) { return create_key(tx, actor(), acme_, wanted); }).error().reason(),
-        "invalid_expiry");
+    EXPECT_EQ(committed([&](sql::Transaction& tx) { return create_key(tx, actor(), acme_, wanted); }).error().reason(),
+              "invalid_expiry");
 }
 
 TEST_F(RegistryTest, LimitsTheLifeOfEnrolmentTokens) {
     const auto reason = [&](std::int64_t seconds) {
         const auto made =
-            committed([&](sqlite::Transaction& tx) { return create_enroll_token(tx, actor(), acme_, "db1", seconds); });
+            committed([&](sql::Transaction& tx) { return create_enroll_token(tx, actor(), acme_, "db1", seconds); });
         return made ? "" : made.error().reason();
     };
     EXPECT_EQ(reason(3600), "");

@@ -27,7 +27,7 @@ protected:
     Runs() {
         due_ = world_.now + kHour;  // 2027-01-15T09:00
         world_.now = due_ - kMinute;
-        auto transaction = sqlite::Transaction::begin(world_.db()).value();
+        auto transaction = sql::Transaction::begin(world_.db()).value();
         store::DestinationRow disk;
         disk.id = new_uuid();
         disk.organization_id = world_.organization_id;
@@ -71,7 +71,7 @@ protected:
         EXPECT_TRUE(answer);
         const auto told = answer_schedules(
             world_.db(), world_.agent, heartbeat,
-            [](sqlite::Database&, std::string_view, std::string_view id) -> Result<std::optional<DestinationOrder>> {
+            [](sql::Database&, std::string_view, std::string_view id) -> Result<std::optional<DestinationOrder>> {
                 return std::optional<DestinationOrder>({std::string(id), "disk", "local", {{"path", "/backups"}}});
             },
             world_.now, *answer);

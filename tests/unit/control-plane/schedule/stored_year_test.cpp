@@ -88,7 +88,7 @@ public:
     StoredYear(const std::string& zone, TimeMs from) : keeping_(kKeeping.at(zone)) {
         world_.now = looked_ = compared_ = from;
         run("PRAGMA synchronous = OFF");
-        auto transaction = sqlite::Transaction::begin(world_.db()).value();
+        auto transaction = sql::Transaction::begin(world_.db()).value();
         store::DestinationRow disk;
         disk.id = new_uuid();
         disk.organization_id = world_.organization_id;

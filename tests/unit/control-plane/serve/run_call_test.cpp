@@ -15,7 +15,7 @@ protected:
           box_(SecretBox::from_key(std::string(32, 'k')).value()) {
         routes_.add_write(
             {"POST", "/projects", auth::Permission::manage_projects},
-            [this](api::Call& call, sqlite::Transaction& tx) -> Result<http::Response> {
+            [this](api::Call& call, sql::Transaction& tx) -> Result<http::Response> {
                 ++runs_;
                 const auto made =
                     TRY(store::Projects(tx.database()).create(call.organization_id, call.request.body, "", call.now));
@@ -26,7 +26,7 @@ protected:
                 return api::message_answer(201, made.id);
             });
         routes_.add({"GET", "/projects", auth::Permission::view_backups},
-                    [](api::Call& call, sqlite::Database& db) -> Result<http::Response> {
+                    [](api::Call& call, sql::Database& db) -> Result<http::Response> {
                         const auto all = TRY(store::Projects(db).list(call.organization_id, "", {}));
                         return api::message_answer(200, std::to_string(all.total));
                     });
@@ -84,7 +84,7 @@ TEST_F(RunCallTest, AsksForThePermissionOfTheRoute) {
 
 TEST_F(RunCallTest, LetsReadOnlyKeysOnlyRead) {
     const auto key =
-        committed([&](sqlite::Transaction& tx) { return registry::create_key(tx, actor(), acme_, {}); }).value();
+        committed([&](sql::Transaction& tx) { return registry::create_key(tx, actor(), acme_, {}); }).value();
     const auth::Credential credential{auth::Credential::Kind::api_key, key.secret, false};
     EXPECT_EQ(run_as(credential, "GET", "").status, 200);
     const auto refused = run_as(credential, "POST", "shop");

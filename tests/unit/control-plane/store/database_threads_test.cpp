@@ -11,6 +11,7 @@
 #include "control-plane/store/organizations.h"
 #include "control-plane/store/store.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_store.h"
 
 namespace backstay::store {
 namespace {
@@ -49,7 +50,7 @@ class DatabaseThreadsTest : public ::testing::Test {
 protected:
     void SetUp() override { ASSERT_TRUE(prepare_store(path_)); }
     testing::TempDir folder_;
-    std::string path_ = folder_.path() + "/control.db";
+    std::string path_ = testing::test_store(folder_.path());
     Inbox inbox_;
 };
 
@@ -57,7 +58,7 @@ TEST_F(DatabaseThreadsTest, WriteInOrderAndReadWhatWasWritten) {
     auto threads = DatabaseThreads::start(path_, inbox_.post()).value();
     std::vector<int> order;
     for (int i = 0; i < 20; ++i) {
-        ASSERT_TRUE(threads->submit(Lane::write, [&order, i](sqlite::Database& db) -> DatabaseThreads::Done {
+        ASSERT_TRUE(threads->submit(Lane::write, [&order, i](sql::Database& db) -> DatabaseThreads::Done {
             const auto made = Organizations(db).create("org" + std::to_string(i), "O", 1);
             return [&order, i, good = made.has_value()] {
                 if (good) order.push_back(i);
@@ -68,7 +69,7 @@ TEST_F(DatabaseThreadsTest, WriteInOrderAndReadWhatWasWritten) {
     EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
     EXPECT_EQ(order.size(), 20U);
     std::size_t seen = 0;
-    ASSERT_TRUE(threads->submit(Lane::read, [&seen](sqlite::Database& db) -> DatabaseThreads::Done {
+    ASSERT_TRUE(threads->submit(Lane::read, [&seen](sql::Database& db) -> DatabaseThreads::Done {
         const auto all = Organizations(db).list();
         return [&seen, count = all.value().size()] { seen = count; };
     }));
@@ -80,7 +81,7 @@ TEST_F(DatabaseThreadsTest, RunResultsWhereTheyArePosted) {
     auto threads = DatabaseThreads::start(path_, inbox_.post()).value();
     std::thread::id worked;
     std::thread::id finished;
-    ASSERT_TRUE(threads->submit(Lane::slow, [&](sqlite::Database&) -> DatabaseThreads::Done {
+    ASSERT_TRUE(threads->submit(Lane::slow, [&](sql::Database&) -> DatabaseThreads::Done {
         worked = std::this_thread::get_id();
         return [&] { finished = std::this_thread::get_id(); };
     }));
@@ -96,7 +97,7 @@ TEST_F(DatabaseThreadsTest, RefuseMoreThanTheQueueHolds) {
     std::mutex begun_mutex;
     std::condition_variable begun;
     bool busy = false;
-    ASSERT_TRUE(threads->submit(Lane::write, [&](sqlite::Database&) -> DatabaseThreads::Done {
+    ASSERT_TRUE(threads->submit(Lane::write, [&](sql::Database&) -> DatabaseThreads::Done {
         {
             const std::lock_guard lock(begun_mutex);
             busy = true;
@@ -109,7 +110,7 @@ TEST_F(DatabaseThreadsTest, RefuseMoreThanTheQueueHolds) {
         std::unique_lock lock(begun_mutex);
         ASSERT_TRUE(begun.wait_for(lock, std::chrono::seconds(20), [&] { return busy; }));
     }
-    const auto nothing = [](sqlite::Database&) { return DatabaseThreads::Done(); };
+    const auto nothing = [](sql::Database&) { return DatabaseThreads::Done(); };
     EXPECT_TRUE(threads->submit(Lane::write, nothing));
     EXPECT_TRUE(threads->submit(Lane::write, nothing));
     EXPECT_FALSE(threads->submit(Lane::write, nothing));

@@ -107,7 +107,7 @@ TEST_F(RepositoriesTest, HaveOneDefaultDestination) {
         row.type = "local";
         row.config_box = "sealed";
         row.is_default = is_default;
-        return committed([&](sqlite::Transaction& tx) { return Destinations(*db_).create(tx, row); });
+        return committed([&](sql::Transaction& tx) { return Destinations(*db_).create(tx, row); });
     };
     ASSERT_TRUE(save("first", false));
     EXPECT_EQ(Destinations(*db_).default_of(acme_).value()->name, "first");

@@ -1,0 +1,68 @@
+// The control plane's store: one connection to an SQLite file or to PostgreSQL, behind the same calls and the same SQL.
+// A Database belongs to one thread. What the SQL may say is what both understand: parameters $1 … $n, booleans as
+// integers 0 and 1 (compare them: `enabled = 1`), COUNT(*) FILTER, ON CONFLICT, RETURNING, NULLS FIRST where it
+// matters; text is compared by bytes on both.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/result.h"
+#include "common/sql/driver.h"
+#include "common/sql/statement.h"
+
+namespace backstay::sql {
+
+struct OpenOptions {
+    bool create = true;  // SQLite: makes the file where it is missing; false: not_found
+    // PostgreSQL: a statement that takes longer is timed_out; 0: none. (SQLite waits 5 s for another's lock.)
+    std::int64_t statement_timeout_ms = 60'000;
+};
+
+// Whether this names a PostgreSQL database rather than a file.
+bool is_postgres_url(std::string_view store);
+
+// Errors of every call: conflict (unique or foreign key; fact "constraint" names columns or the constraint), invalid
+// (check, not null, wrong SQL, text with a NUL), unavailable (locked for too long, server away), timed_out, exhausted
+// (disk full), corrupted, io.
+class Database {
+public:
+    // A path, or postgresql://…
+    static Result<Database> open(const std::string& store, const OpenOptions& options = {});
+
+    Dialect dialect() const { return driver_->dialect(); }
+
+    // The number of values must fit. PostgreSQL sends all rows at once: bound them by LIMIT. A connection that broke
+    // is made anew by the next call outside a transaction.
+    Result<Statement> query(std::string_view sql, std::span<const Value> values);
+    Result<Statement> query(std::string_view sql, std::initializer_list<Value> values = {}) {
+        return query(sql, std::span<const Value>(values.begin(), values.size()));
+    }
+
+    // Runs a statement to its end, ignoring rows; answers how many rows it changed.
+    Result<std::int64_t> run(std::string_view sql, std::span<const Value> values) { return driver_->run(sql, values); }
+    Result<std::int64_t> run(std::string_view sql, std::initializer_list<Value> values = {}) {
+        return run(sql, std::span<const Value>(values.begin(), values.size()));
+    }
+
+    // Runs several statements without parameters, as migrations are.
+    Result<> run_script(const std::string& sql) { return driver_->run_script(sql); }
+
+    bool in_transaction() const { return driver_->in_transaction(); }
+
+    // True while this connection alone, of all that share the store, holds the duty: it is taken when it is free, and
+    // kept until the connection ends. Whoever writes through this very connection cannot have lost it. SQLite has one
+    // process, which holds all.
+    Result<bool> hold(std::string_view duty) { return driver_->hold(duty); }
+
+private:
+    friend class Transaction;
+    explicit Database(std::unique_ptr<Driver> driver) : driver_(std::move(driver)) {}
+    std::unique_ptr<Driver> driver_;
+};
+
+}  // namespace backstay::sql

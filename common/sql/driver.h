@@ -1,0 +1,56 @@
+// What carries a store: SQLite or PostgreSQL. Inside common/sql only; everybody else holds a Database.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/result.h"
+#include "common/sql/value.h"
+
+namespace backstay::sql {
+
+enum class Dialect { sqlite, postgres };
+// A value's own type, as its row holds it.
+enum class Type { null, integer, real, text, blob };
+
+// The rows that a statement answers, one after the other.
+class Cursor {
+public:
+    Cursor() = default;
+    Cursor(const Cursor&) = delete;
+    Cursor& operator=(const Cursor&) = delete;
+    virtual ~Cursor() = default;
+
+    virtual Result<bool> step() = 0;
+    virtual int columns() const = 0;
+    virtual std::string column_name(int column) const = 0;
+    virtual Type type(int column) const = 0;
+    virtual std::int64_t integer(int column) const = 0;
+    virtual double real(int column) const = 0;
+    virtual std::string text(int column) const = 0;
+    virtual Blob blob(int column) const = 0;
+};
+
+class Driver {
+public:
+    Driver() = default;
+    Driver(const Driver&) = delete;
+    Driver& operator=(const Driver&) = delete;
+    virtual ~Driver() = default;
+
+    virtual Dialect dialect() const = 0;
+    virtual Result<std::unique_ptr<Cursor>> query(std::string_view sql, std::span<const Value> values) = 0;
+    virtual Result<std::int64_t> run(std::string_view sql, std::span<const Value> values) = 0;
+    virtual Result<> run_script(const std::string& sql) = 0;
+    virtual bool in_transaction() const = 0;
+    // See Transaction::begin.
+    virtual Result<> begin(std::string_view partition) = 0;
+    virtual Result<> commit() = 0;
+    virtual Result<> roll_back() = 0;
+    // See Database::hold.
+    virtual Result<bool> hold(std::string_view duty) = 0;
+};
+
+}  // namespace backstay::sql

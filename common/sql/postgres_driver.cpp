@@ -1,0 +1,170 @@
+#include "common/sql/postgres_driver.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/pq/connection.h"
+#include "common/sql/postgres_cursor.h"
+#include "common/sql/postgres_values.h"
+
+namespace backstay::sql {
+namespace {
+
+constexpr std::int64_t kConnectTimeoutMs = 3'000;
+constexpr std::int64_t kTryAgainMs = 1'000;
+// Both ends give a silent peer up, so that a cut network holds no lock, and no duty, for longer than 10 s.
+constexpr std::int64_t kSilentMs = 6'000;
+constexpr std::size_t kMostPrepared = 600;
+
+std::string session_settings(const OpenOptions& options) {
+    return fmt::format(
+        "SET statement_timeout = {}; SET lock_timeout = 15000; SET idle_in_transaction_session_timeout = 10000;"
+        "SET tcp_keepalives_idle = 2; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2;"
+        "SET tcp_user_timeout = {}; SET default_transaction_isolation = 'read committed'; SET jit = off",
+        options.statement_timeout_ms, kSilentMs);
+}
+
+// "BS" in ASCII: our locks, among those of others in the same database.
+constexpr int kLockClass = 0x4253;
+
+class PostgresDriver final : public Driver {
+public:
+    PostgresDriver(std::string url, const OpenOptions& options) : url_(std::move(url)), options_(options) {}
+
+    Dialect dialect() const override { return Dialect::postgres; }
+    Result<std::unique_ptr<Cursor>> query(std::string_view sql, std::span<const Value> values) override {
+        return std::unique_ptr<Cursor>(std::make_unique<PostgresCursor>(TRY(execute(sql, values))));
+    }
+    Result<std::int64_t> run(std::string_view sql, std::span<const Value> values) override {
+        const pq::Rows rows = TRY(execute(sql, values));
+        return rows.affected();
+    }
+    Result<> run_script(const std::string& sql) override {
+        TRY(ready());
+        return ours(connection_->exec(sql));
+    }
+    bool in_transaction() const override { return connection_ && connection_->in_transaction(); }
+    Result<> begin(std::string_view partition) override;
+    Result<> commit() override;
+    Result<> roll_back() override { return run_script("ROLLBACK"); }
+    Result<bool> hold(std::string_view duty) override;
+    Result<> connect();
+
+private:
+    Result<> ready();
+    Result<pq::Rows> execute(std::string_view sql, std::span<const Value> values);
+    Result<std::string> prepared(std::string_view sql, std::span<const pq::ParameterType> types);
+
+    const std::string url_;
+    const OpenOptions options_;
+    std::optional<pq::Connection> connection_;
+    std::unordered_map<std::string, std::string> prepared_;  // text and types → name
+    std::set<std::string, std::less<>> held_;
+    std::int64_t next_try_ms_ = 0;
+};
+
+Result<> PostgresDriver::connect() {
+    connection_.reset();
+    prepared_.clear();
+    held_.clear();
+    if (steady_ms() < next_try_ms_) {
+        return Error(Errc::unavailable, "the store's PostgreSQL does not answer");
+    }
+    pq::ConnectParameters parameters;
+    parameters.url = url_;
+    parameters.application_name = "backstay-control";
+    parameters.connect_timeout_ms = kConnectTimeoutMs;
+    parameters.silent_ms = kSilentMs;
+    auto made = pq::Connection::connect(parameters);
+    if (made) {
+        const auto set = made->exec(session_settings(options_));
+        if (!set) made = set.error();
+    }
+    if (!made) {
+        next_try_ms_ = steady_ms() + kTryAgainMs;
+        return std::move(made).error().add_context("the store");
+    }
+    connection_ = std::move(*made);
+    return {};
+}
+
+// A transaction is never carried on over another connection.
+Result<> PostgresDriver::ready() {
+    if (in_transaction()) return {};
+    if (connection_ && connection_->look_usable()) return {};
+    if (connection_) log::warning("the store's connection broke", {});
+    return connect();
+}
+
+Result<pq::Rows> PostgresDriver::execute(std::string_view sql, std::span<const Value> values) {
+    TRY(ready());
+    const TypedValues typed = TRY(typed_values(values));
+    const std::string name = TRY(prepared(sql, typed.types));
+    return ours(connection_->execute(name, typed.texts));
+}
+
+Result<std::string> PostgresDriver::prepared(std::string_view sql, std::span<const pq::ParameterType> types) {
+    std::string key(sql);
+    for (const pq::ParameterType type : types) key += fmt::format(" {}", static_cast<unsigned>(type));
+    if (const auto found = prepared_.find(key); found != prepared_.end()) return found->second;
+    if (prepared_.size() >= kMostPrepared && !in_transaction()) {
+        TRY(ours(connection_->exec("DEALLOCATE ALL")));
+        prepared_.clear();
+    }
+    std::string name = fmt::format("s{}", prepared_.size());
+    TRY(ours(connection_->prepare(name, sql, types)));
+    prepared_.emplace(std::move(key), name);
+    return name;
+}
+
+Result<> PostgresDriver::begin(std::string_view partition) {
+    TRY(ready());
+    const int key = partition.empty() ? 0 : lock_key(partition);
+    const std::string locks = partition.empty()
+                                  ? fmt::format("pg_advisory_xact_lock({}, 0)", kLockClass)
+                                  : fmt::format("pg_advisory_xact_lock_shared({}, 0), pg_advisory_xact_lock({}, {})",
+                                                kLockClass, kLockClass, key);
+    // One round trip; what is read from here on is what the last writer left.
+    auto begun = ours(connection_->exec("BEGIN; SELECT " + locks));
+    if (begun) return {};
+    if (in_transaction()) (void)connection_->exec("ROLLBACK").has_value();
+    if (begun.error().code() == Errc::timed_out) {
+        return Error(Errc::unavailable, "other writers keep the store busy: " + begun.error().message());
+    }
+    return begun;
+}
+
+Result<> PostgresDriver::commit() {
+    if (connection_ && connection_->transaction_failed()) {
+        TRY(roll_back());
+        return Error(Errc::conflict, "the transaction had failed already; it was rolled back");
+    }
+    if (!in_transaction()) return Error(Errc::unavailable, "the store was lost before the transaction's end");
+    return ours(connection_->exec("COMMIT"));
+}
+
+Result<bool> PostgresDriver::hold(std::string_view duty) {
+    TRY(ready());
+    if (held_.contains(duty)) return true;
+    const pq::Rows rows = TRY(
+        ours(connection_->query(fmt::format("SELECT pg_try_advisory_lock({}, {})", kLockClass + 1, lock_key(duty)))));
+    if (!rows.boolean(0, 0)) return false;
+    held_.emplace(duty);
+    return true;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Driver>> open_postgres(const std::string& url, const OpenOptions& options) {
+    auto driver = std::make_unique<PostgresDriver>(url, options);
+    TRY(driver->connect());
+    return std::unique_ptr<Driver>(std::move(driver));
+}
+
+}  // namespace backstay::sql

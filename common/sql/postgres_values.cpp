@@ -1,0 +1,73 @@
+#include "common/sql/postgres_values.h"
+
+#include <fmt/format.h>
+
+namespace backstay::sql {
+namespace {
+
+using pq::ParameterType;
+
+struct Typed {
+    pq::Parameter text;
+    ParameterType type = ParameterType::unknown;
+};
+
+std::string hex_of(const Blob& bytes) {
+    std::string out = "\\x";
+    out.reserve(2 + bytes.size() * 2);
+    for (const std::byte byte : bytes) fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned>(byte));
+    return out;
+}
+
+Result<Typed> typed(const Value& value) {
+    struct Reader {
+        Result<Typed> operator()(std::monostate /*null*/) const { return Typed(); }
+        Result<Typed> operator()(std::int64_t number) const {
+            return Typed{std::to_string(number), ParameterType::int8};
+        }
+        Result<Typed> operator()(double number) const {
+            return Typed{fmt::format("{}", number), ParameterType::float8};
+        }
+        Result<Typed> operator()(std::string_view text) const {
+            if (text.find('\0') != std::string_view::npos) return Error(Errc::invalid, "a text with a NUL");
+            return Typed{std::string(text), ParameterType::text};
+        }
+        Result<Typed> operator()(const Blob* bytes) const { return Typed{hex_of(*bytes), ParameterType::bytea}; }
+    };
+    return std::visit(Reader{}, value.held());
+}
+
+}  // namespace
+
+Result<TypedValues> typed_values(std::span<const Value> values) {
+    TypedValues out;
+    out.texts.reserve(values.size());
+    out.types.reserve(values.size());
+    for (const Value& value : values) {
+        Typed one = TRY(typed(value));
+        out.texts.push_back(std::move(one.text));
+        out.types.push_back(one.type);
+    }
+    return out;
+}
+
+Error ours(Error error) {
+    const auto state = error.facts().find("sqlstate");
+    if (state == error.facts().end()) return error;
+    const std::string& code = state->second;
+    const bool wrong = code == "23502" || code == "23514" || code.starts_with("42") || code.starts_with("22");
+    if (!wrong) return error;
+    Error told(Errc::invalid, error.message());
+    for (const auto& [name, value] : error.facts()) told.add_fact(name, value);
+    return told;
+}
+
+int lock_key(std::string_view name) {
+    // FNV-1a
+    std::uint32_t hash = 2166136261U;
+    for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+    const int key = static_cast<int>(hash);
+    return key == 0 ? 1 : key;
+}
+
+}  // namespace backstay::sql

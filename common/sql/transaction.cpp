@@ -1,0 +1,32 @@
+#include "common/sql/transaction.h"
+
+#include <utility>
+
+#include "common/log.h"
+
+namespace backstay::sql {
+
+Result<Transaction> Transaction::begin(Database& database, std::string_view organization) {
+    if (database.in_transaction()) return Error(Errc::invalid, "a transaction is open already");
+    TRY(database.driver_->begin(organization));
+    return Transaction(database);
+}
+
+Transaction::Transaction(Transaction&& other) noexcept
+    : database_(other.database_), open_(std::exchange(other.open_, false)) {}
+
+Transaction::~Transaction() {
+    // A database itself rolls back after some failures (full disk, lost connection); nothing is left to do then.
+    if (!open_ || !database_->in_transaction()) return;
+    const auto rolled_back = database_->driver_->roll_back();
+    if (!rolled_back) log::error("rollback failed", {{"error", rolled_back.error().message()}});
+}
+
+Result<> Transaction::commit() {
+    if (!open_) return Error(Errc::invalid, "the transaction has ended already");
+    TRY(database_->driver_->commit());
+    open_ = false;
+    return {};
+}
+
+}  // namespace backstay::sql
