@@ -149,6 +149,26 @@ void read_backup(Reader& root, BackupSettings& backup, std::vector<std::string>&
     backup.minute_of_day = minute.value_or(0);
 }
 
+// A scheme, a host and perhaps a port: paths are added to it.
+bool is_origin(std::string_view address) {
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        if (!address.starts_with(scheme)) continue;
+        const std::string_view host = address.substr(scheme.size());
+        return !host.empty() && host.find_first_of("/@?# \t\r\n") == std::string_view::npos;
+    }
+    return false;
+}
+
+void read_replicas(Reader& root, ReplicaSettings& replicas, std::vector<std::string>& faults) {
+    Reader reader(root.table("replicas"), "replicas.", faults);
+    reader.text("address", replicas.address);
+    reader.text("ca_file", replicas.ca_file);
+    reader.refuse_unknown();
+    if (!replicas.address.empty() && !is_origin(replicas.address)) {
+        faults.push_back("replicas.address must be as in http://10.0.0.2:8480");
+    }
+}
+
 void read_all(const toml::table& file, Settings& settings, std::vector<std::string>& faults) {
     Reader root(&file, "", faults);
     root.text("listen", settings.listen);
@@ -193,6 +213,7 @@ void read_all(const toml::table& file, Settings& settings, std::vector<std::stri
     retention.refuse_unknown();
     read_mail(root, settings.mail, faults);
     read_backup(root, settings.backup, faults);
+    read_replicas(root, settings.replicas, faults);
     root.refuse_unknown();
 }
 
@@ -239,7 +260,7 @@ Result<Settings> load_settings(const std::string& state_dir) {
     for (std::string* file : {&settings.secrets_key_file, &settings.tls_certificate_file, &settings.tls_key_file,
                               &settings.tokens.secret_file, &settings.tokens.public_key_file,
                               &settings.metrics.token_file, &settings.mail.password_file, &settings.mail.ca_file,
-                              &settings.backup.folder, &settings.backup.encryption_key_file}) {
+                              &settings.backup.folder, &settings.backup.encryption_key_file, &settings.replicas.ca_file}) {
         resolve(state_dir, *file);
     }
     if (!sql::is_postgres_url(settings.store)) resolve(state_dir, settings.store);
@@ -308,6 +329,10 @@ at = "01:30"                        # UTC, once a day; what was missed is made u
 keep = 7                            # the oldest goes when the next one is whole
 with_keys = true                    # false: secrets.key and its kin are not in it, keep them elsewhere
 encryption_key_file = ""            # as `backstay key generate` makes it; empty: not encrypted
+
+[replicas]                          # several processes on one PostgreSQL store
+address = ""                        # where the others reach this one: http://10.0.0.2:8480, or https://
+ca_file = ""                        # PEM, for their certificates; empty: the system's
 )";
 }
 

@@ -66,6 +66,12 @@ struct MailSettings {
     std::string ca_file;
 };
 
+// How other processes that serve the same store (PostgreSQL) reach this one.
+struct ReplicaSettings {
+    std::string address;  // "http://10.0.0.2:8480", "https://…"; empty: nobody does
+    std::string ca_file;  // PEM, of the others' certificates; empty: the system's
+};
+
 struct Settings {
     std::string state_dir;
     std::string listen = "127.0.0.1:8480";  // HOST:PORT; port 0 lets the system choose
@@ -84,6 +90,7 @@ struct Settings {
     RetentionSettings retention;
     MailSettings mail;
     BackupSettings backup;
+    ReplicaSettings replicas;
 };
 
 // Where connection tests may go.

@@ -13,6 +13,7 @@
 #include "control-plane/notify/deliverer.h"
 #include "control-plane/notify/mailer.h"
 #include "control-plane/own-backup/daily.h"
+#include "control-plane/replicas/membership.h"
 #include "control-plane/serve/compose.h"
 #include "control-plane/serve/pipeline.h"
 
@@ -81,6 +82,7 @@ private:
     Metrics metrics_;
     api::RouteTable routes_;
     std::unique_ptr<Loop> loop_;
+    std::unique_ptr<replicas::Membership> membership_;
     std::unique_ptr<store::DatabaseThreads> threads_;
     std::unique_ptr<Pipeline> pipeline_;
     // After the pipeline: what waits for an answer goes before it.
@@ -117,6 +119,7 @@ Result<std::unique_ptr<Daemon>> Daemon::build(Settings settings, const std::stri
 
 Result<> Daemon::start(const std::string& store) {
     loop_ = TRY(Loop::create());
+    membership_ = TRY(replicas::Membership::join(store, settings_.replicas.address, clock_));
     threads_ = TRY(store::DatabaseThreads::start(
         store, [loop = loop_.get()](std::function<void()> task) { loop->post(std::move(task)); }));
     live_ = std::make_unique<live::Live>(*loop_, *threads_, clock_, destination_opener(box_), settings_);

@@ -69,6 +69,10 @@ TEST_F(SettingsTest, AreRefusedWithEveryFaultAtOnce) {
     EXPECT_NE(fault("[backup]\nat = \"25:00\"").find("backup.at must be a time of day"), std::string::npos);
     EXPECT_NE(fault("[backup]\nat = \"1:30\"").find("backup.at must be a time of day"), std::string::npos);
     EXPECT_NE(fault("[backup]\nkeep = 0").find("backup.keep must be"), std::string::npos);
+    for (const char* address : {"10.0.0.2:8480", "http://", "http://10.0.0.2/api"}) {
+        const std::string wrong = fault("[replicas]\naddress = \"" + std::string(address) + "\"");
+        EXPECT_NE(wrong.find("replicas.address must be as in"), std::string::npos) << address;
+    }
     EXPECT_NE(fault("listen = ").find("line 1"), std::string::npos);
     EXPECT_NE(fault("limits = 3").find("limits must be a section"), std::string::npos);
     EXPECT_NE(fault("log_level = \"loud\"").find("log_level"), std::string::npos);
