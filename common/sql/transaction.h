@@ -32,4 +32,14 @@ private:
     bool open_ = true;
 };
 
+// What `act` wrote is undone when it fails, and only that: the transaction around it goes on. A failed statement ends
+// PostgreSQL's transaction unless it stands in such a part.
+template <class Act>
+Result<> apart(Database& database, Act act) {
+    TRY(database.run_script("SAVEPOINT part"));
+    Result<> done = act();
+    TRY(database.run_script(done ? "RELEASE part" : "ROLLBACK TO part; RELEASE part"));
+    return done;
+}
+
 }  // namespace backstay::sql

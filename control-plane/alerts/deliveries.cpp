@@ -71,10 +71,10 @@ Result<> Deliveries::insert(const Delivery& row) {
 }
 
 Result<> Deliveries::make_room(std::string_view subscription, TimeMs now) {
-    TRY(
-        db_.run("UPDATE deliveries SET state = 'failed', finished_at = $3 WHERE id IN (SELECT id FROM deliveries WHERE "
-                "subscription_id = $1 AND state = 'queued' ORDER BY created_at DESC, id DESC LIMIT -1 OFFSET $2)",
-                {subscription, kQueuedMost - 1, now}));
+    TRY(db_.run(
+        "UPDATE deliveries SET state = 'failed', finished_at = $3 WHERE id IN (SELECT id FROM deliveries WHERE "
+        "subscription_id = $1 AND state = 'queued' ORDER BY created_at DESC, id DESC LIMIT 1000000000 OFFSET $2)",
+        {subscription, kQueuedMost - 1, now}));
     return {};
 }
 

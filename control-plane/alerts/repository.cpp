@@ -210,7 +210,7 @@ Result<bool> Alerts::was_raised(std::string_view organization, std::string_view 
 
 Result<store::Listing<Alert>> Alerts::list(const AlertFilter& filter) {
     static constexpr std::string_view kWhere =
-        "organization_id = $1 AND ($2 = '' OR project_id = $2) AND ($3 OR dismissed_at IS NULL)";
+        "organization_id = $1 AND ($2 = '' OR project_id = $2) AND ($3 = 1 OR dismissed_at IS NULL)";
     store::Listing<Alert> out;
     out.total = TRY(count_of(db_.query(fmt::format("SELECT COUNT(*) FROM alerts WHERE {}", kWhere),
                                        {filter.organization_id, filter.project_id, filter.include_dismissed})));
@@ -227,10 +227,11 @@ store::Found<Alert> Alerts::find(std::string_view organization, std::string_view
 }
 
 Result<Counts> Alerts::count(std::string_view organization, std::string_view project) {
-    auto rows = TRY(db_.query(
-        "SELECT COUNT(*), COALESCE(SUM(read_at IS NULL), 0) FROM alerts WHERE organization_id = $1 AND dismissed_at IS "
-        "NULL AND ($2 = '' OR project_id = $2)",
-        {organization, project}));
+    auto rows =
+        TRY(db_.query("SELECT COUNT(*), COUNT(*) FILTER (WHERE read_at IS NULL) FROM alerts WHERE organization_id = $1 "
+                      "AND dismissed_at IS "
+                      "NULL AND ($2 = '' OR project_id = $2)",
+                      {organization, project}));
     TRY(rows.step());
     return Counts{rows.integer(0), rows.integer(1)};
 }

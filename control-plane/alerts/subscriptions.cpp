@@ -112,7 +112,7 @@ Result<store::Listing<Subscription>> Subscriptions::list(std::string_view organi
 }
 
 Result<std::vector<Subscription>> Subscriptions::active(std::string_view organization) {
-    return all_rows(db_.query(select("organization_id = $1 AND is_active ORDER BY created_at, id"), {organization}),
+    return all_rows(db_.query(select("organization_id = $1 AND is_active = 1 ORDER BY created_at, id"), {organization}),
                     read);
 }
 

@@ -78,8 +78,9 @@ Result<std::vector<Due>> due_environments(sql::Database& db, TimeMs now) {
         "SELECT s.environment_id, p.at IS NULL FROM schedules s JOIN environments e ON e.id = s.environment_id AND "
         "e.deleted_at IS NULL LEFT JOIN prunes p ON p.environment_id = s.environment_id LEFT JOIN "
         "organization_policies "
-        "o ON o.organization_id = s.organization_id WHERE s.enabled AND NOT s.paused AND (p.at IS NULL OR MAX(p.at, "
-        "s.updated_at, COALESCE(o.updated_at, 0)) <= $1 OR EXISTS (SELECT 1 FROM backups b WHERE b.environment_id = "
+        "o ON o.organization_id = s.organization_id WHERE s.enabled = 1 AND s.paused = 0 AND (p.at IS NULL OR (p.at <= "
+        "$1 AND s.updated_at <= $1 AND COALESCE(o.updated_at, 0) <= $1) OR EXISTS (SELECT 1 FROM backups b WHERE "
+        "b.environment_id = "
         "s.environment_id AND b.completed_at > p.at AND b.status IN ('completed', 'partial') AND b.deleted_at IS "
         "NULL)) LIMIT $2";
     return store::all_rows(db.query(kSql, {now - kPruneEveryMs, kEnvironmentsAtOnce}), [](const sql::Statement& row) {

@@ -8,6 +8,7 @@
 #include "common/domain/reasons.h"
 #include "common/json/json.h"
 #include "common/log.h"
+#include "common/sql/transaction.h"
 #include "control-plane/dispatch/declared.h"
 #include "control-plane/dispatch/job_rows.h"
 #include "control-plane/operations/history.h"
@@ -59,8 +60,8 @@ public:
         job->seq = report.seq;
         job->moved_at = now_;
         Job changed = *job;
-        Result<> applied =
-            fault == nullptr ? apart([&] { return apply(report, changed); }) : Result<>(Error(Errc::invalid, *fault));
+        Result<> applied = fault == nullptr ? sql::apart(db_, [&] { return apply(report, changed); })
+                                            : Result<>(Error(Errc::invalid, *fault));
         if (applied) {
             *job = std::move(changed);
         } else if (is_its_own(applied.error())) {
@@ -77,16 +78,6 @@ private:
         ack.refused = true;
         ack.message = std::move(message);
         return {};
-    }
-
-    // What `act` wrote is undone when it fails, and only that.
-    template <class Act>
-    Result<> apart(Act act) {
-        TRY(db_.run("SAVEPOINT report"));
-        Result<> done = act();
-        if (!done) TRY(db_.run("ROLLBACK TO report"));
-        TRY(db_.run("RELEASE report"));
-        return done;
     }
 
     // What the same report would meet again; anything else may pass.
@@ -115,7 +106,7 @@ private:
         finish(job, "failed", reason::kInternalError, message);
         stir_.agents.insert(job.agent_id);
         stir_.operations.insert(job.operation_id);
-        const Result<> told = apart([&]() -> Result<> {
+        const Result<> told = sql::apart(db_, [&]() -> Result<> {
             auto operation = TRY(operations::find_operation(db_, job.operation_id));
             if (!operation) return {};
             return operations::fail(db_, *operation, reason::kInternalError, message, now_);
@@ -127,7 +118,7 @@ private:
     Result<> declare(const Report& report, ReportAck& ack) {
         if (report.fence != 0) return refuse(ack, "a declared job has no number");
         std::optional<Job> job;
-        const Result<> declared = apart([&]() -> Result<> {
+        const Result<> declared = sql::apart(db_, [&]() -> Result<> {
             job = TRY(declare_job(db_, agent_, report, now_));
             return {};
         });

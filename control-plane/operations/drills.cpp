@@ -7,7 +7,7 @@
 namespace backstay::operations {
 namespace {
 
-constexpr std::string_view kDrills = "kind = 'verification' AND instr(plan, '\"scratch_restore\"') > 0";
+constexpr std::string_view kDrills = "kind = 'verification' AND plan LIKE '%\"scratch_restore\"%'";
 
 }  // namespace
 

@@ -107,7 +107,7 @@ Result<> Agents::note_signs(std::string_view id, const AgentSigns& signs) {
     TRY(
         db_.run("UPDATE agents SET instance_id = $2, version = $3, protocol_version = $4, seen_at = $5, "
                 "clock_skew_ms = $6, inventory = COALESCE($7, inventory), "
-                "inventory_at = CASE WHEN $7 IS NULL THEN inventory_at ELSE $5 END WHERE id = $1",
+                "inventory_at = CASE WHEN CAST($7 AS TEXT) IS NULL THEN inventory_at ELSE $5 END WHERE id = $1",
                 {id, signs.instance_id, signs.version, signs.protocol_version, signs.seen_at, signs.clock_skew_ms,
                  signs.inventory}));
     return {};

@@ -7,7 +7,8 @@ namespace {
 
 // By project $2.
 constexpr const char* kNeeded =
-    "(is_default OR agent_id IN (SELECT agent_id FROM environments WHERE project_id = $2 AND deleted_at IS NULL) OR "
+    "(is_default = 1 OR agent_id IN (SELECT agent_id FROM environments WHERE project_id = $2 AND deleted_at IS NULL) "
+    "OR "
     "EXISTS (SELECT 1 FROM copies c JOIN backups b ON b.id = c.backup_id WHERE c.destination_id = destinations.id AND "
     "b.project_id = $2 AND b.deleted_at IS NULL) OR EXISTS (SELECT 1 FROM copies c JOIN snapshots s ON s.id = "
     "c.backup_id WHERE c.destination_id = destinations.id AND s.project_id = $2 AND s.deleted_at IS NULL))";
@@ -59,8 +60,8 @@ Found<DestinationRow> Destinations::find(std::string_view organization, std::str
 }
 
 Found<DestinationRow> Destinations::default_of(std::string_view organization) {
-    return first_row(db_.query(select("organization_id = $1 AND is_default AND deleted_at IS NULL"), {organization}),
-                     read);
+    return first_row(
+        db_.query(select("organization_id = $1 AND is_default = 1 AND deleted_at IS NULL"), {organization}), read);
 }
 
 Found<DestinationRow> Destinations::find_any(std::string_view organization, std::string_view id) {
@@ -123,7 +124,8 @@ Result<> Destinations::remove(std::string_view organization, std::string_view id
 }
 
 Result<> Destinations::clear_default(std::string_view organization) {
-    TRY(db_.run("UPDATE destinations SET is_default = 0 WHERE organization_id = $1 AND is_default", {organization}));
+    TRY(db_.run("UPDATE destinations SET is_default = 0 WHERE organization_id = $1 AND is_default = 1",
+                {organization}));
     return {};
 }
 

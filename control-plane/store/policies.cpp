@@ -20,8 +20,9 @@ Result<OrganizationPolicy> Policies::of(std::string_view organization) {
 
 Result<> Policies::put(const OrganizationPolicy& policy) {
     TRY(
-        db_.run("INSERT OR REPLACE INTO organization_policies (organization_id, retention, updated_at, updated_by) "
-                "VALUES ($1, $2, $3, $4)",
+        db_.run("INSERT INTO organization_policies (organization_id, retention, updated_at, updated_by) "
+                "VALUES ($1, $2, $3, $4) ON CONFLICT (organization_id) DO UPDATE SET retention = excluded.retention, "
+                "updated_at = excluded.updated_at, updated_by = excluded.updated_by",
                 {policy.organization_id, json::encode_text(policy.retention), policy.updated_at, policy.updated_by}));
     return {};
 }

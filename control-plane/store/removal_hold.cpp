@@ -9,7 +9,9 @@ Result<std::optional<TimeMs>> removals_held_until(sql::Database& db, TimeMs now)
 }
 
 Result<> hold_removals(sql::Database& db, TimeMs until) {
-    TRY(db.run("INSERT OR REPLACE INTO removal_hold (one, until) VALUES (1, $1)", {until}));
+    TRY(db.run(
+        "INSERT INTO removal_hold (one, until) VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET until = excluded.until",
+        {until}));
     return {};
 }
 

@@ -79,10 +79,18 @@ Result<> Schedules::put(const Schedule& schedule) {
     const std::string destinations = json::encode_text(schedule.destination_ids);
     const std::string retention = json::encode_text(schedule.retention);
     TRY(db_.run(
-        "INSERT OR REPLACE INTO schedules (environment_id, id, organization_id, enabled, paused, time_zone, "
+        "INSERT INTO schedules (environment_id, id, organization_id, enabled, paused, time_zone, "
         "db_frequency, db_cron, full_frequency, full_cron, destination_ids, wal_enabled, wal_retention_days, "
         "retention, next_db_at, next_full_at, created_at, updated_at, wal_since) VALUES ($1, $2, $3, $4, $5, $6, $7, "
-        "$8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+        "$8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT (environment_id) DO UPDATE SET id = "
+        "excluded.id, organization_id = excluded.organization_id, enabled = excluded.enabled, paused = "
+        "excluded.paused, "
+        "time_zone = excluded.time_zone, db_frequency = excluded.db_frequency, db_cron = excluded.db_cron, "
+        "full_frequency = excluded.full_frequency, full_cron = excluded.full_cron, destination_ids = "
+        "excluded.destination_ids, wal_enabled = excluded.wal_enabled, wal_retention_days = "
+        "excluded.wal_retention_days, retention = excluded.retention, next_db_at = excluded.next_db_at, next_full_at = "
+        "excluded.next_full_at, created_at = excluded.created_at, updated_at = excluded.updated_at, wal_since = "
+        "excluded.wal_since",
         {schedule.environment_id, schedule.id, schedule.organization_id, schedule.enabled, schedule.paused,
          schedule.time_zone, schedule.db.frequency, schedule.db.cron, schedule.full.frequency, schedule.full.cron,
          destinations, schedule.wal_enabled, schedule.wal_retention_days, retention, schedule.db.next,
@@ -115,7 +123,7 @@ Result<std::vector<Schedule>> Schedules::all() { return read_all(db_.query(exist
 Result<std::int64_t> Schedules::naming(std::string_view destination) {
     return count_of(
         db_.query("SELECT COUNT(*) FROM schedules s JOIN environments e ON e.id = s.environment_id WHERE e.deleted_at "
-                  "IS NULL AND s.enabled AND EXISTS (SELECT 1 FROM json_each(s.destination_ids) WHERE value = $1)",
+                  "IS NULL AND s.enabled = 1 AND s.destination_ids LIKE '%\"' || $1 || '\"%'",
                   {destination}));
 }
 
@@ -131,8 +139,9 @@ Result<> Schedules::note_by_agent(std::string_view environment, std::string_view
                                   std::string_view backup, TimeMs now) {
     TRY(
         db_.run("INSERT INTO schedule_runs (environment_id, scope, due_at, outcome, backup_id, decided_at) VALUES ($1, "
-                "$2, $3, 'by_agent', $4, $5) ON CONFLICT DO UPDATE SET outcome = 'by_agent', backup_id = $4, message = "
-                "'' WHERE outcome NOT IN ('ordered', 'by_agent')",
+                "$2, $3, 'by_agent', $4, $5) ON CONFLICT (environment_id, scope, due_at) DO UPDATE SET outcome = "
+                "'by_agent', backup_id = $4, message = "
+                "'' WHERE schedule_runs.outcome NOT IN ('ordered', 'by_agent')",
                 {environment, scope, due, backup, now}));
     return {};
 }

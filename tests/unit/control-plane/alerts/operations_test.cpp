@@ -99,11 +99,11 @@ TEST_F(OperationAlerts, SaysNothingOfAFailureThatIsReportedBehindANewerSuccess) 
 TEST_F(OperationAlerts, RollsBackWithWhatItTellsOf) {
     const std::string id = begun();
     auto operation = operations::find_operation(world_.db(), id).value().value();
-    ASSERT_TRUE(world_.db().run("SAVEPOINT apart", {}));
-    ASSERT_TRUE(operations::fail(world_.db(), operation, "timeout", "too long", world_.now));
-    ASSERT_EQ(all().size(), 1U);
-    ASSERT_TRUE(world_.db().run("ROLLBACK TO apart", {}));
-    ASSERT_TRUE(world_.db().run("RELEASE apart", {}));
+    {
+        auto transaction = sql::Transaction::begin(world_.db()).value();
+        ASSERT_TRUE(operations::fail(world_.db(), operation, "timeout", "too long", world_.now));
+        ASSERT_EQ(all().size(), 1U);
+    }
     EXPECT_TRUE(all().empty());
 }
 

@@ -168,8 +168,10 @@ TEST(Reports, ThatCannotBeTakenAreRejectedAloneAndTheOthersTaken) {
     Report declared = world.report(new_uuid(), 0, 1, ReportKind::declared);
     declared.declared.emplace();
     declared.declared->kind = "verify";
+    auto transaction = sql::Transaction::begin(world.db()).value();
     const auto answer = take_reports(world.db(), world.agent, {"one", {step, declared}}, world.now, world.stir);
     ASSERT_TRUE(answer) << answer.error().message();
+    ASSERT_TRUE(transaction.commit());
     ASSERT_EQ(answer->acks.size(), 2U);
     for (const auto& ack : answer->acks) {
         if (ack.job_id == bad) {
@@ -206,9 +208,11 @@ TEST(Reports, OfTheEndThatCannotBeReadFailTheJob) {
     world.ask();
     world.send(world.report(id, 1, 1, ReportKind::accepted));
     const Report last = world.report(id, 1, 2, ReportKind::finished);
+    auto transaction = sql::Transaction::begin(world.db()).value();
     const auto answer =
         take_reports(world.db(), world.agent, {"one", {last}}, world.now, world.stir, {{0, "finished.outcome: what?"}});
     ASSERT_TRUE(answer);
+    ASSERT_TRUE(transaction.commit());
     ASSERT_EQ(answer->acks[0].rejected.size(), 1U);
     EXPECT_EQ(answer->acks[0].rejected[0].code, "not_understood");
     EXPECT_EQ(world.backup(id).status, "failed");

@@ -136,8 +136,10 @@ public:
     }
 
     control_plane::ReportAck send(const Report& report) {
+        auto transaction = sql::Transaction::begin(db_).value();
         auto answer = take_reports(db_, agent, {"one", {report}}, now, stir);
         EXPECT_TRUE(answer) << answer.error().message();
+        EXPECT_TRUE(transaction.commit());
         return answer ? answer->acks.at(0) : control_plane::ReportAck{};
     }
 
