@@ -91,7 +91,10 @@ std::string in_postgres(std::string_view sql) {
 
 Result<int> schema_version(Database& database) {
     if (database.dialect() == Dialect::postgres) {
-        auto there = TRY(database.query("SELECT to_regclass('schema_version') IS NOT NULL"));
+        // Asked of the catalogue's rows: to_regclass() may answer from before another's commit that we waited for.
+        auto there =
+            TRY(database.query("SELECT COUNT(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
+                               "n.nspname = current_schema() AND c.relname = 'schema_version'"));
         TRY(there.step());
         if (!there.boolean(0)) return 0;
     }

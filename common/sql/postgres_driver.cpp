@@ -49,10 +49,10 @@ public:
         TRY(ready());
         return ours(connection_->exec(sql));
     }
-    bool in_transaction() const override { return connection_ && connection_->in_transaction(); }
+    bool in_transaction() const override { return begun_; }
     Result<> begin(std::string_view partition) override;
     Result<> commit() override;
-    Result<> roll_back() override { return run_script("ROLLBACK"); }
+    Result<> roll_back() override;
     Result<bool> hold(std::string_view duty) override;
     Result<> connect();
 
@@ -67,6 +67,7 @@ private:
     std::unordered_map<std::string, std::string> prepared_;  // text and types → name
     std::set<std::string, std::less<>> held_;
     std::int64_t next_try_ms_ = 0;
+    bool begun_ = false;  // also when the connection broke since: the transaction's end is still to come
 };
 
 Result<> PostgresDriver::connect() {
@@ -96,7 +97,10 @@ Result<> PostgresDriver::connect() {
 
 // A transaction is never carried on over another connection.
 Result<> PostgresDriver::ready() {
-    if (in_transaction()) return {};
+    if (begun_) {
+        if (connection_->usable()) return {};
+        return Error(Errc::unavailable, "the store was lost in the middle of a transaction");
+    }
     if (connection_ && connection_->look_usable()) return {};
     if (connection_) log::warning("the store's connection broke", {});
     return connect();
@@ -117,6 +121,10 @@ Result<std::string> PostgresDriver::prepared(std::string_view sql, std::span<con
         TRY(ours(connection_->exec("DEALLOCATE ALL")));
         prepared_.clear();
     }
+    // PostgreSQL itself would take more values than the text speaks of.
+    if (const std::size_t highest = highest_parameter(sql); highest != types.size()) {
+        return Error(Errc::invalid, fmt::format("a statement takes {} values, {} were given", highest, types.size()));
+    }
     std::string name = fmt::format("s{}", prepared_.size());
     TRY(ours(connection_->prepare(name, sql, types)));
     prepared_.emplace(std::move(key), name);
@@ -132,8 +140,11 @@ Result<> PostgresDriver::begin(std::string_view partition) {
                                                 kLockClass, kLockClass, key);
     // One round trip; what is read from here on is what the last writer left.
     auto begun = ours(connection_->exec("BEGIN; SELECT " + locks));
-    if (begun) return {};
-    if (in_transaction()) (void)connection_->exec("ROLLBACK").has_value();
+    if (begun) {
+        begun_ = true;
+        return {};
+    }
+    if (connection_->in_transaction()) (void)connection_->exec("ROLLBACK").has_value();
     if (begun.error().code() == Errc::timed_out) {
         return Error(Errc::unavailable, "other writers keep the store busy: " + begun.error().message());
     }
@@ -141,12 +152,20 @@ Result<> PostgresDriver::begin(std::string_view partition) {
 }
 
 Result<> PostgresDriver::commit() {
-    if (connection_ && connection_->transaction_failed()) {
+    TRY(ready());
+    if (connection_->transaction_failed()) {
         TRY(roll_back());
         return Error(Errc::conflict, "the transaction had failed already; it was rolled back");
     }
-    if (!in_transaction()) return Error(Errc::unavailable, "the store was lost before the transaction's end");
+    begun_ = false;
     return ours(connection_->exec("COMMIT"));
+}
+
+// With its connection a transaction is gone by itself.
+Result<> PostgresDriver::roll_back() {
+    begun_ = false;
+    if (!connection_->usable()) return {};
+    return ours(connection_->exec("ROLLBACK"));
 }
 
 Result<bool> PostgresDriver::hold(std::string_view duty) {

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
+
 namespace backstay::sql {
 namespace {
 
@@ -49,6 +52,16 @@ Result<TypedValues> typed_values(std::span<const Value> values) {
         out.types.push_back(one.type);
     }
     return out;
+}
+
+std::size_t highest_parameter(std::string_view sql) {
+    std::size_t highest = 0;
+    for (std::size_t at = sql.find('$'); at != std::string_view::npos; at = sql.find('$', at + 1)) {
+        std::size_t number = 0;
+        std::from_chars(sql.data() + at + 1, sql.data() + sql.size(), number);
+        highest = std::max(highest, number);
+    }
+    return highest;
 }
 
 Error ours(Error error) {

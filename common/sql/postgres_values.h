@@ -19,6 +19,9 @@ struct TypedValues {
 // invalid: a text with a NUL, which PostgreSQL would cut.
 Result<TypedValues> typed_values(std::span<const Value> values);
 
+// n of the highest $n in a statement; 0: it takes no values.
+std::size_t highest_parameter(std::string_view sql);
+
 // The error as SQLite would tell it: invalid for what breaks a check or is no SQL.
 Error ours(Error error);
 template <class T>

@@ -103,6 +103,7 @@ public:
     }
 
     void crash() { shell(call("crash")); }
+    void stop() { shell(call("stop")); }
     void start() { shell(call("start")); }
 
 private:

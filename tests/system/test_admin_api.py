@@ -58,7 +58,7 @@ class Server:
             if name in os.environ:
                 self.env[name] = os.environ[name]
         self.control = Control(PROGRAM, self.state, self.env)
-        self.control.run("init", "--listen", "127.0.0.1:0")
+        self.control.init("--listen", "127.0.0.1:0")
         self.running = None
         self.scheme = "http"
         self.session = requests.Session()

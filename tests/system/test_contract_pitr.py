@@ -1,12 +1,11 @@
 """Points in time over the REST contract: what the agent says of its archive, and what may be asked for."""
 
-import os
-import sqlite3
 import uuid
 
 import pytest
 import seeds
 from contract import refused
+import store
 
 COVERAGE = {
     "baseBackups": [{"backupId": "string", "timestamp": "string"}], "earliestRecoverable": "string",
@@ -179,7 +178,7 @@ def test_the_archive_of_a_neighbour_cluster_is_none_of_the_environments(plane, b
 
 def aged(plane, base, hours):
     """As if it had been made so much earlier."""
-    with sqlite3.connect(os.path.join(plane.state, "control.db"), timeout=30) as database:
+    with store.opened(plane.state) as database:
         database.execute("UPDATE backups SET completed_at = completed_at - ? WHERE id = ?", (hours * 3_600_000, base))
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import json
-import sqlite3
 import time
 import uuid
 from datetime import datetime, timedelta, timezone
@@ -12,6 +11,7 @@ import pytest
 import seeds
 from contract import refused
 from fake_agent import stamp
+import store
 
 NUMBERS = [f"retain{kind}{tier}" for kind in ("Db", "Full") for tier in ("Hourly", "Daily", "Weekly", "Monthly")]
 NUMBERS += [f"retain{tier}Days" for tier in ("Hourly", "Daily", "Weekly", "Monthly")]
@@ -36,16 +36,10 @@ def at(text):
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-@contextlib.contextmanager
-def store(plane):
-    with contextlib.closing(sqlite3.connect(f"{plane.state}/control.db", timeout=30)) as db, db:
-        yield db
-
-
 def due_now(plane, environment=None, scope="db", ago=0):
     """Makes a moment due as if the clock had come to it; its milliseconds."""
     moment = int((time.time() - ago) * 1000)
-    with store(plane) as db:
+    with store.opened(plane.state) as db:
         changed = db.execute(f"UPDATE schedules SET next_{scope}_at = ? WHERE environment_id = ?",
                              (moment, environment or plane.production))
         assert changed.rowcount == 1
@@ -188,7 +182,7 @@ def test_the_preview_lists_what_would_go_and_why_and_changes_nothing(plane):
     refused(lambda: plane.owner.post(preview, {}), 404, "schedule_not_found")
     ids = [plane.made_backup(plane.staging)["id"] for _ in range(3)]
     now = int(time.time() * 1000)
-    with store(plane) as db:
+    with store.opened(plane.state) as db:
         for number, backup in enumerate(ids):
             db.execute("UPDATE backups SET trigger_kind = 'scheduled', size_bytes = 100, created_at = ? WHERE id = ?",
                        (now - (number + 1) * 86_400_000 * 40, backup))

@@ -1,8 +1,6 @@
 """Snapshots over the REST contract, from the order to expiry, with an agent that the test plays."""
 
 import contextlib
-import pathlib
-import sqlite3
 import threading
 import uuid
 from datetime import datetime
@@ -13,6 +11,7 @@ import requests
 import seeds
 from contract import refused
 from fake_agent import FakeAgent, snapshot_plan
+import store
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -259,8 +258,8 @@ def test_the_size_is_what_the_agent_last_told(plane):
 
 
 def change_store(plane, sql, *values):
-    with contextlib.closing(sqlite3.connect(next(pathlib.Path(plane.state).glob("*.db")), timeout=10)) as store, store:
-        store.execute(sql, values)
+    with store.opened(plane.state) as db:
+        db.execute(sql, values)
 
 
 def test_sizes_of_an_agent_that_is_away_carry_a_warning_for_a_day(plane):

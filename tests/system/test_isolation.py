@@ -1,11 +1,8 @@
 """Every operation of the OpenAPI document asked by everybody who may not: the right refusal, nothing of the organization's in
 any answer, nothing changed. The bodies are such that a hole would let them work."""
 
-import contextlib
 import json
-import pathlib
 import re
-import sqlite3
 import time
 import uuid
 
@@ -16,6 +13,7 @@ from contract import Contract
 from fake_agent import FakeAgent
 from test_admin_api import jwt
 from test_projects_apart import secret_of
+import store
 
 CONTRACT = Contract()
 OPERATIONS = [(method.upper(), path, operation) for path, item in CONTRACT.document["paths"].items()
@@ -94,10 +92,8 @@ class Things:
         """What the store holds of the organization; not who asked, and not what time changes."""
         volatile = {"seen_at", "last_used_at", "updated_at", "next_check_at"}
         found = {}
-        with contextlib.closing(sqlite3.connect(pathlib.Path(self.plane.state, "control.db").as_uri() + "?mode=ro", uri=True)) as db:
-            db.row_factory = sqlite3.Row
-            for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-                columns = {row["name"] for row in db.execute(f"PRAGMA table_info({table})")}
+        with store.opened(self.plane.state) as db:
+            for table, columns in store.tables(db).items():
                 if "organization_id" not in columns or table in ("audit", "idempotency"):
                     continue
                 kept = sorted(columns - volatile)

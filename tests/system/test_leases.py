@@ -1,7 +1,5 @@
 """A lease that ends because its agent died. Two minutes are long for a test: they pass in the store, for this job and agent."""
 
-import os
-import sqlite3
 import time
 import uuid
 
@@ -10,33 +8,27 @@ import pytest
 from api import until_terminal
 from fake_agent import FakeAgent
 from processes import wait_until
+import store
 
 
 def change(state, job, what):
     """Beside the running server, as its own writers do."""
-    db = sqlite3.connect(os.path.join(state, "control.db"), timeout=20)
-    with db:
+    with store.opened(state) as db:
         db.execute(f"UPDATE jobs SET {what} WHERE id = ?", (job,))
-    db.close()
 
 
 def let_lease_end(state, job):
     """Two minutes and a second pass."""
-    db = sqlite3.connect(os.path.join(state, "control.db"), timeout=20)
-    with db:
+    with store.opened(state) as db:
         columns = ", ".join(f"{name} = {name} - 121000" for name in ("lease_until", "lost_at", "started_at", "moved_at", "told_at"))
         db.execute(f"UPDATE jobs SET {columns} WHERE id = ?", (job,))
         db.execute("UPDATE agent_sessions SET heard_at = heard_at - 121000, seen_at = seen_at - 121000 "
                    "WHERE agent_id = (SELECT agent_id FROM jobs WHERE id = ?)", (job,))
-    db.close()
 
 
 def job_of(state, job):
-    db = sqlite3.connect(os.path.join(state, "control.db"), timeout=20)
-    db.row_factory = sqlite3.Row
-    found = dict(db.execute("SELECT state, fence, attempt, lost_at, lease_until FROM jobs WHERE id = ?", (job,)).fetchone())
-    db.close()
-    return found
+    with store.opened(state) as db:
+        return dict(db.execute("SELECT state, fence, attempt, lost_at, lease_until FROM jobs WHERE id = ?", (job,)).fetchone())
 
 
 @pytest.fixture

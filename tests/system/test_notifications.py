@@ -34,7 +34,7 @@ def open_plane():
     """A control plane that may call private addresses and has a mail server: (plane, mail server)."""
     folder = new_folder()
     plane = ControlPlane(folder, PRESET)
-    plane.control.run("init")
+    plane.control.init()
     certificate, key = made_certificate(folder)
     server = MailServer(certificate, key, ("backstay", "mail-secret-word")).start()
     settings = pathlib.Path(plane.state, "control.toml")

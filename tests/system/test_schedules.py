@@ -3,7 +3,6 @@
 import contextlib
 import json
 import random
-import sqlite3
 import time
 from datetime import datetime
 
@@ -11,6 +10,7 @@ import processes
 import pytest
 from api import until_terminal
 from processes import wait_until
+import store
 
 # Never by itself while the test runs: moments come from the test.
 RARELY = {"dbFrequency": "custom", "dbCron": "0 0 1 1 *", "fullFrequency": "none"}
@@ -29,10 +29,8 @@ def lab(lab):
     return lab
 
 
-@contextlib.contextmanager
-def store(lab):
-    with contextlib.closing(sqlite3.connect(lab.path("control", "control.db"), timeout=30)) as db, db:
-        yield db
+def opened(lab):
+    return store.opened(lab.path("control"))
 
 
 def schedule_path(lab):
@@ -49,7 +47,7 @@ def milliseconds(text):
 
 def scheduled(lab):
     """Every backup that a schedule made, and its status: also what retention let go since, for an hour keeps one."""
-    with store(lab) as db:
+    with opened(lab) as db:
         return dict(db.execute("SELECT id, status FROM backups WHERE trigger_kind = 'scheduled'").fetchall())
 
 
@@ -86,7 +84,7 @@ def made_at(lab, due):
 def every_minute(lab):
     """More often than people may ask for: the first quarter of a minute is the control plane's."""
     lab.api().put(schedule_path(lab), RARELY)
-    with store(lab) as db:
+    with opened(lab) as db:
         db.execute("UPDATE schedules SET db_cron = '* * * * *', next_db_at = NULL, updated_at = updated_at + 1")
     assert wait_until(lambda: len(json.loads(lab.backstay("status", "--json").stdout)["nextRuns"]) == 1, 60)
     assert lab.env["DB_PRODUCTION"] in lab.backstay("status").stdout.partition("what happens next")[2]
@@ -101,13 +99,13 @@ def next_minute(least):
 def test_a_moment_that_comes_while_the_control_plane_is_away_is_run_once_and_known_afterwards(lab):
     every_minute(lab)
     due = next_minute(least=3)
-    with store(lab) as db:
+    with opened(lab) as db:
         db.execute("UPDATE schedules SET next_db_at = ?", (due,))
     time.sleep(max(0, due / 1000 - 2 - time.time()))  # the moment itself is the clock's
     kill_control(lab)
     assert wait_until(lambda: any(job["origin"] == "schedule" and job["state"] == "succeeded" for job in
                                   jobs_of_agent(lab).values()), 50), lab.log_tail("agent", 60)
-    with store(lab) as db:  # later moments are not of this test
+    with opened(lab) as db:  # later moments are not of this test
         db.execute("UPDATE schedules SET db_cron = '0 0 1 1 *', updated_at = updated_at + 1")
     restart_control(lab)
     row = made_at(lab, due)
@@ -127,7 +125,7 @@ def test_a_moment_that_comes_while_the_agent_is_away_is_run_once_when_it_is_back
     lab.api().put(schedule_path(lab), RARELY)
     before = set(scheduled(lab))
     lab.stop_agent()
-    with store(lab) as db:
+    with opened(lab) as db:
         due = int(time.time() * 1000)
         db.execute("UPDATE schedules SET next_db_at = ?", (due,))
         # A minute and a half of silence, which is long for a test.
@@ -148,7 +146,7 @@ def test_a_control_plane_that_is_killed_at_random_loses_and_doubles_nothing(lab)
     moments = []
     for _ in range(6):
         due = int((time.time() + chance.uniform(0, 3)) * 1000)
-        with store(lab) as db:
+        with opened(lab) as db:
             db.execute("UPDATE schedules SET next_db_at = ?", (due,))
         moments.append(due)
         time.sleep(chance.uniform(0.2, 8))  # anywhere between the moment and the end of its backup

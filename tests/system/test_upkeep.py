@@ -1,12 +1,12 @@
 """What the control plane does by itself as time goes by; time is moved in its store while it is down."""
 
-import sqlite3
 
 import processes
 import pytest
 from conftest import PRESET, new_folder
 from contract import refused
 from control_plane import ControlPlane
+import store
 
 DAY = 24 * 3600 * 1000
 
@@ -22,18 +22,16 @@ def plane():
 
 def age(plane, days):
     """Everything in the store happened so many days earlier."""
-    with sqlite3.connect(f"{plane.state}/control.db") as db:
-        db.execute("DROP TRIGGER IF EXISTS audit_is_not_changed")
+    with store.opened(plane.state) as db:
+        on_audit = " ON audit" if store.SERVER else ""
+        db.execute(f"DROP TRIGGER IF EXISTS audit_is_not_changed{on_audit}")
         for table, column in (("audit", "at"), ("operations", "completed_at"), ("backups", "deleted_at"), ("enroll_tokens", "used_at")):
             db.execute(f"UPDATE {table} SET {column} = {column} - ?", (days * DAY,))
-    db.close()
 
 
 def rows(plane, table):
-    db = sqlite3.connect(f"{plane.state}/control.db")
-    count = db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
-    db.close()
-    return count
+    with store.opened(plane.state) as db:
+        return db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
 
 
 def test_old_history_goes_by_itself_and_what_exists_stays(plane):

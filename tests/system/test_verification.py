@@ -1,11 +1,11 @@
 """What verifications find after the backup was made: by themselves, thirty days later, with the real programs."""
 
 import os
-import sqlite3
 
 import pytest
 from api import until_terminal
 from processes import wait_until
+import store
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +22,8 @@ def backed_up(lab, api):
 
 def come_due(lab, backup):
     """As if thirty days were over."""
-    db = sqlite3.connect(os.path.join(lab.env["CONTROL_STATE"], "control.db"), timeout=60)
-    with db:
+    with store.opened(lab.env["CONTROL_STATE"]) as db:
         db.execute("UPDATE backups SET next_check_at = 1 WHERE id = ?", (backup["id"],))
-    db.close()
 
 
 def artifact(lab, backup, name):

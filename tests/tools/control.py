@@ -3,6 +3,8 @@
 import json
 import subprocess
 
+import store
+
 
 def run(argv, env, check=True, seconds=120, **options):
     done = subprocess.run(argv, env=env, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -21,6 +23,12 @@ class Control:
 
     def run(self, *words):
         return run([self.program, *words, "--state", self.state], self.env).stdout
+
+    def init(self, *words):
+        """A new installation on the store that the tests run on."""
+        done = self.run("init", *words)
+        store.settle(self.state)
+        return done
 
     def made(self, *words):
         """What a `create` made: its JSON object."""

@@ -27,7 +27,7 @@ class ControlPlane:
         self.port = 0
 
     def up(self):
-        self.control.run("init")
+        self.control.init()
         self._change_limits()
         self.start()
         self._register()

@@ -175,7 +175,7 @@ class Lab:
 
     def _start_control(self):
         self.control = Control(os.path.join(self.bin, "backstay-control"), self.path("control"), self.clean_env())
-        self.control.run("init", "--listen", "127.0.0.1:0")
+        self.control.init("--listen", "127.0.0.1:0")
         self._settle()
         self.start_control()
 
