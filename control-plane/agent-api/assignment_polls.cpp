@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <vector>
 
 #include "common/log.h"
 #include "common/sql/transaction.h"
@@ -40,6 +39,7 @@ Result<AssignmentsAnswer> ask(sql::Database& db, const std::string& agent_id, co
 struct AssignmentPolls::Poll {
     std::unique_ptr<http::Exchange> exchange;
     std::string agent_id;
+    std::string organization_id;
     AssignmentsRequest request;
     std::int64_t until_ms = 0;  // steady
     bool looking = false;
@@ -70,21 +70,35 @@ void AssignmentPolls::open(api::Call call, std::unique_ptr<http::Exchange> excha
     auto poll = std::make_unique<Poll>();
     poll->exchange = std::move(exchange);
     poll->agent_id = call.principal.id;
+    poll->organization_id = call.organization_id;
     poll->request = std::move(*request);
     poll->until_ms = steady_ms() + std::clamp<std::int64_t>(poll->request.wait_ms, 0, kLongestWaitMs);
     poll->exchange->on_abandoned([this, key] { abandoned(key); });
+    keys_of_[poll->agent_id].push_back(key);
     polls_.emplace(key, std::move(poll));
     look(key);
+}
+
+const std::vector<std::uint64_t>& AssignmentPolls::keys_of(const std::string& agent_id) const {
+    static const std::vector<std::uint64_t> kNone;
+    const auto found = keys_of_.find(agent_id);
+    return found == keys_of_.end() ? kNone : found->second;
+}
+
+AssignmentPolls::Polls::iterator AssignmentPolls::forget(Polls::iterator poll) {
+    const auto keys = keys_of_.find(poll->second->agent_id);
+    std::erase(keys->second, poll->first);
+    if (keys->second.empty()) keys_of_.erase(keys);
+    return polls_.erase(poll);
 }
 
 void AssignmentPolls::make_room(const std::string& agent_id, const std::string& instance_id) {
     std::vector<std::uint64_t> others;
     std::vector<std::uint64_t> over;
-    for (const auto& [key, poll] : polls_) {
-        if (poll->agent_id != agent_id) continue;
-        (poll->request.instance_id == instance_id ? over : others).push_back(key);
+    for (const std::uint64_t key : keys_of(agent_id)) {
+        (polls_.at(key)->request.instance_id == instance_id ? over : others).push_back(key);
     }
-    // Keys rise: the oldest come first.
+    // The oldest come first.
     for (std::size_t i = 0; others.size() - i >= kPollsPerAgent; ++i) over.push_back(others[i]);
     for (const std::uint64_t key : over) answer_now(key);
 }
@@ -96,9 +110,9 @@ void AssignmentPolls::answer_now(std::uint64_t key) {
         found->second->again = false;
         return;
     }
-    const std::unique_ptr<Poll> poll = std::move(found->second);
-    polls_.erase(found);
-    poll->exchange->respond(api::json_answer(200, json::encode(AssignmentsAnswer{})));
+    const std::unique_ptr<http::Exchange> exchange = std::move(found->second->exchange);
+    forget(found);
+    exchange->respond(api::json_answer(200, json::encode(AssignmentsAnswer{})));
 }
 
 void AssignmentPolls::look(std::uint64_t key) {
@@ -110,14 +124,16 @@ void AssignmentPolls::look(std::uint64_t key) {
         return;
     }
     poll.looking = true;
-    const bool taken =
-        threads_.submit(Lane::write, [this, key, agent = poll.agent_id, request = poll.request](sql::Database& db) {
+    const bool taken = threads_.submit(
+        Lane::write,
+        [this, key, agent = poll.agent_id, request = poll.request](sql::Database& db) {
             dispatch::Stir stir;
             auto answer = ask(db, agent, request, open_destination_, clock_.now_ms(), stir);
             return Done([this, key, look = Look{std::move(answer), std::move(stir)}]() mutable {
                 looked(key, std::move(look));
             });
-        });
+        },
+        poll.organization_id);
     if (!taken) looked(key, {api::problem(503, "busy", "too much to do at the moment"), {}});
 }
 
@@ -131,10 +147,10 @@ void AssignmentPolls::looked(std::uint64_t key, Look look) {
         look.answer->storage = desk_->take(poll.agent_id);
     const bool answers = !look.answer || !is_empty(*look.answer) || steady_ms() >= poll.until_ms;
     if (answers) {
-        const std::unique_ptr<Poll> taken = std::move(found->second);
-        polls_.erase(found);
-        taken->exchange->respond(look.answer ? api::json_answer(200, json::encode(*look.answer))
-                                             : api::error_answer(look.answer.error()));
+        const std::unique_ptr<http::Exchange> exchange = std::move(poll.exchange);
+        forget(found);
+        exchange->respond(look.answer ? api::json_answer(200, json::encode(*look.answer))
+                                      : api::error_answer(look.answer.error()));
         return;
     }
     if (std::exchange(poll.again, false)) this->look(key);
@@ -145,41 +161,45 @@ void AssignmentPolls::abandoned(std::uint64_t key) {
     if (found == polls_.end()) return;
     const std::string agent = found->second->agent_id;
     const std::string instance = found->second->request.instance_id;
-    polls_.erase(found);
+    const std::string organization = found->second->organization_id;
+    forget(found);
     // A hang-up of an old connection says nothing about a process that polls on a newer one.
-    const bool polls_on = std::any_of(polls_.begin(), polls_.end(), [&](const auto& item) {
-        return item.second->agent_id == agent && item.second->request.instance_id == instance;
+    const auto& keys = keys_of(agent);
+    const bool polls_on = std::any_of(keys.begin(), keys.end(), [&](std::uint64_t other) {
+        return polls_.at(other)->request.instance_id == instance;
     });
     if (polls_on) return;
     if (desk_ != nullptr) desk_->note_gone(agent, instance);
-    const bool taken = threads_.submit(Lane::write, [agent, instance](sql::Database& db) {
-        const auto noted = dispatch::note_gone(db, agent, instance);
-        if (!noted) log::warning("session not noted", {{"agent", agent}, {"error", noted.error().message()}});
-        return Done();
-    });
+    const bool taken = threads_.submit(
+        Lane::write,
+        [agent, instance](sql::Database& db) {
+            const auto noted = dispatch::note_gone(db, agent, instance);
+            if (!noted) log::warning("session not noted", {{"agent", agent}, {"error", noted.error().message()}});
+            return Done();
+        },
+        organization);
     if (!taken) log::warning("session not noted", {{"agent", agent}});
 }
 
 void AssignmentPolls::wake(const std::set<std::string>& agents) {
-    std::vector<std::uint64_t> keys;
-    for (const auto& [key, poll] : polls_) {
-        if (agents.contains(poll->agent_id)) keys.push_back(key);
+    for (const std::string& agent : agents) {
+        const std::vector<std::uint64_t> keys = keys_of(agent);  // a copy: looking may end a poll
+        for (const std::uint64_t key : keys) look(key);
     }
-    for (const std::uint64_t key : keys) look(key);
 }
 
 void AssignmentPolls::tick() {
-    std::vector<std::unique_ptr<Poll>> over;
+    std::vector<std::unique_ptr<http::Exchange>> over;
     const std::int64_t now = steady_ms();
     for (auto at = polls_.begin(); at != polls_.end();) {
         if (at->second->looking || now < at->second->until_ms) {
             ++at;
             continue;
         }
-        over.push_back(std::move(at->second));
-        at = polls_.erase(at);
+        over.push_back(std::move(at->second->exchange));
+        at = forget(at);
     }
-    for (const auto& poll : over) poll->exchange->respond(api::json_answer(200, json::encode(AssignmentsAnswer{})));
+    for (const auto& exchange : over) exchange->respond(api::json_answer(200, json::encode(AssignmentsAnswer{})));
     if (!polls_.empty()) find_due();
 }
 
@@ -200,6 +220,7 @@ void AssignmentPolls::close_all() {
         poll->exchange->respond(api::json_answer(200, json::encode(AssignmentsAnswer{})));
     }
     polls_.clear();
+    keys_of_.clear();
 }
 
 }  // namespace backstay::agent_api

@@ -7,6 +7,8 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <unordered_map>
+#include <vector>
 
 #include "common/clock.h"
 #include "common/event/loop.h"
@@ -44,7 +46,11 @@ public:
 private:
     struct Poll;
     struct Look;
+    using Polls = std::map<std::uint64_t, std::unique_ptr<Poll>>;
 
+    // Of one agent, the oldest first.
+    const std::vector<std::uint64_t>& keys_of(const std::string& agent_id) const;
+    Polls::iterator forget(Polls::iterator poll);
     void look(std::uint64_t key);
     void looked(std::uint64_t key, Look look);
     void abandoned(std::uint64_t key);
@@ -59,7 +65,9 @@ private:
     const dispatch::OpenDestination open_destination_;
     const Stirred stirred_;
     std::uint64_t last_key_ = 0;
-    std::map<std::uint64_t, std::unique_ptr<Poll>> polls_;
+    Polls polls_;
+    // With ten thousand agents nobody may walk all polls because of one.
+    std::unordered_map<std::string, std::vector<std::uint64_t>> keys_of_;
     relay::StorageDesk* desk_ = nullptr;
     bool finding_ = false;
     Timer tick_timer_;

@@ -41,12 +41,14 @@ http::Response stream_head() {
 struct EventStreams::Waiting {
     std::unique_ptr<http::Exchange> exchange;
     Slots::Slot slot;
+    std::string organization;
     std::int64_t after = 0;
 };
 
 struct EventStreams::Stream {
     std::unique_ptr<http::ResponseStream> out;
     Slots::Slot slot;
+    std::string organization;
     std::string operation;
     std::int64_t sent = 0;
 };
@@ -65,11 +67,14 @@ void EventStreams::open(api::Call call, std::unique_ptr<http::Exchange> exchange
     }
     const std::uint64_t key = ++last_key_;
     const std::int64_t after = last_event_id(call.request);
+    const std::string organization = call.organization_id;
     exchange->on_abandoned([this, key] { waiting_.erase(key); });
-    waiting_.emplace(key, std::make_unique<Waiting>(Waiting{std::move(exchange), std::move(*slot), after}));
+    waiting_.emplace(key,
+                     std::make_unique<Waiting>(Waiting{std::move(exchange), std::move(*slot), organization, after}));
 
     const bool taken = threads_.submit(
-        Lane::read, [this, key, after, call = std::move(call), find = std::move(find)](sql::Database& db) mutable {
+        Lane::read,
+        [this, key, after, call = std::move(call), find = std::move(find)](sql::Database& db) mutable {
             auto operation = find(call, db);
             if (!operation) {
                 return store::DatabaseThreads::Done(
@@ -78,7 +83,8 @@ void EventStreams::open(api::Call call, std::unique_ptr<http::Exchange> exchange
             auto news = read_news(db, *operation, after);
             return store::DatabaseThreads::Done(
                 [this, key, id = *operation, news = std::move(news)]() mutable { start(key, id, std::move(news)); });
-        });
+        },
+        organization);
     if (!taken) start(key, "", api::problem(503, "busy", "too much to do at the moment"));
 }
 
@@ -105,7 +111,7 @@ void EventStreams::start(std::uint64_t key, const std::string& operation, Result
 
     auto stream =
         std::make_unique<Stream>(Stream{waiting->exchange->open_stream(stream_head()), std::move(waiting->slot),
-                                        operation, news->whole ? 0 : waiting->after});
+                                        std::move(waiting->organization), operation, news->whole ? 0 : waiting->after});
     if (!stream->out->write("retry: 3000\n\n")) return;
     stream->out->on_closed([this, key] { drop(key); });
     Stream& opened = *stream;
@@ -137,17 +143,23 @@ void EventStreams::pump(const std::string& operation) {
         return;
     }
     std::optional<std::int64_t> oldest;
+    std::string organization;
     const auto followers = followers_.find(operation);
     if (followers != followers_.end()) {
         for (const std::uint64_t key : followers->second) {
-            const std::int64_t sent = streams_.at(key)->sent;
-            oldest = std::min(oldest.value_or(sent), sent);
+            const Stream& stream = *streams_.at(key);
+            oldest = std::min(oldest.value_or(stream.sent), stream.sent);
+            organization = stream.organization;  // one has them all
         }
     }
-    const bool taken = threads_.submit(Lane::read, [this, operation, oldest = oldest.value_or(0)](sql::Database& db) {
-        auto news = read_news(db, operation, oldest);
-        return store::DatabaseThreads::Done([this, operation, news = std::move(news)] { deliver(operation, news); });
-    });
+    const bool taken = threads_.submit(
+        Lane::read,
+        [this, operation, oldest = oldest.value_or(0)](sql::Database& db) {
+            auto news = read_news(db, operation, oldest);
+            return store::DatabaseThreads::Done(
+                [this, operation, news = std::move(news)] { deliver(operation, news); });
+        },
+        organization);
     if (!taken) reading_.erase(operation);  // the keep-alive asks again
 }
 

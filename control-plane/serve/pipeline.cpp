@@ -15,6 +15,8 @@ constexpr std::size_t kMaxRequestIdBytes = 64;
 constexpr std::size_t kMaxIdempotencyKeyBytes = 255;
 constexpr std::size_t kRemembered = 50'000;
 constexpr std::int64_t kMinuteMs = 60'000;
+// No organization's id. Our own work has a line of its own.
+constexpr const char* kNewcomers = "newcomers";
 
 bool plain_word(std::string_view text, std::size_t most, std::string_view also) {
     if (text.empty() || text.size() > most) return false;
@@ -210,7 +212,7 @@ void Pipeline::dispatch(std::unique_ptr<Pending> pending, api::Call call, auth::
         }
         return [this, number, outcome = std::move(outcome)]() mutable { finish(number, std::move(outcome)); };
     };
-    const bool taken = parts_.threads.submit(lane_of(route), std::move(work));
+    const bool taken = parts_.threads.submit(lane_of(route), std::move(work), tenant_of(*pending));
     if (!taken) return refuse(std::move(pending), api::problem(503, "overloaded", "too much is waiting; try again"));
     pending_.emplace(number, std::move(pending));
 }
@@ -236,10 +238,9 @@ void Pipeline::remember_caller(Pending& pending, const Outcome& outcome) {
     pending.who_id = principal.id;
     pending.organization_id = outcome.call.organization_id;
     if (principal.kind == auth::Principal::Kind::nobody) return;
-    const std::int64_t now = steady_ms();
-    if (admitted_.size() >= kRemembered) admitted_.clear();
-    admitted_.insert_or_assign(pending.credential_hash, now);
+    remember(pending.credential_hash, pending.organization_id);
     if (principal.kind != auth::Principal::Kind::api_key) return;
+    const std::int64_t now = steady_ms();
     if (key_used_at_.size() >= kRemembered) key_used_at_.clear();
     std::int64_t& told_at = key_used_at_.try_emplace(principal.id, now - 2 * kMinuteMs).first->second;
     if (now - told_at < kMinuteMs) return;
@@ -252,7 +253,18 @@ void Pipeline::remember_caller(Pending& pending, const Outcome& outcome) {
                 log::warning("api key use not noted", {{"error", noted.error().message()}});
             }
             return {};
-        }));
+        },
+        pending.organization_id));
+}
+
+void Pipeline::remember(const std::string& credential_hash, const std::string& organization_id) {
+    if (admitted_.size() >= kRemembered) admitted_.clear();
+    admitted_.insert_or_assign(credential_hash, organization_id);
+}
+
+std::string Pipeline::tenant_of(const Pending& pending) const {
+    const auto found = admitted_.find(pending.credential_hash);
+    return found == admitted_.end() ? kNewcomers : found->second;
 }
 
 void Pipeline::refuse(std::unique_ptr<Pending> pending, const Error& error) {
@@ -296,11 +308,9 @@ std::string Pipeline::shown_path(const Pending& pending) {
 
 void Pipeline::note_link(const Pending& pending, int status) {
     if (!is_link(pending.route)) return;
-    const std::int64_t now = steady_ms();
-    if (status == 404 || status == 410) refusals_.take(store::peer_address(pending.exchange->request().peer), now);
-    if (status >= 400) return;
-    if (admitted_.size() >= kRemembered) admitted_.clear();
-    admitted_.insert_or_assign(pending.credential_hash, now);
+    if (status == 404 || status == 410)
+        refusals_.take(store::peer_address(pending.exchange->request().peer), steady_ms());
+    if (status < 400) remember(pending.credential_hash, kNewcomers);
 }
 
 void Pipeline::record(const Pending& pending, int status) {

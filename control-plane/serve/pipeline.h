@@ -78,6 +78,9 @@ private:
     void answer(std::unique_ptr<Pending> pending, http::Response response);
     void refuse(std::unique_ptr<Pending> pending, const Error& error);
     void remember_caller(Pending& pending, const Outcome& outcome);
+    void remember(const std::string& credential_hash, const std::string& organization_id);
+    // Whose line a call waits in; those that were never let in share one.
+    std::string tenant_of(const Pending& pending) const;
     void stamp(http::Response& response, const Pending& pending) const;
     void record(const Pending& pending, int status);
     // A change or a download that was refused is told in the audit trail, once an hour.
@@ -99,7 +102,7 @@ private:
     std::unordered_map<std::uint64_t, std::unique_ptr<Pending>> pending_;
     std::uint64_t last_number_ = 0;
     std::unordered_set<std::string> idempotency_in_flight_;
-    std::unordered_map<std::string, std::int64_t> admitted_;     // credential hash → when it was last good
+    std::unordered_map<std::string, std::string> admitted_;      // credential hash → its organization when last good
     std::unordered_map<std::string, std::int64_t> key_used_at_;  // API key → when its row was told
     std::int64_t waiting_requests_ = 0;
     bool stopping_ = false;

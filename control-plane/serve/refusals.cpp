@@ -35,13 +35,14 @@ void Pipeline::note_refusal(const Pending& pending, const http::Response& respon
     entry.request = api::request_line(request);
     entry.peer = store::peer_address(request.peer);
     entry.status = response.status;
-    const bool taken =
-        parts_.threads.submit(store::DatabaseThreads::Lane::write,
-                              [entry = std::move(entry)](sql::Database& db) -> store::DatabaseThreads::Done {
-                                  if (auto noted = store::Audit(db).add_refusal(entry); !noted)
-                                      log::warning("refusal not noted", {{"error", noted.error().message()}});
-                                  return {};
-                              });
+    const bool taken = parts_.threads.submit(
+        store::DatabaseThreads::Lane::write,
+        [entry = std::move(entry)](sql::Database& db) -> store::DatabaseThreads::Done {
+            if (auto noted = store::Audit(db).add_refusal(entry); !noted)
+                log::warning("refusal not noted", {{"error", noted.error().message()}});
+            return {};
+        },
+        pending.organization_id);
     if (!taken) log::warning("refusal not noted: too much is waiting", {{"request", pending.request_id}});
 }
 

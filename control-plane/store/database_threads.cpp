@@ -2,17 +2,17 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "control-plane/store/fair_queue.h"
 #include "control-plane/store/store.h"
 
 namespace backstay::store {
 
 struct DatabaseThreads::Pool {
-    Pool(Post post_back, std::size_t limit) : post(std::move(post_back)), queue_limit(limit) {}
+    Pool(Post post_back, std::size_t limit) : post(std::move(post_back)), queue(limit) {}
 
     ~Pool() { stop(); }
 
@@ -41,8 +41,7 @@ struct DatabaseThreads::Pool {
                 std::unique_lock lock(mutex);
                 wake.wait(lock, [this] { return closing || !queue.empty(); });
                 if (queue.empty()) return;
-                work = std::move(queue.front());
-                queue.pop_front();
+                work = queue.pop();
                 ++at_work;
             }
             Done done = work(database);
@@ -55,11 +54,10 @@ struct DatabaseThreads::Pool {
         }
     }
 
-    bool submit(Work work) {
+    bool submit(std::string_view tenant, Work work) {
         {
             const std::lock_guard lock(mutex);
-            if (closing || queue.size() >= queue_limit) return false;
-            queue.push_back(std::move(work));
+            if (closing || !queue.push(tenant, std::move(work))) return false;
         }
         wake.notify_one();
         return true;
@@ -76,10 +74,9 @@ struct DatabaseThreads::Pool {
     }
 
     const Post post;
-    const std::size_t queue_limit;
     mutable std::mutex mutex;
     std::condition_variable wake;
-    std::deque<Work> queue;
+    FairQueue<Work> queue;
     std::size_t at_work = 0;
     bool closing = false;
     std::vector<std::thread> threads;
@@ -131,7 +128,9 @@ void DatabaseThreads::stop() {
     }
 }
 
-bool DatabaseThreads::submit(Lane lane, Work work) { return const_cast<Pool&>(pool(lane)).submit(std::move(work)); }
+bool DatabaseThreads::submit(Lane lane, Work work, std::string_view tenant) {
+    return const_cast<Pool&>(pool(lane)).submit(tenant, std::move(work));
+}
 
 std::size_t DatabaseThreads::queued(Lane lane) const { return pool(lane).size(); }
 

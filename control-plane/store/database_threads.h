@@ -1,12 +1,14 @@
 // Where database work runs: one thread that writes, some that read, some for calls that wait on the network (connection
 // tests), each with a connection of its own. Work is handed over from the loop thread and comes back to it as the
-// function that the work returned. Queues are bounded: a full one refuses, and the caller answers 503.
+// function that the work returned. Queues are bounded for
+// each tenant: a full one refuses, and the caller answers 503.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "common/result.h"
 #include "common/sql/database.h"
@@ -42,8 +44,9 @@ public:
     DatabaseThreads(const DatabaseThreads&) = delete;
     DatabaseThreads& operator=(const DatabaseThreads&) = delete;
 
-    // False: that queue is full. Any thread.
-    [[nodiscard]] bool submit(Lane lane, Work work);
+    // `tenant`: the organization whose work it is, empty for our own. Tenants take turns in each lane; the works of one
+    // begin in their order. False: too much of this tenant waits already. Any thread.
+    [[nodiscard]] bool submit(Lane lane, Work work, std::string_view tenant = {});
     // How many works wait in a lane.
     std::size_t queued(Lane lane) const;
     // How many of its threads are at work.
