@@ -87,8 +87,6 @@ Result<http::Response> heartbeat(api::Call& call, sql::Transaction& transaction,
     auto answer = TRY(dispatch::take_heartbeat(db, agent, beat, call.now, stir));
     TRY(dispatch::watch_spaces(db, agent, beat, open, call.now));
     TRY(schedule::answer_schedules(db, agent, beat, open, call.now, answer));
-    // Its poll may wait for this very heartbeat (a job whose lease ended goes out only after one).
-    stir.agents.insert(agent.id);
     call.after_commit.emplace_back([stirred, stir] { stirred(stir); });
     return api::json_answer(200, json::encode(answer));
 }

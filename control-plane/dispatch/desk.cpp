@@ -213,7 +213,10 @@ Result<HeartbeatAnswer> take_heartbeat(sql::Database& db, const store::Agent& ag
     for (const control_plane::HeldJob& held : heartbeat.jobs) {
         TRY(renew_held(db, agent, held, now, answer, stir));
     }
-    for (Job& job : TRY(unfinished_jobs_of_agent(db, agent.id))) {
+    auto unfinished = TRY(unfinished_jobs_of_agent(db, agent.id));
+    // Its poll may wait for this very heartbeat: a job whose lease ended goes out only after one.
+    if (!unfinished.empty()) stir.agents.insert(agent.id);
+    for (Job& job : unfinished) {
         if (!job.cancel_requested || !is_out(job)) continue;
         job.told_at = now;
         TRY(update_job(db, job));
@@ -226,7 +229,7 @@ Result<AssignmentsAnswer> next_assignments(sql::Database& db, const store::Agent
                                            const AssignmentsRequest& request, const OpenDestination& open, TimeMs now,
                                            Stir& stir) {
     const SessionRow session = TRY(meet(db, agent.id, request.instance_id, false, now));
-    TRY(store::Agents(db).note_seen(agent.id, now));
+    if (now - agent.seen_at >= kSeenAnewMs) TRY(store::Agents(db).note_seen(agent.id, now));
     Counter counter(db, open, now, stir);
     auto unfinished = TRY(unfinished_jobs_of_agent(db, agent.id));
     return counter.serve(std::move(unfinished), std::clamp(request.free_slots, 0, 16), session.heard_at);

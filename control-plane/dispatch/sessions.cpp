@@ -20,6 +20,8 @@ Result<SessionRow> meet(sql::Database& db, std::string_view agent_id, std::strin
     if (is_duplicate(row.session, instance_id, now)) {
         return Error(Errc::conflict, "another process with this identity is alive").with_reason("duplicate_agent");
     }
+    const bool known = row.session.instance_id == instance_id && !row.session.gone;
+    if (known && !heartbeat && now >= row.session.seen_at && now - row.session.seen_at < kSeenAnewMs) return row;
     row.session.instance_id = instance_id;
     row.session.seen_at = now;
     row.session.gone = false;

@@ -10,6 +10,9 @@
 
 namespace backstay::dispatch {
 
+// A poll so soon after another sign of life is none worth writing.
+inline constexpr std::int64_t kSeenAnewMs = 15'000;
+
 struct SessionRow {
     AgentSession session;
     TimeMs heard_at = 0;  // its last heartbeat; 0: never
