@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
-#include <set>
+#include <boost/json/monotonic_resource.hpp>
+#include <utility>
 
 namespace backstay::json {
 namespace {
@@ -23,27 +25,36 @@ public:
     bool on_document_begin(Code&) { return true; }
     bool on_document_end(Code&) { return true; }
     bool on_object_begin(Code&) {
-        keys_.emplace_back();
+        objects_.push_back({keys_.size(), texts_.size()});
         return true;
     }
-    bool on_object_end(std::size_t, Code&) {
-        keys_.pop_back();
+    bool on_object_end(std::size_t, Code& code) {
+        const Opened opened = objects_.back();
+        const auto begin = keys_.begin() + static_cast<std::ptrdiff_t>(opened.keys);
+        std::sort(begin, keys_.end(), [this](const Key& a, const Key& b) { return text_of(a) < text_of(b); });
+        const auto same = [this](const Key& a, const Key& b) { return text_of(a) == text_of(b); };
+        const auto twice = std::adjacent_find(begin, keys_.end(), same);
+        if (twice != keys_.end()) {
+            twice_ = text_of(*twice);
+            code = boost::json::error::syntax;
+            return false;
+        }
+        keys_.erase(begin, keys_.end());
+        texts_.resize(opened.texts);
+        objects_.pop_back();
         return true;
     }
     bool on_array_begin(Code&) { return true; }
     bool on_array_end(std::size_t, Code&) { return true; }
     bool on_key_part(Text text, std::size_t, Code&) {
-        key_.append(text.data(), text.size());
+        texts_.append(text.data(), text.size());
+        part_ += text.size();
         return true;
     }
-    bool on_key(Text text, std::size_t, Code& code) {
-        key_.append(text.data(), text.size());
-        if (!keys_.back().insert(key_).second) {
-            twice_ = key_;
-            code = boost::json::error::syntax;
-            return false;
-        }
-        key_.clear();
+    bool on_key(Text text, std::size_t, Code&) {
+        texts_.append(text.data(), text.size());
+        const std::size_t size = std::exchange(part_, 0) + text.size();
+        keys_.push_back({texts_.size() - size, size});
         return true;
     }
     bool on_string_part(Text, std::size_t, Code&) { return true; }
@@ -57,12 +68,26 @@ public:
     bool on_comment_part(Text, Code&) { return true; }
     bool on_comment(Text, Code&) { return true; }
 
-    const std::string& twice() const { return twice_; }
+    const std::optional<std::string>& twice() const { return twice_; }
 
 private:
-    std::vector<std::set<std::string>> keys_;
-    std::string key_;
-    std::string twice_;
+    struct Key {
+        std::size_t begin;
+        std::size_t size;
+    };
+    struct Opened {
+        std::size_t keys;  // how many there were before its own
+        std::size_t texts;
+    };
+    std::string_view text_of(const Key& key) const { return std::string_view(texts_).substr(key.begin, key.size); }
+
+    // Of the objects that are open, one behind the other: documents are read often, and an allocation for each key
+    // cost more than the reading.
+    std::vector<Key> keys_;
+    std::vector<Opened> objects_;
+    std::string texts_;
+    std::size_t part_ = 0;  // of a key that came in pieces
+    std::optional<std::string> twice_;
 };
 
 }  // namespace
@@ -73,14 +98,16 @@ Result<Value> parse(std::string_view text) {
     boost::json::basic_parser<DuplicateKeys> scan(options);
     boost::json::error_code code;
     const std::size_t used = scan.write_some(false, text.data(), text.size(), code);
-    if (!scan.handler().twice().empty()) {
-        return Error(Errc::invalid, fmt::format("the key '{}' stands twice", scan.handler().twice().substr(0, 64)));
+    if (const auto& twice = scan.handler().twice()) {
+        return Error(Errc::invalid, fmt::format("the key '{}' stands twice", twice->substr(0, 64)));
     }
     if (code || !scan.done() || used != text.size()) {
         return Error(Errc::invalid, fmt::format("not valid JSON near byte {}{}{}", used, code ? ": " : "",
                                                 code ? code.message() : std::string()));
     }
-    Value value = boost::json::parse(boost::json::string_view(text.data(), text.size()), code, {}, options);
+    // In few blocks of memory, which go when the last of the document goes.
+    Value value = boost::json::parse(boost::json::string_view(text.data(), text.size()), code,
+                                     boost::json::make_shared_resource<boost::json::monotonic_resource>(), options);
     if (code) return Error(Errc::invalid, "not valid JSON: " + code.message());
     return value;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/domain/verdict.h"
+#include "control-plane/operations/testimony.h"
 #include "control-plane/retention/verdicts.h"
 #include "control-plane/store/policies.h"
 #include "control-plane/store/schedules.h"
@@ -39,13 +40,11 @@ json::Array copy_answers(const std::vector<CopyRecord>& copies) {
     return out;
 }
 
-}  // namespace
-
 // What stands in recoveryEvidence.progress is an object in the contract, also before there is any.
-json::Value evidence_answer(const std::optional<OperationRow>& operation, std::string_view kind) {
+json::Value evidence_value(const std::string& evidence, json::Value progress, std::string_view kind) {
     json::Object out;
-    if (operation && !operation->evidence.empty()) {
-        if (auto stored = json::parse(operation->evidence)) out = std::move(stored->as_object());
+    if (!evidence.empty()) {
+        if (auto stored = json::parse(evidence)) out = std::move(stored->as_object());
     }
     if (out.empty()) {
         RecoveryEvidence unknown;
@@ -54,9 +53,38 @@ json::Value evidence_answer(const std::optional<OperationRow>& operation, std::s
         unknown.remote_copy_state = "not_required";
         out = json::encode(unknown).as_object();
     }
-    if (operation && operation->progress) out["progress"] = json::encode(*operation->progress);
+    if (progress.is_object()) out["progress"] = std::move(progress);
     if (!out["progress"].is_object()) out["progress"] = json::Object();
     return json::Value(std::move(out));
+}
+
+// What an operation that ended testifies stays as it is stored: to read it and write it again was more than half of an
+// answer's cost.
+std::string evidence_text(const std::optional<operations::Testimony>& testimony, std::string_view kind) {
+    if (!testimony) return json::serialize(evidence_value("", nullptr, kind));
+    const bool whole = testimony->evidence.find(R"("progress":{)") != std::string::npos;
+    if (testimony->ended && whole) return testimony->evidence;
+    json::Value progress;
+    if (testimony->progress) {
+        if (auto stored = json::parse(*testimony->progress)) progress = std::move(*stored);
+    }
+    return json::serialize(evidence_value(testimony->evidence, std::move(progress), kind));
+}
+
+// The object's text with one more member, which is JSON already.
+std::string with_member(json::Object object, std::string_view name, std::string_view member) {
+    std::string out = json::serialize(json::Value(std::move(object)));
+    out.pop_back();
+    return out.append(",\"").append(name).append("\":").append(member).append("}");
+}
+
+}  // namespace
+
+json::Value evidence_answer(const std::optional<OperationRow>& operation, std::string_view kind) {
+    if (!operation) return evidence_value("", nullptr, kind);
+    json::Value progress;
+    if (operation->progress) progress = json::encode(*operation->progress);
+    return evidence_value(operation->evidence, std::move(progress), kind);
 }
 
 json::Value time_answer(const std::optional<TimeMs>& time) {
@@ -123,8 +151,8 @@ Result<std::optional<TimeMs>> Names::age_limit_of(const operations::BackupRow& r
     return limit;
 }
 
-Result<json::Value> backup_answer(Names& names, const operations::BackupRow& row) {
-    const auto operation = TRY(operations::find_operation(names.db(), row.id));
+Result<std::string> backup_answer(Names& names, const operations::BackupRow& row) {
+    const auto testimony = TRY(operations::testimony_of(names.db(), row.id));
     const auto copies = TRY(operations::copies_of(names.db(), row.id));
     const auto environment = TRY(names.environment(row.environment_id));
     json::Object out;
@@ -144,7 +172,6 @@ Result<json::Value> backup_answer(Names& names, const operations::BackupRow& row
     out["remotePaths"] = remote_paths(row, copies);
     out["gfsTiers"] = TRY(names.tiers_of(row));
     out["errorMessage"] = text_answer(row.error_message);
-    out["recoveryEvidence"] = evidence_answer(operation, "backup");
     // Beyond the contract.
     out["projectId"] = text_answer(row.project_id);
     out["trigger"] = row.trigger_kind;
@@ -155,7 +182,7 @@ Result<json::Value> backup_answer(Names& names, const operations::BackupRow& row
     out["databaseBytes"] = row.database_bytes;
     out["filestoreBytes"] = row.filestore_bytes;
     out["copies"] = copy_answers(copies);
-    return json::Value(std::move(out));
+    return with_member(std::move(out), "recoveryEvidence", evidence_text(testimony, "backup"));
 }
 
 Result<json::Value> restore_answer(Names& names, const operations::RestoreRow& row) {

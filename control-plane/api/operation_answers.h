@@ -45,7 +45,8 @@ private:
     std::map<std::string, Judged> judged_;  // by environment
 };
 
-Result<json::Value> backup_answer(Names& names, const operations::BackupRow& row);
+// The text of its JSON.
+Result<std::string> backup_answer(Names& names, const operations::BackupRow& row);
 Result<json::Value> restore_answer(Names& names, const operations::RestoreRow& row);
 Result<json::Value> snapshot_answer(Names& names, const operations::SnapshotRow& row);
 Result<json::Value> rollback_answer(Names& names, const operations::RollbackRow& row);

@@ -91,6 +91,7 @@ Result<Claims> read_claims(const json::Object& token) {
     claims.project_id = TRY(text_claim(token, "project"));
     const auto issued = TRY(date_claim(token, "iat"));
     const auto ends = TRY(date_claim(token, "exp"));
+    claims.expires_at = ends.value_or(0) * 1000;
     if (issued) claims.lifetime_s = ends.value_or(0) - *issued;
     return claims;
 }

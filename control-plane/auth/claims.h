@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/clock.h"
 #include "common/json/json.h"
 #include "common/result.h"
 #include "control-plane/auth/principal.h"
@@ -27,6 +28,7 @@ struct Claims {
     std::optional<Permissions> permissions;  // `perms`: narrows what the role grants
     std::optional<std::string> project_id;
     std::int64_t lifetime_s = 0;  // exp - iat; 0 when iat is missing
+    TimeMs expires_at = 0;
 };
 
 // Claims with the wrong type are refused (401 invalid_token); unknown ones are ignored.

@@ -76,10 +76,18 @@ Error token_problem(const Error& error) {
 
 }  // namespace
 
-Result<Claims> Gate::claims_of(const Credential& credential, TimeMs now) const {
-    auto token = verifier_.verify(credential.secret, now);
+Result<Claims> Gate::verified_claims(const std::string& secret, TimeMs now) const {
+    const std::string hash = hash_secret(secret);
+    if (auto known = known_.find(hash, now)) return std::move(*known);
+    const auto token = verifier_.verify(secret, now);
     if (!token) return token_problem(token.error());
     auto claims = TRY(read_claims(*token));
+    known_.keep(hash, claims, now);
+    return claims;
+}
+
+Result<Claims> Gate::claims_of(const Credential& credential, TimeMs now) const {
+    auto claims = TRY(verified_claims(credential.secret, now));
     if (credential.from_query && (claims.lifetime_s <= 0 || claims.lifetime_s > kQueryTokenSeconds)) {
         return api::problem(401, "token_too_long_lived", "a token in a URL may live for 5 minutes at most");
     }

@@ -6,6 +6,8 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <tuple>
+
 #include "control-plane/store/counts.h"
 
 namespace backstay::serve {
@@ -26,6 +28,12 @@ struct Metrics::Registry {
                                                              .Name("backstay_http_request_seconds")
                                                              .Help("Time from a request to its answer, by route")
                                                              .Register(counters);
+    struct Route {
+        prometheus::Counter& requests;
+        prometheus::Histogram& seconds;
+    };
+    // Found anew in their families they would cost more than the rest of a request's bookkeeping.
+    std::map<std::tuple<std::string, std::string, int>, Route, std::less<>> routes;
     std::map<std::string, Sample> standing;  // gauges set from here, kept through replace_gauges
 };
 
@@ -33,10 +41,19 @@ Metrics::Metrics() : registry_(std::make_unique<Registry>()) {}
 Metrics::~Metrics() = default;
 
 void Metrics::count_request(std::string_view method, std::string_view route, int status, double seconds) {
-    const std::string path(route.empty() ? "none" : route);
-    registry_->requests.Add({{"method", std::string(method)}, {"route", path}, {"status", std::to_string(status)}})
-        .Increment();
-    registry_->seconds.Add({{"route", path}}, kSeconds).Observe(seconds);
+    if (route.empty()) route = "none";
+    auto found = registry_->routes.find(std::tuple(method, route, status));
+    if (found == registry_->routes.end()) {
+        const std::string path(route);
+        auto& requests = registry_->requests.Add(
+            {{"method", std::string(method)}, {"route", path}, {"status", std::to_string(status)}});
+        auto& durations = registry_->seconds.Add({{"route", path}}, kSeconds);
+        found = registry_->routes
+                    .emplace(std::tuple(std::string(method), path, status), Registry::Route{requests, durations})
+                    .first;
+    }
+    found->second.requests.Increment();
+    found->second.seconds.Observe(seconds);
 }
 
 void Metrics::set_gauge(const Sample& sample) { registry_->standing.insert_or_assign(sample.name, sample); }

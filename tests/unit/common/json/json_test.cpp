@@ -80,5 +80,29 @@ TEST(Json, IntegersAreExact) {
     EXPECT_FALSE(decode_into(*parse("2.0"), out, faults));
 }
 
+TEST(Json, RefuseAKeyThatStandsTwiceInOneObject) {
+    for (const char* text : {R"({"a":1,"a":2})", R"({"a":1,"b":2,"a":3})", R"([{"x":{"b":{"c":1},"b":1}}])",
+                             R"({"a":{"c":1},"b":{"c":1},"a":1})", R"({"ab":1,"\u0061b":2})", R"({"":1,"":2})"}) {
+        const auto value = parse(text);
+        ASSERT_FALSE(value) << text;
+        EXPECT_NE(value.error().message().find("stands twice"), std::string::npos) << text;
+    }
+    for (const char* text : {R"({"a":{"a":{"a":1},"b":1},"b":{"a":1}})", R"([{"a":1},{"a":1}])",
+                             R"({"a":1,"aa":2,"":3})", R"({"a":"x","x":"a","\u00e4":1})"}) {
+        EXPECT_TRUE(parse(text)) << text;
+    }
+}
+
+TEST(Json, KeepAPartOfADocumentThatIsGone) {
+    Value part;
+    {
+        auto value = parse(R"({"kept":{"list":[1,"two",{"three":3}]},"other":"gone"})");
+        ASSERT_TRUE(value);
+        part = std::move(value->as_object()["kept"]);
+    }
+    part.as_object()["more"] = "added";
+    EXPECT_EQ(json::serialize(part), R"({"list":[1,"two",{"three":3}],"more":"added"})");
+}
+
 }  // namespace
 }  // namespace backstay::json
