@@ -306,7 +306,7 @@ public_writes_per_minute = 20
 refusals_per_minute = 120           # wrong credentials of one peer
 streams_per_credential = 10
 body_bytes = 1048576
-connections = 20000
+connections = 25000
 
 [retention]                         # days; 0: for ever
 audit_days = 400

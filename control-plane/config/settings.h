@@ -28,7 +28,7 @@ struct ApiLimits {
     std::int64_t refusals_per_minute = 120;  // wrong credentials of one peer
     std::int64_t streams_per_credential = 10;
     std::size_t body_bytes = 1024 * 1024;
-    std::size_t connections = 20'000;
+    std::size_t connections = 25'000;  // an agent keeps two
 };
 
 // How long history is kept; 0: for ever. What a backup that exists, or a restore that can be undone, is judged by

@@ -15,6 +15,7 @@
 #include "control-plane/own-backup/daily.h"
 #include "control-plane/replicas/membership.h"
 #include "control-plane/serve/compose.h"
+#include "control-plane/serve/open_files.h"
 #include "control-plane/serve/pipeline.h"
 
 namespace backstay::serve {
@@ -118,6 +119,7 @@ Result<std::unique_ptr<Daemon>> Daemon::build(Settings settings, const std::stri
 }
 
 Result<> Daemon::start(const std::string& store) {
+    allow_connections(settings_.limits.connections);
     loop_ = TRY(Loop::create());
     membership_ = TRY(replicas::Membership::join(store, settings_.replicas.address, clock_));
     threads_ = TRY(store::DatabaseThreads::start(
