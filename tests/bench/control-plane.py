@@ -1,114 +1,24 @@
-"""./dev bench control-plane: one control plane under the load of many hosts. Agents that wait (each keeps two connections and
-heartbeats every 20 s), the time from a POST to the agent's receipt of the job, reports taken in a second, event streams, lists
-over many backups, and GETs of one backup beside nginx with a static file of the same size in the same run."""
+"""./dev bench control-plane: one control plane under the load of many hosts, on SQLite, PostgreSQL or both. Agents that wait
+(each keeps two connections and heartbeats every 20 s), the time from a POST to the agent's receipt of the job, reports taken
+in a second, event streams, lists over many backups, GETs of one backup beside nginx with a static file of the same size in the
+same run, and what one organization feels of another's flood."""
 
-import contextlib
-import glob
 import os
-import re
-import select
 import shutil
-import sqlite3
 import statistics
 import subprocess
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import options
 import measure
 import processes
 import requests
-from api import Api
-from control import Control
 from fake_agent import FakeAgent, backup_plan
+from load_plane import Plane, Postgres, Tool
+from nginx import Nginx, wrk, wrk_begun
 
 REPORTING, BATCH, SECONDS = 32, 10, 10
-DISPATCHES = 300
-
-
-class Tool:
-    """load-tool beside us; it says when it is ready, and ends with its input."""
-
-    def __init__(self, folder, *words):
-        self.process = subprocess.Popen([f"{folder}/load-tool", *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def ready(self):
-        line = self.process.stdout.readline()
-        if line.strip() != "ready":
-            raise SystemExit(f"load-tool said {line!r}")
-        return self
-
-    def line(self, seconds):
-        """The next line, or None. One line comes at a time: nothing waits in the buffer."""
-        readable, _, _ = select.select([self.process.stdout], [], [], seconds)
-        return self.process.stdout.readline().split() if readable else None
-
-    def end(self):
-        out, _ = self.process.communicate(timeout=60)
-        if self.process.returncode:
-            raise SystemExit("load-tool failed")
-        return out.split()
-
-
-class Plane:
-    def __init__(self, folder, work):
-        self.bin, self.state = os.path.abspath(folder), os.path.join(work, "control-plane")
-        shutil.rmtree(self.state, ignore_errors=True)
-        self.control = Control(f"{self.bin}/backstay-control", self.state, dict(os.environ))
-        self.control.run("init")
-        file = os.path.join(self.state, "control.toml")
-        with open(file) as settings:
-            text = settings.read()
-        for name, value in (("reads_per_minute", 0), ("writes_per_minute", 0), ("streams_per_credential", 100_000),
-                            ("connections", 100_000)):
-            text = re.sub(rf"(?m)^{name} = \d+", f"{name} = {value}", text)
-        with open(file, "w") as settings:
-            settings.write(text)
-        self.running = None
-
-    def start(self):
-        listen = os.path.join(self.state, "listen")
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(listen)
-        self.running = processes.begin([f"{self.bin}/backstay-control", "serve", "--state", self.state, "--listen", "127.0.0.1:0"],
-                                       self.state + "/log")
-        if not processes.wait_until(lambda: os.path.exists(listen), 60):
-            raise SystemExit(f"the control plane does not listen; see {self.state}/log")
-        with open(listen) as file:
-            self.port = int(file.read().strip().rpartition(":")[2])
-        self.url = f"http://127.0.0.1:{self.port}"
-        return self
-
-    def stop(self):
-        processes.end(*self.running)
-
-    @property
-    def pid(self):
-        return self.running[0]
-
-    def register(self):
-        self.control.made("org", "create", "--slug", "bench", "--name", "Bench")
-        self.project = self.control.made("project", "create", "--org", "bench", "--name", "Shop")["id"]
-        self.control.made("destination", "create", "--org", "bench", "--name", "here", "--type", "local", "--config",
-                          '{"path": "/var/backups/odoo"}', "--default", "--skip-test")
-        self.token = self.control.token("bench", "owner")
-        self.owner = Api(self.url + "/api", self.token)
-
-    def enrolled(self, count):
-        """So many agents; their (instance, credential, id)."""
-        def enrol(number):
-            token = owner.post("/enroll-tokens", {"name": f"host{number}"})["token"]
-            answer = session.post(self.url + "/agent/v1/enroll", json={
-                "token": token, "hostname": f"host{number}", "agentVersion": "load", "protocolVersion": 1}, timeout=30).json()
-            return f"00000000-0000-4000-8000-{number:012d}", answer["credential"], answer["agentId"]
-        owner, session = Api(self.url + "/api", self.token), requests.Session()
-        session.trust_env = False
-        with ThreadPoolExecutor(4) as pool:
-            return list(pool.map(enrol, range(count)))
-
-    def environment(self, agent_id, name):
-        return self.owner.post(f"/projects/{self.project}/environments", {"name": name, "type": "staging", "agentId": agent_id,
-                                                                          "database": name})["id"]
+DISPATCHES = 200
 
 
 def quantiles(ms):
@@ -117,7 +27,7 @@ def quantiles(ms):
 
 
 def verdict(text, good):
-    print(f"{text}  {'met' if good else 'MISSED'}")
+    print(f"{text}  {'met' if good else 'MISSED'}", flush=True)
 
 
 def idle_and_dispatch(plane, agents, count, work):
@@ -192,82 +102,41 @@ def fill(plane, rows):
     fake.seq[(assignment["jobId"], assignment["fence"])] = 2
     fake.do_backup(assignment)
     backup = assignment["jobId"]
-    plane.stop()
-    with contextlib.closing(sqlite3.connect(plane.state + "/control.db")) as db:
-        db.execute("PRAGMA synchronous = OFF")
+    before = store_size(plane)
+    with plane.rows() as store:
+        series = f"generate_series(1, {rows}) AS n(i)" if store.postgres else "n"
+        numbers = "" if store.postgres else f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) "
+        identity = ("lpad(to_hex(n.i), 8, '0') || '-0000-4000-8000-' || lpad(to_hex(n.i), 12, '0')" if store.postgres
+                    else "printf('%08x-0000-4000-8000-%012x', n.i, n.i)")
         for table in ("operations", "backups"):
-            columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
-            made = {"id": "printf('%08x-0000-4000-8000-%012x', n.i, n.i)", "created_at": "o.created_at - n.i * 60000",
-                    "completed_at": "o.completed_at - n.i * 60000", "environment_id": "e.id", "next_check_at": "NULL"}
+            columns = store.columns(table)
+            made = {"id": identity, "created_at": "o.created_at - n.i * 60000", "completed_at": "o.completed_at - n.i * 60000",
+                    "environment_id": "e.id", "next_check_at": "NULL"}
             values = ", ".join(made.get(name, f"o.{name}") for name in columns)
-            environments = "(SELECT id, row_number() OVER (ORDER BY id) - 1 AS at FROM environments)"
-            db.execute(f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) INSERT INTO {table} ({', '.join(columns)}) "
-                       f"SELECT {values} FROM n JOIN {table} o ON o.id = ? JOIN {environments} e ON e.at = n.i % {len(plane.environments)}", (backup,))
-            db.commit()
-    plane.start()
-    plane.owner = Api(plane.url + "/api", plane.token)
+            environments = ("(SELECT id, row_number() OVER (ORDER BY id) - 1 AS at FROM environments WHERE project_id = "
+                            f"'{plane.project}') e")
+            store.run(f"{numbers}INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {series} JOIN {table} o ON o.id = ? "
+                      f"JOIN {environments} ON e.at = n.i % {len(plane.environments)}", backup)
+    print(f"{rows} backups and their operations: {(store_size(plane) - before) / rows:.0f} bytes of the store each")
     return backup
 
 
-def wrk(url, token=None, connections=4, seconds=6):
-    """(requests in a second, p99 in ms)"""
-    words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *(["-H", f"Authorization: Bearer {token}"] if token else []), url]
-    out = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    if "Non-2xx" in out:
-        raise SystemExit(f"{url}: {out}")
-    found = re.search(r"99%\s+([\d.]+)(us|ms|s)", out)
-    scale = {"us": 0.001, "ms": 1, "s": 1000}[found[2]]
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]), float(found[1]) * scale
+def store_size(plane):
+    if plane.postgres:
+        return int(subprocess.run(["psql", "-XAtc", "SELECT pg_database_size(current_database())", plane.postgres.url], check=True,
+                                  capture_output=True, text=True).stdout)
+    return os.path.getsize(plane.state + "/control.db")
 
 
 def lists(plane, rows):
     environment = plane.environments[0]
     paths = (f"/environments/{environment}/backups?limit=50", f"/environments/{environment}/backups?limit=50&offset=5000",
-             f"/projects/{plane.project}/backups?limit=50", "/operations?limit=50", "/operations?limit=50&kind=backup&status=completed",
+             f"/projects/{plane.project}/backups?limit=50", "/operations?limit=50", "/operations?limit=50&type=backup",
              f"/operations?limit=50&environmentId={environment}", "/audit-logs?limit=50", f"/projects/{plane.project}/environments")
     for path in paths:
-        rate, worst = wrk(plane.url + "/api" + path, plane.token, connections=2)
+        rate, worst = wrk(plane.url + "/api" + path, plane.token, connections=2, seconds=4)
         verdict(f"{rows} backups: GET {path.replace(environment, '…').replace(plane.project, '…')}: {rate:.0f}/s, p99 {worst:.1f} ms   (aim 20)",
                 worst <= 20)
-
-
-class Nginx:
-    """Debian's, unpacked and not installed: installing starts it."""
-
-    def __init__(self, work, content):
-        self.folder = os.path.join(work, "nginx")
-        os.makedirs(self.folder + "/root", exist_ok=True)
-        os.chmod(self.folder, 0o755)
-        with open(self.folder + "/root/backup.json", "wb") as file:
-            file.write(content)
-        if not os.path.exists(self.folder + "/usr/sbin/nginx"):
-            subprocess.run(["apt-get", "-qq", "download", "nginx"], cwd=self.folder, check=True, stderr=subprocess.DEVNULL)
-            subprocess.run(["dpkg-deb", "-x", *glob.glob(self.folder + "/nginx_*.deb"), self.folder], check=True)
-        self.port = 18_480
-        with open(self.folder + "/nginx.conf", "w") as conf:
-            conf.write(f"""
-daemon off; worker_processes 1; pid {self.folder}/pid; error_log {self.folder}/error.log; user root;
-events {{ worker_connections 1024; }}
-http {{ client_body_temp_path {self.folder}; proxy_temp_path {self.folder}; fastcgi_temp_path {self.folder}; uwsgi_temp_path {self.folder};
-scgi_temp_path {self.folder}; access_log off; sendfile on; keepalive_requests 100000000; default_type application/json;
-server {{ listen 127.0.0.1:{self.port}; root {self.folder}/root; }} }}
-""")
-
-    def __enter__(self):
-        self.running = processes.begin([self.folder + "/usr/sbin/nginx", "-p", self.folder, "-c", self.folder + "/nginx.conf"], self.folder + "/log")
-        self.url = f"http://127.0.0.1:{self.port}/backup.json"
-
-        def answers():
-            with contextlib.suppress(requests.ConnectionError):
-                return requests.get(self.url, timeout=5).ok
-        if not processes.wait_until(answers, 20):
-            raise SystemExit(f"nginx does not answer; see {self.folder}/log")
-        with open(f"/proc/{self.running[0]}/task/{self.running[0]}/children") as children:
-            self.worker = int(children.read().split()[0])
-        return self
-
-    def __exit__(self, *_):
-        processes.end(*self.running)
 
 
 def beside_nginx(plane, backup, work):
@@ -286,13 +155,30 @@ def beside_nginx(plane, backup, work):
             f"{ours / theirs:.2f} of its rate   (aim 0.25)", ours / theirs >= 0.25)
 
 
-def main():
-    parse = options.parser()
-    parse.add_argument("--agents", type=int, nargs="*", default=[1_000, 10_000])
-    parse.add_argument("--rows", type=int, default=1_000_000)
-    parse.add_argument("--streams", type=int, default=1_000)
-    arguments = options.parsed(parse)
-    plane = Plane(arguments.bin, arguments.work).start()
+def quiet_calls(plane, seconds):
+    """Milliseconds of one call after the other of the quiet organization."""
+    took, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        begun = time.monotonic()
+        plane.quiet.get(f"/projects/{plane.quiet_project}/backups")
+        took.append(1000 * (time.monotonic() - begun))
+    return quantiles(took)
+
+
+def noisy_tenant(plane):
+    """One organization asks for its longest lists on many connections; another one works."""
+    plane.quiet.get(f"/projects/{plane.quiet_project}/backups")
+    alone, alone_worst = quiet_calls(plane, 4)
+    flood = wrk_begun(f"{plane.url}/api/projects/{plane.project}/backups?limit=100", plane.token, 200, 8)
+    time.sleep(2)
+    beside, beside_worst = quiet_calls(plane, 5)
+    flood.communicate()
+    print(f"a call of a quiet organization takes {alone:.1f} ms, p99 {alone_worst:.1f} ms; while another floods from 200 connections "
+          f"{beside:.1f} ms, p99 {beside_worst:.1f} ms")
+
+
+def measured(arguments, postgres):
+    plane = Plane(arguments.bin, arguments.work, postgres).start()
     try:
         plane.register()
         plane.agents = plane.enrolled(max(*arguments.agents, REPORTING + 2) if arguments.agents else REPORTING + 2)
@@ -303,10 +189,30 @@ def main():
         streams(plane, plane.agents, arguments.streams)
         backup = fill(plane, arguments.rows)
         lists(plane, arguments.rows)
+        noisy_tenant(plane)
         beside_nginx(plane, backup, arguments.work)
     finally:
         plane.stop()
         shutil.rmtree(plane.state, ignore_errors=True)
+
+
+def main():
+    parse = options.parser()
+    parse.add_argument("--store", choices=("sqlite", "postgres", "both"), default="both")
+    parse.add_argument("--agents", type=lambda text: [int(word) for word in text.split(",") if word], default=[1_000, 10_000])
+    parse.add_argument("--rows", type=int, default=1_000_000)
+    parse.add_argument("--streams", type=int, default=1_000)
+    arguments = options.parsed(parse)
+    if arguments.store in ("sqlite", "both"):
+        print("# SQLite", flush=True)
+        measured(arguments, None)
+    if arguments.store in ("postgres", "both"):
+        print("# PostgreSQL", flush=True)
+        postgres = Postgres(arguments.work)
+        try:
+            measured(arguments, postgres)
+        finally:
+            postgres.down()
 
 
 if __name__ == "__main__":
