@@ -170,7 +170,11 @@ Result<> PostgresDriver::roll_back() {
 
 Result<bool> PostgresDriver::hold(std::string_view duty) {
     TRY(ready());
-    if (held_.contains(duty)) return true;
+    if (held_.contains(duty)) {
+        // The lock went with a connection whose end we may not have read yet.
+        TRY(ours(connection_->exec("SELECT 1")));
+        return true;
+    }
     const pq::Rows rows = TRY(
         ours(connection_->query(fmt::format("SELECT pg_try_advisory_lock({}, {})", kLockClass + 1, lock_key(duty)))));
     if (!rows.boolean(0, 0)) return false;
