@@ -576,7 +576,7 @@ def test_the_command_line_says_what_is_wrong(own_server):
     assert run("--help")[0] == 0 and run("serve", "--help")[0] == 0
     code, text = run("serve", "--state", state, "--listen", "nonsense")
     assert code == 2 and "HOST:PORT" in text
-    code, text = run("serve", "--state", state, "--store", "postgresql://x/y")
+    code, text = run("serve", "--state", state, "--store", "mysql://localhost/x")
     assert code == 2 and "sqlite:PATH" in text
     (pathlib.Path(state) / "control.toml").write_text("listen = 5\nstore = 1\n")
     code, text = run("serve", "--state", state)
