@@ -58,11 +58,23 @@ test_build() { cmd_build dev; }
 
 test_unit() { run_ctest dev "$@"; }
 
-test_system() {
+# run_pytest [COMMAND...] -- ARGS...: three at once, each file's tests in one process: most of the time they wait for
+# servers to start and for clocks.
+run_pytest() {
+  local before=()
+  while [ "$1" != -- ]; do before+=("$1") && shift; done
+  shift
   cd "$ROOT"
-  # Three at once, each file's tests in one process: most of the time they wait for servers to start and for clocks.
-  BACKSTAY_PRESET=${BACKSTAY_PRESET:-dev} "$PYTHON" -m pytest -q -p no:cacheprovider -n 3 --dist loadfile --durations=10 \
-    "${@:-tests/system}"
+  BACKSTAY_PRESET=${BACKSTAY_PRESET:-dev} "${before[@]}" "$PYTHON" -m pytest -q -p no:cacheprovider -n 3 --dist loadfile \
+    --durations=10 "$@"
+}
+
+test_system() { run_pytest -- "${@:-tests/system}"; }
+
+# What the store decides, through the real programs, once more on PostgreSQL (unit tests run on both by themselves).
+test_postgres() {
+  [ $# -gt 0 ] || set -- tests/system/test_{contract_backups,contract_registry,contract_schedules,isolation,leases}.py
+  run_pytest "$ROOT/tests/tools/with-postgres" -- "$@"
 }
 
 # Tests that measure memory would measure the sanitizer's.
@@ -145,10 +157,10 @@ cmd_test() {
       stage build
       # What does not build cannot be tested; the other presets would only say the same again.
       if [ ${#FAILED_STAGES[@]} = 0 ]; then
-        for what in unit system lint asan tsan fuzz; do stage "$what"; done
+        for what in unit system postgres lint asan tsan fuzz; do stage "$what"; done
       fi
       ;;
-    unit | system)
+    unit | system | postgres)
       stage build
       [ ${#FAILED_STAGES[@]} -gt 0 ] || stage "$what" "$@"
       ;;
