@@ -300,6 +300,47 @@ Result<> Connection::stream(std::string_view sql, std::span<const Parameter> par
     return {};
 }
 
+Result<> Connection::begin_copy(std::string_view sql) {
+    TRY(state_->send(sql, {}));
+    bool stopped = false;
+    PGresult* result = TRY(state_->next_result(stopped));
+    if (result == nullptr) return error_of_result(state_->connection.get(), nullptr, stopped);
+    const Rows answer(result);
+    if (PQresultStatus(result) == PGRES_COPY_IN) return {};
+    Error failed = error_of_result(state_->connection.get(), result, stopped);
+    state_->drain(kCancelGraceMs);
+    return failed;
+}
+
+Result<> Connection::put_copy(std::string_view piece) {
+    if (state_->stop.stop_requested()) return Error(Errc::cancelled, "stopped").with_reason(reason::kCancelled);
+    PGconn* raw = state_->connection.get();
+    while (true) {
+        const int put = PQputCopyData(raw, piece.data(), static_cast<int>(piece.size()));
+        if (put < 0) return error_of_result(raw, nullptr, false);
+        TRY(state_->flush());
+        if (put > 0) return {};
+    }
+}
+
+Result<std::int64_t> Connection::end_copy() {
+    PGconn* raw = state_->connection.get();
+    while (true) {
+        const int put = PQputCopyEnd(raw, nullptr);
+        if (put < 0) return error_of_result(raw, nullptr, false);
+        TRY(state_->flush());
+        if (put > 0) break;
+    }
+    const Rows done = TRY(state_->last_result());
+    return done.affected();
+}
+
+void Connection::abandon_copy() {
+    // 0: no room for the word; the server then ends the COPY when the connection goes.
+    if (PQputCopyEnd(state_->connection.get(), "given up") <= 0 || !state_->flush()) return;
+    state_->drain(kCancelGraceMs);
+}
+
 Connection::Connection(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Connection::Connection(Connection&&) noexcept = default;
 Connection& Connection::operator=(Connection&&) noexcept = default;

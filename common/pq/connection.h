@@ -65,6 +65,13 @@ public:
     // the statement and is handed on.
     Result<> stream(std::string_view sql, std::span<const Parameter> parameters, const OnRow& on_row);
 
+    // COPY … FROM STDIN in text format: what is put is held back to no more than a piece; `end_copy` answers how many
+    // rows came in, `abandon_copy` has the server forget them. Nothing else runs between.
+    Result<> begin_copy(std::string_view sql);
+    Result<> put_copy(std::string_view piece);
+    Result<std::int64_t> end_copy();
+    void abandon_copy();
+
     // 150018 for 15.18
     std::int32_t server_version_num() const;
     std::int32_t backend_pid() const;

@@ -1,5 +1,7 @@
 #include "common/sql/database.h"
 
+#include <algorithm>
+
 #include "common/sql/postgres_driver.h"
 #include "common/sql/sqlite_driver.h"
 
@@ -7,6 +9,25 @@ namespace backstay::sql {
 
 bool is_postgres_url(std::string_view store) {
     return store.starts_with("postgresql://") || store.starts_with("postgres://");
+}
+
+std::string without_password(std::string_view store) {
+    std::string shown(store);
+    if (!is_postgres_url(store)) return shown;
+    const std::size_t begin = shown.find("//") + 2;
+    const std::size_t end = std::min(shown.find_first_of("/?", begin), shown.size());
+    const std::size_t at = shown.substr(0, end).rfind('@');
+    const std::size_t colon = shown.find(':', begin);
+    if (at != std::string::npos && colon < at) shown.erase(colon, at - colon);
+    for (const std::string_view word : {"?password=", "&password=", "?sslpassword=", "&sslpassword="}) {
+        const std::size_t found = shown.find(word);
+        if (found == std::string::npos) continue;
+        const std::size_t behind = std::min(shown.find('&', found + 1), shown.size());
+        // "?a=1&password=x&b=2" → "?a=1&b=2", "?password=x&b=2" → "?b=2"
+        const bool first_of_several = word.front() == '?' && behind < shown.size();
+        shown.erase(first_of_several ? found + 1 : found, behind - found);
+    }
+    return shown;
 }
 
 Result<Database> Database::open(const std::string& store, const OpenOptions& options) {

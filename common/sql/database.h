@@ -21,10 +21,15 @@ struct OpenOptions {
     bool create = true;  // SQLite: makes the file where it is missing; false: not_found
     // PostgreSQL: a statement that takes longer is timed_out; 0: none. (SQLite waits 5 s for another's lock.)
     std::int64_t statement_timeout_ms = 60'000;
+    // PostgreSQL: for what moves whole tables: no statement takes too long, and a transaction may wait for its other
+    // end.
+    bool bulk = false;
 };
 
 // Whether this names a PostgreSQL database rather than a file.
 bool is_postgres_url(std::string_view store);
+// The same without the password that a URL may hold: for people's eyes.
+std::string without_password(std::string_view store);
 
 // Errors of every call: conflict (unique or foreign key; fact "constraint" names columns or the constraint), invalid
 // (check, not null, wrong SQL, text with a NUL), unavailable (locked for too long, server away), timed_out, exhausted
@@ -59,7 +64,14 @@ public:
     // process, which holds all.
     Result<bool> hold(std::string_view duty) { return driver_->hold(duty); }
 
+    // Takes many rows of these columns into one table. Until it is finished or gone, nothing else runs on this
+    // connection's transaction; what is not finished may or may not be there: roll back.
+    Result<std::unique_ptr<Inflow>> inflow(const std::string& table, std::span<const std::string> columns) {
+        return driver_->inflow(table, columns);
+    }
+
 private:
+    friend class Snapshot;
     friend class Transaction;
     explicit Database(std::unique_ptr<Driver> driver) : driver_(std::move(driver)) {}
     std::unique_ptr<Driver> driver_;

@@ -33,6 +33,18 @@ public:
     virtual Blob blob(int column) const = 0;
 };
 
+// Rows that go into one table in bulk: COPY, or one statement that stays prepared.
+class Inflow {
+public:
+    Inflow() = default;
+    Inflow(const Inflow&) = delete;
+    Inflow& operator=(const Inflow&) = delete;
+    virtual ~Inflow() = default;
+
+    virtual Result<> add(std::span<const Value> row) = 0;
+    virtual Result<> finish() = 0;
+};
+
 class Driver {
 public:
     Driver() = default;
@@ -47,10 +59,14 @@ public:
     virtual bool in_transaction() const = 0;
     // See Transaction::begin.
     virtual Result<> begin(std::string_view partition) = 0;
+    // See Snapshot.
+    virtual Result<> begin_snapshot() = 0;
     virtual Result<> commit() = 0;
     virtual Result<> roll_back() = 0;
     // See Database::hold.
     virtual Result<bool> hold(std::string_view duty) = 0;
+    // See Database::inflow.
+    virtual Result<std::unique_ptr<Inflow>> inflow(const std::string& table, std::span<const std::string> columns) = 0;
 };
 
 }  // namespace backstay::sql

@@ -7,8 +7,6 @@
 #include <cctype>
 #include <utility>
 
-#include "common/sql/transaction.h"
-
 namespace backstay::sql {
 namespace {
 
@@ -61,14 +59,18 @@ Result<> note_version(Database& database, int version) {
         fmt::format("DELETE FROM schema_version; INSERT INTO schema_version VALUES ({})", version));
 }
 
+Result<> apply_in(Database& database, const Migration& migration) {
+    TRY(database.run_script(database.dialect() == Dialect::sqlite ? lines_for("sqlite", migration.sql)
+                                                                  : in_postgres(migration.sql)));
+    return note_version(database, migration.version);
+}
+
 Result<> apply(Database& database, const Migration& migration) {
     Transaction transaction = TRY(Transaction::begin(database));
     // Asked again as the only writer: another process may have been here first.
     const int present = TRY(schema_version(database));
     if (present >= migration.version) return transaction.commit();
-    TRY(database.run_script(database.dialect() == Dialect::sqlite ? lines_for("sqlite", migration.sql)
-                                                                  : in_postgres(migration.sql)));
-    TRY(note_version(database, migration.version));
+    TRY(apply_in(database, migration));
     return transaction.commit();
 }
 
@@ -102,6 +104,13 @@ Result<int> schema_version(Database& database) {
                                                                               : "SELECT version FROM schema_version"));
     TRY(statement.step());
     return static_cast<int>(statement.integer(0));
+}
+
+Result<> migrate(Transaction& transaction, std::span<const Migration> migrations) {
+    for (const Migration& migration : migrations) {
+        TRY(apply_in(transaction.database(), migration).context(fmt::format("migration {}", migration.name)));
+    }
+    return {};
 }
 
 Result<> migrate(Database& database, std::span<const Migration> migrations) {

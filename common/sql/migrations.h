@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "common/result.h"
-#include "common/sql/database.h"
+#include "common/sql/transaction.h"
 #include "common/sqlite/migrations.h"
 
 namespace backstay::sql {
@@ -17,6 +17,9 @@ using sqlite::Migration;
 // Brings the store to the newest version; safe when several processes do so at once. A store written by a newer
 // program is `invalid` and stays untouched.
 Result<> migrate(Database& database, std::span<const Migration> migrations);
+
+// As part of a transaction: all of them or, when it is rolled back, none. Only for a store that has none yet.
+Result<> migrate(Transaction& transaction, std::span<const Migration> migrations);
 
 // 0: there is none yet.
 Result<int> schema_version(Database& database);

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/pq/connection.h"
 #include "common/sql/postgres_cursor.h"
+#include "common/sql/postgres_inflow.h"
 #include "common/sql/postgres_values.h"
 
 namespace backstay::sql {
@@ -22,12 +23,15 @@ constexpr std::int64_t kTryAgainMs = 1'000;
 constexpr std::int64_t kSilentMs = 6'000;
 constexpr std::size_t kMostPrepared = 600;
 
+// A busy server that reads nothing for a while is no cut network.
+std::int64_t silent_ms(const OpenOptions& options) { return options.bulk ? 10 * kSilentMs : kSilentMs; }
+
 std::string session_settings(const OpenOptions& options) {
     return fmt::format(
-        "SET statement_timeout = {}; SET lock_timeout = 15000; SET idle_in_transaction_session_timeout = 10000;"
+        "SET statement_timeout = {}; SET lock_timeout = 15000; SET idle_in_transaction_session_timeout = {};"
         "SET tcp_keepalives_idle = 2; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2;"
         "SET tcp_user_timeout = {}; SET default_transaction_isolation = 'read committed'; SET jit = off",
-        options.statement_timeout_ms, kSilentMs);
+        options.bulk ? 0 : options.statement_timeout_ms, options.bulk ? 0 : 10'000, silent_ms(options));
 }
 
 // "BS" in ASCII: our locks, among those of others in the same database.
@@ -51,9 +55,18 @@ public:
     }
     bool in_transaction() const override { return begun_; }
     Result<> begin(std::string_view partition) override;
+    Result<> begin_snapshot() override {
+        TRY(run_script("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+        begun_ = true;
+        return {};
+    }
     Result<> commit() override;
     Result<> roll_back() override;
     Result<bool> hold(std::string_view duty) override;
+    Result<std::unique_ptr<Inflow>> inflow(const std::string& table, std::span<const std::string> columns) override {
+        TRY(ready());
+        return begin_postgres_inflow(*connection_, table, columns);
+    }
     Result<> connect();
 
 private:
@@ -81,7 +94,7 @@ Result<> PostgresDriver::connect() {
     parameters.url = url_;
     parameters.application_name = "backstay-control";
     parameters.connect_timeout_ms = kConnectTimeoutMs;
-    parameters.silent_ms = kSilentMs;
+    parameters.silent_ms = silent_ms(options_);
     auto made = pq::Connection::connect(parameters);
     if (made) {
         const auto set = made->exec(session_settings(options_));

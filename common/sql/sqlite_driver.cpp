@@ -36,6 +36,20 @@ private:
     sqlite::Statement statement_;
 };
 
+class SqliteInflow final : public Inflow {
+public:
+    SqliteInflow(sqlite::Database& database, std::string sql) : database_(database), sql_(std::move(sql)) {}
+    Result<> add(std::span<const Value> row) override {
+        TRY(database_.run(sql_, row));
+        return {};
+    }
+    Result<> finish() override { return {}; }
+
+private:
+    sqlite::Database& database_;
+    const std::string sql_;
+};
+
 class SqliteDriver final : public Driver {
 public:
     explicit SqliteDriver(sqlite::Database database) : database_(std::move(database)) {}
@@ -51,9 +65,24 @@ public:
     bool in_transaction() const override { return database_.in_transaction(); }
     // Takes the write lock now, so that it cannot fail half way for want of it.
     Result<> begin(std::string_view /*partition*/) override { return run_script("BEGIN IMMEDIATE"); }
+    Result<> begin_snapshot() override {
+        TRY(run_script("BEGIN"));
+        // It begins with the first look.
+        return run_script("SELECT 1 FROM sqlite_schema LIMIT 1");
+    }
     Result<> commit() override { return run_script("COMMIT"); }
     Result<> roll_back() override { return run_script("ROLLBACK"); }
     Result<bool> hold(std::string_view /*duty*/) override { return true; }
+    Result<std::unique_ptr<Inflow>> inflow(const std::string& table, std::span<const std::string> columns) override {
+        std::string names;
+        std::string places;
+        for (std::size_t i = 0; i < columns.size(); ++i) {
+            names += (i == 0 ? "" : ", ") + columns[i];
+            places += (i == 0 ? "$" : ", $") + std::to_string(i + 1);
+        }
+        return std::unique_ptr<Inflow>(std::make_unique<SqliteInflow>(
+            database_, "INSERT INTO " + table + " (" + names + ") VALUES (" + places + ")"));
+    }
 
 private:
     sqlite::Database database_;

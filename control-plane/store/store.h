@@ -7,7 +7,7 @@
 #include <string>
 
 #include "common/result.h"
-#include "common/sql/database.h"
+#include "common/sql/transaction.h"
 
 namespace backstay::store {
 
@@ -16,6 +16,8 @@ Result<sql::Database> open_store(const std::string& store);
 
 // Makes an SQLite file where it is missing and brings its schema up to date; safe beside a running server.
 Result<> prepare_store(const std::string& store);
+// The schema as it was at that version, in a store that has none yet.
+Result<> make_schema(sql::Transaction& transaction, int version);
 // The schema version that this program brings a store to.
 int newest_schema();
 

@@ -1,0 +1,22 @@
+// The store as it is at one moment, for many questions that must agree. Writers go on meanwhile.
+#pragma once
+
+#include "common/result.h"
+#include "common/sql/database.h"
+
+namespace backstay::sql {
+
+class Snapshot {
+public:
+    // Inside of no transaction. Nothing can be written through this connection until it is gone.
+    static Result<Snapshot> begin(Database& database);
+    ~Snapshot();
+    Snapshot(Snapshot&& other) noexcept;
+    Snapshot& operator=(Snapshot&&) = delete;
+
+private:
+    explicit Snapshot(Database& database) : database_(&database) {}
+    Database* database_;
+};
+
+}  // namespace backstay::sql
