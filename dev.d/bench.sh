@@ -13,6 +13,7 @@ cmd_bench() {
   shift
   benchmarks | grep -qxF -- "$name" || die "no benchmark called $name; there are:" $(benchmarks)
   [ "$name" != control-plane ] || cmd_setup wrk >&2
+  [ "$name" != migrate-store ] || cmd_setup pgloader >&2
   cmd_build release backstay-agent backstay backstay-control jobs-tool retention-tool load-tool >&2
   exec "$PYTHON" "$ROOT/tests/bench/$name.py" --bin "$(bin_of release)" "$@"
 }

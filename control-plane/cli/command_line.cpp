@@ -31,6 +31,7 @@ struct CommandLine {
     DrillArguments drill;
     AuditArguments audit;
     OwnBackupArguments own;
+    MoveArguments move;
     bool makes_state = false;  // root stays root: the folder's owner is not known yet
     std::string slug;
     std::string id;
@@ -64,6 +65,7 @@ void add_server(CLI::App& app, CommandLine& line) {
         line.serve.state_dir = line.common.state_dir;
         return serve::serve(line.serve);
     });
+    init->add_option("--store", line.init.store, "postgresql://… instead of a file in the state folder");
     serve->add_option("--listen", line.serve.listen, "HOST:PORT instead of control.toml's; port 0 is chosen");
     serve->add_option("--store", line.serve.store_url, "Another store: sqlite:PATH or postgresql://…");
     CLI::App* token = command(app, line, "token", "Print a token (JWT) for a person",
@@ -252,9 +254,17 @@ void add_own_backup(CLI::App& app, CommandLine& line) {
                                 [&] { return cli::own_restore(line.common, line.own); });
     restore->add_option("--from", own.from, "The backup")->required();
     restore->add_option("--key", own.key_file, "The key of an encrypted one");
+    restore->add_option("--store", own.store, "postgresql://… of an empty database instead of an SQLite file");
     command(app, line, "release-hold", "After a restore: let retention and expiry go on before three days are over",
             [&] { return release_hold(line.common); });
     restore->preparse_callback([&line](std::size_t) { line.makes_state = true; });
+}
+
+void add_store(CLI::App& app, CommandLine& line) {
+    CLI::App* move = command(app, line, "migrate-store", "Move the store to PostgreSQL, or back to SQLite",
+                             [&] { return migrate_store(line.common, line.move); });
+    move->add_option("--to", line.move.to, "postgresql://… or sqlite:PATH")->required();
+    move->add_flag("--keep-settings", line.move.keep_settings, "Leave `store` in control.toml as it is");
 }
 
 int exit_code(const Error& error) {
@@ -295,6 +305,7 @@ int run(int argc, char** argv) {
     add_alerts(app, line);
     add_audit(app, line);
     add_own_backup(app, line);
+    add_store(app, line);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -29,7 +29,9 @@ Result<std::string> role_word(const std::string& role) {
 }  // namespace
 
 Result<> init(const Common& common, const InitArguments& arguments) {
-    TRY(make_installation(common.state_dir, arguments.listen));
+    std::string store;
+    if (!arguments.store.empty()) store = TRY(parse_store(arguments.store));
+    TRY(make_installation(common.state_dir, arguments.listen, store));
     const std::string state = " --state " + common.state_dir;
     print(common, {{"state", common.state_dir}, {"listen", arguments.listen}},
           {{"made", common.state_dir + " (settings in control.toml; keep a copy of secrets.key elsewhere)"},

@@ -18,6 +18,7 @@ struct Common {
 
 struct InitArguments {
     std::string listen = "127.0.0.1:8480";
+    std::string store;  // empty: a file in the state folder
 };
 struct TokenArguments {
     std::string organization;
@@ -93,8 +94,13 @@ struct OwnBackupArguments {
     std::string output;
     std::string from;
     std::string key_file;
+    std::string store;  // postgresql://… to restore into
     bool without_keys = false;
     std::int64_t keep = 0;
+};
+struct MoveArguments {
+    std::string to;
+    bool keep_settings = false;
 };
 struct DrillArguments {
     std::string organization;
@@ -143,6 +149,8 @@ Result<> own_backup(const Common& common, const OwnBackupArguments& arguments);
 Result<> own_restore(const Common& common, const OwnBackupArguments& arguments);
 // Retention and expiry go on after a restore.
 Result<> release_hold(const Common& common);
+// The store, to PostgreSQL or back.
+Result<> migrate_store(const Common& common, const MoveArguments& arguments);
 Result<> key_revoke(const Common& common, const std::string& organization, const std::string& id);
 
 }  // namespace backstay::cli

@@ -6,6 +6,8 @@
 
 #include "common/files/files.h"
 #include "common/ids.h"
+#include "control-plane/config/store_setting.h"
+#include "control-plane/store/organizations.h"
 #include "control-plane/store/store.h"
 
 namespace backstay {
@@ -28,6 +30,15 @@ Result<bool> holds_others_things(const std::string& folder) {
     return false;
 }
 
+// What another installation keeps there is sealed under keys that lie in its own state folder.
+Result<> prepare_new_store(const std::string& store) {
+    TRY(store::prepare_store(store));
+    auto db = TRY(store::open_store(store));
+    if (TRY(store::Organizations(db).list()).empty()) return {};
+    return Error(Errc::conflict, sql::without_password(store) + " holds an installation already")
+        .with_hint("a further replica gets a copy of its state folder; name an empty database for a new one");
+}
+
 bool exists(const std::string& path) {
     struct stat info {};
     return ::stat(path.c_str(), &info) == 0;
@@ -35,7 +46,7 @@ bool exists(const std::string& path) {
 
 }  // namespace
 
-Result<> make_installation(const std::string& state_dir, const std::string& listen) {
+Result<> make_installation(const std::string& state_dir, const std::string& listen, const std::string& store) {
     const std::string settings_file = state_dir + "/" + kSettingsFile;
     if (exists(settings_file)) {
         return Error(Errc::conflict, state_dir + " holds a control plane already")
@@ -50,21 +61,23 @@ Result<> make_installation(const std::string& state_dir, const std::string& list
     if (!exists(token_secret)) TRY(atomic_write(token_secret, random_token(kTokenSecretBytes) + "\n", 0600));
     const std::string secrets_key = state_dir + "/secrets.key";
     if (!exists(secrets_key)) TRY(SecretBox::create(secrets_key));
-    TRY(store::prepare_store(state_dir + "/control.db"));
+    TRY(prepare_new_store(store.empty() ? state_dir + "/control.db" : store));
+    std::string text = settings_text(listen);
+    if (!store.empty()) text = TRY(with_store(text, store));
     // Last, since its presence says that the rest is there.
-    return atomic_write(settings_file, settings_text(listen), 0600);
+    return atomic_write(settings_file, text, 0600);
+}
+
+Result<std::string> parse_store(std::string_view named) {
+    constexpr std::string_view kSqlite = "sqlite:";
+    if (sql::is_postgres_url(named)) return std::string(named);
+    if (named.starts_with(kSqlite)) return std::filesystem::absolute(named.substr(kSqlite.size())).string();
+    return Error(Errc::invalid, "a store is sqlite:PATH or postgresql://…");
 }
 
 Result<std::string> ready_store(const Settings& settings, std::string_view named) {
-    constexpr std::string_view kSqlite = "sqlite:";
     std::string store = settings.store;
-    if (named.starts_with(kSqlite)) {
-        store = named.substr(kSqlite.size());
-    } else if (sql::is_postgres_url(named)) {
-        store = named;
-    } else if (!named.empty()) {
-        return Error(Errc::invalid, "--store takes sqlite:PATH or postgresql://…");
-    }
+    if (!named.empty()) store = TRY(parse_store(named));
     TRY(store::prepare_store(store));
     return store;
 }

@@ -13,8 +13,12 @@
 namespace backstay {
 
 // Makes the folder (mode 0700) with control.toml, key files and the store. What exists already stays as it is, so that
-// a second run after a failure completes the first; a finished installation is a conflict.
-Result<> make_installation(const std::string& state_dir, const std::string& listen);
+// a second run after a failure completes the first; a finished installation is a conflict, and so is a `store` that
+// holds one. An empty `store` is a file in the folder.
+Result<> make_installation(const std::string& state_dir, const std::string& listen, const std::string& store = "");
+
+// "sqlite:PATH" → PATH, absolute; "postgresql://…" stays; all else is invalid.
+Result<std::string> parse_store(std::string_view named);
 
 // The store with its schema up to date: `named` ("sqlite:PATH", "postgresql://…"), or the settings' when that is empty.
 Result<std::string> ready_store(const Settings& settings, std::string_view named);

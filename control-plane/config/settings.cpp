@@ -241,11 +241,7 @@ Error to_error(const std::string& path, const std::vector<std::string>& faults) 
 
 }  // namespace
 
-Result<Settings> load_settings(const std::string& state_dir) {
-    const std::string path = state_dir + "/" + kSettingsFile;
-    const std::string text = TRY(read_file(path, 1 << 20)
-                                     .context("read the control plane's settings")
-                                     .hint("run `backstay-control init --state " + state_dir + "` first"));
+Result<Settings> settings_of(const std::string& text, const std::string& state_dir) {
     Settings settings;
     settings.state_dir = state_dir;
     std::vector<std::string> faults;
@@ -256,14 +252,26 @@ Result<Settings> load_settings(const std::string& state_dir) {
         faults.push_back(fmt::format("line {}: {}", error.source().begin.line, error.description()));
     }
     if (faults.empty()) check_together(settings, faults);
-    if (!faults.empty()) return to_error(path, faults);
-    for (std::string* file : {&settings.secrets_key_file, &settings.tls_certificate_file, &settings.tls_key_file,
-                              &settings.tokens.secret_file, &settings.tokens.public_key_file,
-                              &settings.metrics.token_file, &settings.mail.password_file, &settings.mail.ca_file,
-                              &settings.backup.folder, &settings.backup.encryption_key_file, &settings.replicas.ca_file}) {
+    if (!faults.empty()) return to_error(state_dir + "/" + kSettingsFile, faults);
+    for (std::string* file :
+         {&settings.secrets_key_file, &settings.tls_certificate_file, &settings.tls_key_file,
+          &settings.tokens.secret_file, &settings.tokens.public_key_file, &settings.metrics.token_file,
+          &settings.mail.password_file, &settings.mail.ca_file, &settings.backup.folder,
+          &settings.backup.encryption_key_file, &settings.replicas.ca_file}) {
         resolve(state_dir, *file);
     }
     if (!sql::is_postgres_url(settings.store)) resolve(state_dir, settings.store);
+    return settings;
+}
+
+Result<Settings> load_settings(const std::string& state_dir) {
+    const std::string path = state_dir + "/" + kSettingsFile;
+    const std::string text = TRY(read_file(path, 1 << 20)
+                                     .context("read the control plane's settings")
+                                     .hint("run `backstay-control init --state " + state_dir + "` first"));
+    Settings settings = TRY(settings_of(text, state_dir));
+    // A password in it makes it a secret.
+    if (sql::without_password(settings.store) != settings.store) TRY(read_secret_file(path, 1 << 20));
     return settings;
 }
 
@@ -279,7 +287,7 @@ std::string settings_text(const std::string& listen) {
     return "# Backstay's control plane. Relative paths lie in this folder.\n"
            "listen = \"" +
            listen + R"("          # HOST:PORT; port 0: the system chooses, see the file `listen`
-store = "control.db"
+store = "control.db"                # or postgresql://… (`backstay-control migrate-store`)
 secrets_key_file = "secrets.key"    # seals the credentials of destinations; keep a copy elsewhere
 log_level = "info"                  # debug, info, warning, error
 allow_private_destinations = false  # connection tests reach loopback and private networks; link-local they never do

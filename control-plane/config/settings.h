@@ -99,9 +99,13 @@ http::AddressRule address_rule(const Settings& settings);
 http::AddressRule webhook_rule(const Settings& settings);
 
 inline constexpr const char* kSettingsFile = "control.toml";
+inline constexpr const char* kStoreFile = "control.db";  // the default
 
 // Reads <state_dir>/control.toml. Every problem at once, each with line and key; relative paths are resolved.
+// denied: a password in it, and others may read it.
 Result<Settings> load_settings(const std::string& state_dir);
+// The same of a text that is read already.
+Result<Settings> settings_of(const std::string& text, const std::string& state_dir);
 
 // The text of a new control.toml, every key with its default.
 std::string settings_text(const std::string& listen);
