@@ -61,7 +61,11 @@ Result<> own_backup(const Common& common, const OwnBackupArguments& arguments) {
 Result<> own_restore(const Common& common, const OwnBackupArguments& arguments) {
     const std::string state = absolute(common.state_dir);
     const TimeMs now = SystemClock().now_ms();
-    const auto restored = TRY(own_backup::restore({state, absolute(arguments.from), arguments.key_file}, now));
+    if (!arguments.store.empty() && !sql::is_postgres_url(arguments.store)) {
+        return Error(Errc::invalid, "--store takes postgresql://…");
+    }
+    const own_backup::RestoreOrder order{state, absolute(arguments.from), arguments.key_file, arguments.store};
+    const auto restored = TRY(own_backup::restore(order, now));
     const std::string moment = to_rfc3339(restored.about.made_at.ms);
     const std::string since = to_rfc3339(restored.forgotten.tell_since);
     const std::string held = to_rfc3339(now + store::kRemovalHoldMs);
@@ -74,6 +78,9 @@ Result<> own_restore(const Common& common, const OwnBackupArguments& arguments) 
     if (restored.forgotten.tokens + restored.forgotten.deliveries > 0) {
         lines.emplace_back("", std::to_string(restored.forgotten.tokens) + " unused enrolment tokens and " +
                                    std::to_string(restored.forgotten.deliveries) + " waiting notices ended");
+    }
+    if (restored.store_changed) {
+        lines.emplace_back("store", sql::without_password(restored.store) + "; `store` in control.toml says so now");
     }
     lines.emplace_back("held", "nothing is removed by itself until " + held + ", or until");
     lines.emplace_back("", "backstay-control release-hold --state " + state + ": look at pins and schedules first");
@@ -94,6 +101,7 @@ Result<> own_restore(const Common& common, const OwnBackupArguments& arguments) 
     lines.emplace_back("", "agents come back by themselves; the rest is in docs/disaster-drill.md");
     print(common,
           {{"state", state},
+           {"store", sql::without_password(restored.store)},
            {"madeAt", moment},
            {"tellAgainSince", since},
            {"heldUntil", held},

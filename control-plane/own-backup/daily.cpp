@@ -76,7 +76,8 @@ Result<TimeMs> look(const Settings& settings, TimeMs now, const std::stop_token&
 
 Result<> before_upgrade(const Settings& settings, TimeMs now) {
     std::error_code unknown;
-    if (settings.backup.folder.empty() || !std::filesystem::exists(settings.store, unknown)) return {};
+    const bool there = sql::is_postgres_url(settings.store) || std::filesystem::exists(settings.store, unknown);
+    if (settings.backup.folder.empty() || !there) return {};
     int present = 0;
     {
         auto db = TRY(store::open_store(settings.store));
@@ -96,6 +97,11 @@ Daily::Daily(const Settings& settings, const Clock& clock)
 
 Daily::~Daily() = default;
 
+Result<bool> Daily::is_mine() {
+    if (!duty_) duty_.emplace(TRY(store::open_store(settings_.store)));
+    return duty_->hold("own backup");
+}
+
 void Daily::run(const std::stop_token& stop) {
     std::chrono::seconds pause = kFirst;
     while (true) {
@@ -104,7 +110,9 @@ void Daily::run(const std::stop_token& stop) {
             wake_.wait_for(lock, stop, pause, [] { return false; });
         }
         if (stop.stop_requested()) return;
-        const auto looked = look(settings_, clock_.now_ms(), stop);
+        const auto mine = is_mine();
+        if (mine && !*mine) continue;
+        const auto looked = mine ? look(settings_, clock_.now_ms(), stop) : Result<TimeMs>(mine.error());
         if (stop.stop_requested()) return;
         if (looked) {
             newest_ = *looked;

@@ -6,10 +6,12 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 
 #include "common/clock.h"
+#include "common/sql/database.h"
 #include "control-plane/config/settings.h"
 
 namespace backstay::own_backup {
@@ -27,7 +29,8 @@ Result<> before_upgrade(const Settings& settings, TimeMs now);
 
 class Daily {
 public:
-    // Both outlive it. Looks first after ten seconds, then each minute; after a failure in an hour.
+    // Both outlive it. Looks first after ten seconds, then each minute; after a failure in an hour. Of several replicas
+    // one makes them, until its connection to the store ends.
     Daily(const Settings& settings, const Clock& clock);
     ~Daily();
     Daily(const Daily&) = delete;
@@ -38,9 +41,11 @@ public:
 
 private:
     void run(const std::stop_token& stop);
+    Result<bool> is_mine();
 
     const Settings& settings_;
     const Clock& clock_;
+    std::optional<sql::Database> duty_;  // whose connection holds it
     std::atomic<TimeMs> newest_{0};
     std::mutex mutex_;
     std::condition_variable_any wake_;

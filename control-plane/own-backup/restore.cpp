@@ -8,11 +8,14 @@
 
 #include "common/crypto/secretstream.h"
 #include "common/files/files.h"
+#include "common/sql/snapshot.h"
 #include "common/sql/transaction.h"
 #include "control-plane/config/settings.h"
+#include "control-plane/config/store_setting.h"
 #include "control-plane/own-backup/files.h"
 #include "control-plane/own-backup/owner.h"
 #include "control-plane/own-backup/seal.h"
+#include "control-plane/store-move/move.h"
 #include "control-plane/store/store.h"
 
 namespace backstay::own_backup {
@@ -157,6 +160,29 @@ Result<> put_database(const std::string& from, const std::string& to, const std:
     return given;
 }
 
+// An installation that was on PostgreSQL, or goes there, says so in its settings.
+Result<> settle_store(const RestoreOrder& order, Restored& restored) {
+    const Settings settings = TRY(load_settings(order.state_dir));
+    if (order.store.empty() && !sql::is_postgres_url(settings.store)) return {};
+    const std::string setting = order.store.empty() ? restored.about.store_place : order.store;
+    const std::string path = order.state_dir + "/" + kSettingsFile;
+    const std::string old = TRY(read_file(path, 1 << 20));
+    const std::string text = TRY(with_store(old, setting));
+    restored.store_changed = text != old;
+    return atomic_write(path, text, 0600);
+}
+
+// Last: it goes to where a failure would leave it.
+Result<> put_into_postgres(const std::string& copy, const std::string& url) {
+    auto source = TRY(store::open_store(copy));
+    const auto snapshot = TRY(sql::Snapshot::begin(source));
+    const auto ignore = [](const std::string& /*doing*/, std::int64_t /*rows*/) { return Result<>(); };
+    const auto filled = TRY(store_move::fill_empty_postgres(source, url, ignore));
+    const auto different = filled.different();
+    if (different.empty()) return {};
+    return Error(Errc::corrupted, "what came back from PostgreSQL differs in " + different.front());
+}
+
 Result<std::vector<std::string>> missing_files(const std::string& state_dir, const std::string& store) {
     std::vector<std::string> missing;
     const Settings settings = TRY(load_settings(state_dir));
@@ -164,7 +190,7 @@ Result<std::vector<std::string>> missing_files(const std::string& state_dir, con
         if (::access(file.path.c_str(), F_OK) != 0) missing.push_back(file.path + " (" + file.what + ")");
     }
     const auto normal = [](const std::string& path) { return fs::absolute(path).lexically_normal(); };
-    if (normal(settings.store) != normal(store)) {
+    if (settings.store != store && normal(settings.store) != normal(store)) {
         missing.push_back(settings.store + " (the database, which is put to " + store + " as it was)");
     }
     return missing;
@@ -196,12 +222,17 @@ Result<Restored> restore(const RestoreOrder& order, TimeMs now) {
         const auto work = TRY(TempDir::create_at(order.state_dir + "/restore.tmp"));
         const std::string copy = work.path() + "/control.db";
         TRY(take_apart(order, copy, now, restored));
-        const std::string store = TRY(place_of_database(restored.about.store_place, order.state_dir));
-        restored.missing = TRY(missing_files(order.state_dir, store));
+        TRY(settle_store(order, restored));
+        const bool to_postgres = !order.store.empty();
+        restored.store = order.store;
+        if (!to_postgres) {
+            restored.store = TRY(place_of_database(restored.about.store_place, order.state_dir));
+        }
+        restored.missing = TRY(missing_files(order.state_dir, restored.store));
         const auto owner = owner_of(order.state_dir, restored);
         TRY(give_folder(order.state_dir, owner));
         // Last: it may go to where a failure would leave it.
-        TRY(put_database(copy, store, owner));
+        TRY(to_postgres ? put_into_postgres(copy, order.store) : put_database(copy, restored.store, owner));
     }
     folder.keep();
     return restored;

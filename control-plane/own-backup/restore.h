@@ -32,6 +32,7 @@ struct RestoreOrder {
     std::string state_dir;  // absent or empty
     std::string from;
     std::string key_file;  // of an encrypted one
+    std::string store{};   // postgresql://… of an empty database; empty: an SQLite file
 };
 struct Restored {
     About about;
@@ -39,12 +40,15 @@ struct Restored {
     std::vector<std::string>
         elsewhere;  // files that lay outside of the state folder: "…/elsewhere/etc/x is for /etc/x"
     std::vector<std::string> missing;       // files that the settings name and that are not here
+    std::string store;                      // where the database is now
+    bool store_changed = false;             // `store` in control.toml says so; it said something else
     std::optional<std::string> no_account;  // all stays root's, because this account of the old host is not here
 };
 
 // Nothing is in place before digest, pages and schema are proven; a failure leaves nothing. Root gives all to the
 // owner of the folder, else to the account of the old one's name, else to backstay-control. Errors: conflict (the
-// folder holds something), corrupted, invalid (no such backup, or of a newer version), denied or not_found (the key).
+// folder holds something), corrupted, invalid (no such backup, or of a newer version), denied or not_found (the key). A
+// PostgreSQL database is filled last, in one transaction; conflict: it is not empty.
 Result<Restored> restore(const RestoreOrder& order, TimeMs now);
 
 }  // namespace backstay::own_backup

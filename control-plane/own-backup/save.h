@@ -1,5 +1,6 @@
-// Makes a backup of the control plane itself, beside a running server: a consistent copy of its database (SQLite's
-// VACUUM INTO), checked page by page, with the settings and keys of the installation in a table of that copy.
+// Makes a backup of the control plane itself, beside a running server: a consistent copy of its database as an SQLite
+// file (VACUUM INTO; or one snapshot of PostgreSQL, table by table, held against it), checked page by page, with the
+// settings and keys of the installation in a table of that copy.
 #pragma once
 
 #include <optional>
