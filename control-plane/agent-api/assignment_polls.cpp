@@ -9,6 +9,7 @@
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/dispatch/job_rows.h"
 #include "control-plane/dispatch/sessions.h"
+#include "control-plane/store/fair_queue.h"
 
 namespace backstay::agent_api {
 namespace {
@@ -43,6 +44,7 @@ struct AssignmentPolls::Poll {
     AssignmentsRequest request;
     std::int64_t until_ms = 0;  // steady
     bool looking = false;
+    bool looked = false;
     bool again = false;
 };
 
@@ -124,6 +126,8 @@ void AssignmentPolls::look(std::uint64_t key) {
         return;
     }
     poll.looking = true;
+    // Somebody waits for what a poll is woken for: that look does not wait behind heartbeats.
+    const bool first = !std::exchange(poll.looked, true);
     const bool taken = threads_.submit(
         Lane::write,
         [this, key, agent = poll.agent_id, request = poll.request](sql::Database& db) {
@@ -133,7 +137,7 @@ void AssignmentPolls::look(std::uint64_t key) {
                 looked(key, std::move(look));
             });
         },
-        poll.organization_id);
+        first ? poll.organization_id + store::kAgentsLine : poll.organization_id);
     if (!taken) looked(key, {api::problem(503, "busy", "too much to do at the moment"), {}});
 }
 
@@ -177,7 +181,7 @@ void AssignmentPolls::abandoned(std::uint64_t key) {
             if (!noted) log::warning("session not noted", {{"agent", agent}, {"error", noted.error().message()}});
             return Done();
         },
-        organization);
+        organization + store::kAgentsLine);
     if (!taken) log::warning("session not noted", {{"agent", agent}});
 }
 

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "control-plane/store/api_keys.h"
 #include "control-plane/store/audit.h"
+#include "control-plane/store/fair_queue.h"
 
 namespace backstay::serve {
 namespace {
@@ -264,7 +265,9 @@ void Pipeline::remember(const std::string& credential_hash, const std::string& o
 
 std::string Pipeline::tenant_of(const Pending& pending) const {
     const auto found = admitted_.find(pending.credential_hash);
-    return found == admitted_.end() ? kNewcomers : found->second;
+    if (found == admitted_.end()) return kNewcomers;
+    const bool of_agent = pending.route->access == api::Access::agent;
+    return of_agent ? found->second + store::kAgentsLine : found->second;
 }
 
 void Pipeline::refuse(std::unique_ptr<Pending> pending, const Error& error) {

@@ -12,6 +12,9 @@
 
 namespace backstay::store {
 
+// Behind an organization's id: the line of its agents. Ten thousand heartbeats are not to hold up its people.
+inline constexpr const char* kAgentsLine = " agents";
+
 template <class Item>
 class FairQueue {
 public:
