@@ -4,6 +4,7 @@ in a second, event streams, lists over many backups, GETs of one backup beside n
 same run, and what one organization feels of another's flood."""
 
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -196,6 +197,16 @@ def measured(arguments, postgres):
         shutil.rmtree(plane.state, ignore_errors=True)
 
 
+def allow_files(count):
+    """For us, the control plane and the load generator: each connection takes one in both."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most < count:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
+        except (OSError, ValueError):
+            raise SystemExit(f"{count} open files are needed, {most} are allowed: ulimit -Hn") from None
+
+
 def main():
     parse = options.parser()
     parse.add_argument("--store", choices=("sqlite", "postgres", "both"), default="both")
@@ -203,6 +214,7 @@ def main():
     parse.add_argument("--rows", type=int, default=1_000_000)
     parse.add_argument("--streams", type=int, default=1_000)
     arguments = options.parsed(parse)
+    allow_files(2 * max(arguments.agents, default=0) + 200)
     if arguments.store in ("sqlite", "both"):
         print("# SQLite", flush=True)
         measured(arguments, None)

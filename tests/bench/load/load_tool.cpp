@@ -17,6 +17,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 #include <map>
 
 #include "common/clock.h"
@@ -35,6 +36,7 @@ using control_plane::ReportKind;
 
 constexpr std::int64_t kHeartbeatMs = 20'000;
 constexpr std::int64_t kPollMs = 25'000;
+constexpr std::int64_t kComeAgainMs = 2'000;
 
 std::int64_t now_us() {
     return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -72,8 +74,9 @@ struct Agent {
     std::string job;
     std::int64_t fence = 0;
     std::int64_t seq = 3;  // the job was accepted and planned before
-    std::int64_t due_ms = 0;
+    std::int64_t due_ms = std::numeric_limits<std::int64_t>::max();
     bool talking = false;  // on the line that heartbeats and reports go
+    std::int64_t poll_due_ms = std::numeric_limits<std::int64_t>::max();
     std::vector<Assignment> taken;
 };
 
@@ -100,25 +103,33 @@ public:
             crowd_.connect();
             beat(agents_[static_cast<std::size_t>(i)], waiting + 1);
             poll(agents_[static_cast<std::size_t>(i)], waiting);
-            while (static_cast<std::int64_t>(heard_) < i - 200) crowd_.turn(1000);  // a server's backlog is finite
+            while (static_cast<std::int64_t>(heard_) < i - 200) ramp();  // a server's backlog is finite
         }
-        while (static_cast<std::int64_t>(heard_) < count) crowd_.turn(1000);
+        while (static_cast<std::int64_t>(heard_) < count) ramp();
         for (std::int64_t i = 0; i < count; ++i) {
             agents_[static_cast<std::size_t>(i)].due_ms = now().ms + 1 + i * kHeartbeatMs / count;
         }
         say("ready");
-        std::int64_t looked = 0;
-        while (!crowd_.turn(20, STDIN_FILENO)) {
-            if (now().ms < looked + 20) continue;
-            looked = now().ms;
-            for (std::size_t i = 0; i < agents_.size(); ++i) {
-                if (agents_[i].due_ms <= looked) beat(agents_[i], 2 * i + 1);
-            }
-        }
+        while (!crowd_.turn(20, STDIN_FILENO)) do_due();
     }
 
 private:
-    void poll(const Agent& agent, std::size_t line) {
+    void ramp() {
+        crowd_.turn(20);
+        do_due();
+    }
+
+    void do_due() {
+        if (now().ms < looked_ms_ + 20) return;
+        looked_ms_ = now().ms;
+        for (std::size_t i = 0; i < agents_.size(); ++i) {
+            if (agents_[i].due_ms <= looked_ms_) beat(agents_[i], 2 * i + 1);
+            if (agents_[i].poll_due_ms <= looked_ms_) poll(agents_[i], 2 * i);
+        }
+    }
+
+    void poll(Agent& agent, std::size_t line) {
+        agent.poll_due_ms = std::numeric_limits<std::int64_t>::max();
         crowd_.send(line, call("assignments", agent.credential,
                                control_plane::AssignmentsRequest{agent.instance, kPollMs, 1, 0}));
     }
@@ -158,10 +169,21 @@ private:
         crowd_.send(line, call("reports", agent.credential, batch));
     }
 
+    // Too much waits: as the real agent, it comes again later.
+    void come_again(Agent& agent, bool talked) {
+        if (talked) {
+            agent.talking = false;
+            agent.due_ms = now().ms + kComeAgainMs;
+        } else {
+            agent.poll_due_ms = now().ms + kComeAgainMs;
+        }
+    }
+
     void hear(const Crowd::Answer& answer) {
         const std::int64_t at = now_us();
-        expect_ok(answer);
         Agent& agent = agents_[answer.line / 2];
+        if (answer.status == 503) return come_again(agent, answer.line % 2 == 1);
+        expect_ok(answer);
         const std::size_t talking = answer.line | 1U;
         if (answer.line == talking) {
             agent.talking = false;
@@ -180,6 +202,7 @@ private:
 
     std::vector<Agent> agents_;
     std::uint64_t heard_ = 0;
+    std::int64_t looked_ms_ = 0;
     Crowd crowd_;
 };
 
