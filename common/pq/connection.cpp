@@ -33,6 +33,10 @@ struct FreeCancel {
     void operator()(PGcancel* cancel) const { PQfreeCancel(cancel); }
 };
 
+struct FreeNotification {
+    void operator()(PGnotify* notification) const { PQfreemem(notification); }
+};
+
 struct KeyValues {
     std::vector<std::string> values;
     std::vector<const char*> keys;
@@ -339,6 +343,23 @@ void Connection::abandon_copy() {
     // 0: no room for the word; the server then ends the COPY when the connection goes.
     if (PQputCopyEnd(state_->connection.get(), "given up") <= 0 || !state_->flush()) return;
     state_->drain(kCancelGraceMs);
+}
+
+Result<std::vector<Notification>> Connection::notifications(std::int64_t wait_ms) {
+    PGconn* raw = state_->connection.get();
+    const std::int64_t deadline = steady_ms() + wait_ms;
+    std::vector<Notification> out;
+    while (true) {
+        while (const std::unique_ptr<PGnotify, FreeNotification> one{PQnotifies(raw)}) {
+            out.push_back({one->relname, one->extra});
+        }
+        if (!out.empty()) return out;
+        const auto ready = state_->wait(POLLIN, deadline, true);
+        if (!ready && ready.error().code() == Errc::timed_out) return out;
+        if (!ready) return ready.error();
+        if (!*ready) return Error(Errc::cancelled, "stopped while listening").with_reason(reason::kCancelled);
+        if (PQconsumeInput(raw) == 0) return error_of_result(raw, nullptr, false);
+    }
 }
 
 Connection::Connection(std::unique_ptr<State> state) : state_(std::move(state)) {}

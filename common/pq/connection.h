@@ -44,6 +44,12 @@ enum class ParameterType : std::uint32_t { unknown = 0, bytea = 17, int8 = 20, t
 using RowView = const Rows&;
 using OnRow = std::function<Result<>(RowView row)>;
 
+// What somebody said on a channel by NOTIFY.
+struct Notification {
+    std::string channel;
+    std::string payload;
+};
+
 class Connection {
 public:
     static Result<Connection> connect(const ConnectParameters& parameters, std::stop_token stop = {});
@@ -71,6 +77,9 @@ public:
     Result<> put_copy(std::string_view piece);
     Result<std::int64_t> end_copy();
     void abandon_copy();
+    // What was said on the channels that this connection LISTENs to: waits for something, at most so long (then there
+    // is none).
+    Result<std::vector<Notification>> notifications(std::int64_t wait_ms);
 
     // 150018 for 15.18
     std::int32_t server_version_num() const;

@@ -24,6 +24,11 @@ struct OpenOptions {
     // PostgreSQL: for what moves whole tables: no statement takes too long, and a transaction may wait for its other
     // end.
     bool bulk = false;
+    // PostgreSQL: connects when it is used first, and answers unavailable then.
+    bool connect_later = false;
+    // PostgreSQL: the server ends a session that says nothing for so long, so that a process that stands still holds no
+    // duty; 0: it may be silent.
+    std::int64_t silence_most_ms = 0;
 };
 
 // Whether this names a PostgreSQL database rather than a file.
@@ -60,9 +65,11 @@ public:
     bool in_transaction() const { return driver_->in_transaction(); }
 
     // True while this connection alone, of all that share the store, holds the duty: it is taken when it is free, and
-    // kept until the connection ends. Whoever writes through this very connection cannot have lost it. SQLite has one
-    // process, which holds all.
+    // kept until it is let go or the connection ends. Whoever writes through this very connection cannot have lost it:
+    // once the connection broke, every call but this one and `let_go` is unavailable. Asks the server each time, so
+    // that the session is not silent. SQLite has one process, which holds all.
     Result<bool> hold(std::string_view duty) { return driver_->hold(duty); }
+    Result<> let_go(std::string_view duty) { return driver_->let_go(duty); }
 
     // Takes many rows of these columns into one table. Until it is finished or gone, nothing else runs on this
     // connection's transaction; what is not finished may or may not be there: roll back.

@@ -67,6 +67,7 @@ public:
     virtual Result<bool> hold(std::string_view duty) = 0;
     // See Database::inflow.
     virtual Result<std::unique_ptr<Inflow>> inflow(const std::string& table, std::span<const std::string> columns) = 0;
+    virtual Result<> let_go(std::string_view duty) = 0;
 };
 
 }  // namespace backstay::sql

@@ -21,21 +21,33 @@ constexpr std::int64_t kConnectTimeoutMs = 3'000;
 constexpr std::int64_t kTryAgainMs = 1'000;
 // Both ends give a silent peer up, so that a cut network holds no lock, and no duty, for longer than 10 s.
 constexpr std::int64_t kSilentMs = 6'000;
+constexpr std::int64_t kTransactionSilentMs = 10'000;
 constexpr std::size_t kMostPrepared = 600;
 
 // A busy server that reads nothing for a while is no cut network.
 std::int64_t silent_ms(const OpenOptions& options) { return options.bulk ? 10 * kSilentMs : kSilentMs; }
 
-std::string session_settings(const OpenOptions& options) {
-    return fmt::format(
+std::int64_t transaction_silent_ms(const OpenOptions& options) {
+    if (options.bulk) return 0;
+    return options.silence_most_ms == 0 ? kTransactionSilentMs : options.silence_most_ms;
+}
+
+std::string session_settings(const OpenOptions& options, std::int32_t server_version) {
+    std::string settings = fmt::format(
         "SET statement_timeout = {}; SET lock_timeout = 15000; SET idle_in_transaction_session_timeout = {};"
         "SET tcp_keepalives_idle = 2; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2;"
         "SET tcp_user_timeout = {}; SET default_transaction_isolation = 'read committed'; SET jit = off",
-        options.bulk ? 0 : options.statement_timeout_ms, options.bulk ? 0 : 10'000, silent_ms(options));
+        options.bulk ? 0 : options.statement_timeout_ms, transaction_silent_ms(options), silent_ms(options));
+    constexpr std::int32_t kFirstToKnow = 140'000;
+    if (options.silence_most_ms != 0 && server_version >= kFirstToKnow) {
+        settings += fmt::format("; SET idle_session_timeout = {}", options.silence_most_ms);
+    }
+    return settings;
 }
 
 // "BS" in ASCII: our locks, among those of others in the same database.
 constexpr int kLockClass = 0x4253;
+constexpr int kDutyClass = kLockClass + 1;
 
 class PostgresDriver final : public Driver {
 public:
@@ -67,6 +79,7 @@ public:
         TRY(ready());
         return begin_postgres_inflow(*connection_, table, columns);
     }
+    Result<> let_go(std::string_view duty) override;
     Result<> connect();
 
 private:
@@ -97,7 +110,7 @@ Result<> PostgresDriver::connect() {
     parameters.silent_ms = silent_ms(options_);
     auto made = pq::Connection::connect(parameters);
     if (made) {
-        const auto set = made->exec(session_settings(options_));
+        const auto set = made->exec(session_settings(options_, made->server_version_num()));
         if (!set) made = set.error();
     }
     if (!made) {
@@ -115,6 +128,8 @@ Result<> PostgresDriver::ready() {
         return Error(Errc::unavailable, "the store was lost in the middle of a transaction");
     }
     if (connection_ && connection_->look_usable()) return {};
+    // Whoever held a duty by it must ask for the duty again first.
+    if (!held_.empty()) return Error(Errc::unavailable, "a duty was lost with the store's connection");
     if (connection_) log::warning("the store's connection broke", {});
     return connect();
 }
@@ -182,24 +197,29 @@ Result<> PostgresDriver::roll_back() {
 }
 
 Result<bool> PostgresDriver::hold(std::string_view duty) {
+    if (connection_ && !connection_->look_usable()) held_.clear();
     TRY(ready());
-    if (held_.contains(duty)) {
-        // The lock went with a connection whose end we may not have read yet.
-        TRY(ours(connection_->exec("SELECT 1")));
-        return true;
-    }
-    const pq::Rows rows = TRY(
-        ours(connection_->query(fmt::format("SELECT pg_try_advisory_lock({}, {})", kLockClass + 1, lock_key(duty)))));
+    const bool held = held_.contains(duty);
+    const std::string question =
+        held ? "SELECT true" : fmt::format("SELECT pg_try_advisory_lock({}, {})", kDutyClass, lock_key(duty));
+    const pq::Rows rows = TRY(ours(connection_->query(question)));
     if (!rows.boolean(0, 0)) return false;
-    held_.emplace(duty);
+    if (!held) held_.emplace(duty);
     return true;
+}
+
+Result<> PostgresDriver::let_go(std::string_view duty) {
+    const auto held = held_.find(duty);
+    if (held == held_.end()) return {};
+    held_.erase(held);
+    return run_script(fmt::format("SELECT pg_advisory_unlock({}, {})", kDutyClass, lock_key(duty)));
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Driver>> open_postgres(const std::string& url, const OpenOptions& options) {
     auto driver = std::make_unique<PostgresDriver>(url, options);
-    TRY(driver->connect());
+    if (!options.connect_later) TRY(driver->connect());
     return std::unique_ptr<Driver>(std::move(driver));
 }
 

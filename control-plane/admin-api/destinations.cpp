@@ -102,7 +102,7 @@ Result<http::Response> create_destination(Call& call, sql::Database& db, const A
         if (auto tested = registry::test_from_here(draft, parts.address_rule, call.now); !tested)
             return test_problem(tested.error());
     }
-    auto transaction = TRY(sql::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db, call.organization_id));
     return save(call, transaction, parts, draft, true, test.by_agent);
 }
 
@@ -128,7 +128,7 @@ Result<http::Response> update_destination(Call& call, sql::Database& db, const A
             if (auto passed = registry::test_from_here(tested, parts.address_rule, call.now); !passed)
                 return test_problem(passed.error());
         }
-        auto transaction = TRY(sql::Transaction::begin(db));
+        auto transaction = TRY(sql::Transaction::begin(db, call.organization_id));
         auto draft = TRY(draft_now());
         const TestWish test = wish_of(draft, skip_test);
         if (test.here && !(was_tested && json::Value(tested.order.config) == json::Value(draft.order.config))) continue;
@@ -153,7 +153,7 @@ Result<http::Response> test_destination(Call& call, sql::Database& db, const Adm
         // The row keeps what came of it.
         static_cast<void>(registry::test_from_here(draft, parts.address_rule, call.now).has_value());
     }
-    auto transaction = TRY(sql::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db, call.organization_id));
     if (TRY(api::find_destination(call, db, row.id)).config_box != row.config_box) return changed_meanwhile();
     if (here) {
         TRY(store::Destinations(db).set_test(row.id, draft.row.test_status, draft.row.test_message, call.now));

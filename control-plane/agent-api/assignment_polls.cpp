@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "common/ids.h"
 #include "common/log.h"
 #include "common/sql/transaction.h"
 #include "control-plane/api/answer.h"
@@ -25,12 +26,21 @@ bool is_empty(const AssignmentsAnswer& answer) {
     return answer.assignments.empty() && answer.cancel.empty() && answer.storage.empty();
 }
 
-Result<AssignmentsAnswer> ask(sql::Database& db, const std::string& agent_id, const AssignmentsRequest& request,
+// Who asks, and by which poll.
+struct Asker {
+    std::string agent_id;
+    std::string organization_id;
+    std::string poll;
+    bool is_new = false;  // the poll has not been noted yet
+};
+
+Result<AssignmentsAnswer> ask(sql::Database& db, const Asker& asker, const AssignmentsRequest& request,
                               const dispatch::OpenDestination& open, TimeMs now, dispatch::Stir& stir) {
-    auto transaction = TRY(sql::Transaction::begin(db));
-    const auto agent = TRY(store::Agents(db).by_id(agent_id));
+    auto transaction = TRY(sql::Transaction::begin(db, asker.organization_id));
+    const auto agent = TRY(store::Agents(db).by_id(asker.agent_id));
     if (!agent) return api::problem(401, "invalid_auth", "this agent is not known any more");
     auto answer = TRY(dispatch::next_assignments(db, *agent, request, open, now, stir));
+    if (asker.is_new) TRY(dispatch::note_waiting(db, asker.agent_id, asker.poll));
     TRY(transaction.commit());
     return answer;
 }
@@ -41,11 +51,14 @@ struct AssignmentPolls::Poll {
     std::unique_ptr<http::Exchange> exchange;
     std::string agent_id;
     std::string organization_id;
+    std::string id;  // among those of all replicas
+    bool noted = false;
     AssignmentsRequest request;
     std::int64_t until_ms = 0;  // steady
     bool looking = false;
     bool looked = false;
     bool again = false;
+    bool abandoned = false;  // its peer went away while it was looking
 };
 
 struct AssignmentPolls::Look {
@@ -73,6 +86,7 @@ void AssignmentPolls::open(api::Call call, std::unique_ptr<http::Exchange> excha
     poll->exchange = std::move(exchange);
     poll->agent_id = call.principal.id;
     poll->organization_id = call.organization_id;
+    poll->id = new_uuid();
     poll->request = std::move(*request);
     poll->until_ms = steady_ms() + std::clamp<std::int64_t>(poll->request.wait_ms, 0, kLongestWaitMs);
     poll->exchange->on_abandoned([this, key] { abandoned(key); });
@@ -128,11 +142,12 @@ void AssignmentPolls::look(std::uint64_t key) {
     poll.looking = true;
     // Somebody waits for what a poll is woken for: that look does not wait behind heartbeats.
     const bool first = !std::exchange(poll.looked, true);
+    Asker asking{poll.agent_id, poll.organization_id, poll.id, !poll.noted};
     const bool taken = threads_.submit(
         Lane::write,
-        [this, key, agent = poll.agent_id, request = poll.request](sql::Database& db) {
+        [this, key, asker = std::move(asking), request = poll.request](sql::Database& db) {
             dispatch::Stir stir;
-            auto answer = ask(db, agent, request, open_destination_, clock_.now_ms(), stir);
+            auto answer = ask(db, asker, request, open_destination_, clock_.now_ms(), stir);
             return Done([this, key, look = Look{std::move(answer), std::move(stir)}]() mutable {
                 looked(key, std::move(look));
             });
@@ -144,9 +159,11 @@ void AssignmentPolls::look(std::uint64_t key) {
 void AssignmentPolls::looked(std::uint64_t key, Look look) {
     if (look.answer) stirred_(look.stir);
     const auto found = polls_.find(key);
-    if (found == polls_.end()) return;  // gone meanwhile: what was handed out is offered again
+    if (found == polls_.end()) return;  // we stop: what was handed out is offered again
     Poll& poll = *found->second;
+    if (poll.abandoned) return leave(key);
     poll.looking = false;
+    poll.noted = poll.noted || look.answer.has_value();
     if (look.answer && desk_ != nullptr && poll.request.storage_version >= 1)
         look.answer->storage = desk_->take(poll.agent_id);
     const bool answers = !look.answer || !is_empty(*look.answer) || steady_ms() >= poll.until_ms;
@@ -163,21 +180,29 @@ void AssignmentPolls::looked(std::uint64_t key, Look look) {
 void AssignmentPolls::abandoned(std::uint64_t key) {
     const auto found = polls_.find(key);
     if (found == polls_.end()) return;
+    // What it is doing notes that the process waits: the end comes after that.
+    found->second->abandoned = true;
+    if (!found->second->looking) leave(key);
+}
+
+void AssignmentPolls::leave(std::uint64_t key) {
+    const auto found = polls_.find(key);
     const std::string agent = found->second->agent_id;
     const std::string instance = found->second->request.instance_id;
     const std::string organization = found->second->organization_id;
+    const std::string poll = found->second->id;
     forget(found);
     // A hang-up of an old connection says nothing about a process that polls on a newer one.
     const auto& keys = keys_of(agent);
     const bool polls_on = std::any_of(keys.begin(), keys.end(), [&](std::uint64_t other) {
-        return polls_.at(other)->request.instance_id == instance;
+        return polls_.at(other)->request.instance_id == instance && !polls_.at(other)->abandoned;
     });
     if (polls_on) return;
     if (desk_ != nullptr) desk_->note_gone(agent, instance);
     const bool taken = threads_.submit(
         Lane::write,
-        [agent, instance](sql::Database& db) {
-            const auto noted = dispatch::note_gone(db, agent, instance);
+        [agent, poll](sql::Database& db) {
+            const auto noted = dispatch::note_gone(db, agent, poll);
             if (!noted) log::warning("session not noted", {{"agent", agent}, {"error", noted.error().message()}});
             return Done();
         },
@@ -204,12 +229,11 @@ void AssignmentPolls::tick() {
         at = forget(at);
     }
     for (const auto& exchange : over) exchange->respond(api::json_answer(200, json::encode(AssignmentsAnswer{})));
-    if (!polls_.empty()) find_due();
+    find_due();
 }
 
-// Retries whose time has come, and offers that nobody took: a cheap question that mostly answers "none".
 void AssignmentPolls::find_due() {
-    if (finding_) return;
+    if (finding_ || polls_.empty()) return;
     finding_ = threads_.submit(Lane::read, [this](sql::Database& db) {
         auto due = dispatch::agents_with_due_jobs(db, clock_.now_ms());
         return Done([this, due = std::move(due)] {
@@ -221,6 +245,7 @@ void AssignmentPolls::find_due() {
 
 void AssignmentPolls::close_all() {
     for (const auto& [key, poll] : polls_) {
+        if (poll->abandoned) continue;
         poll->exchange->respond(api::json_answer(200, json::encode(AssignmentsAnswer{})));
     }
     polls_.clear();

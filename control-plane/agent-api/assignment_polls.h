@@ -39,6 +39,9 @@ public:
     void open(api::Call call, std::unique_ptr<http::Exchange> exchange);
     // There may be something for these agents.
     void wake(const std::set<std::string>& agents);
+    // Retries whose time has come, offers that nobody took, and what nobody woke us for: a cheap question that mostly
+    // answers "none". Asked each second, too.
+    void find_due();
     // Answers every poll with nothing: the daemon stops.
     void close_all();
     std::size_t size() const { return polls_.size(); }
@@ -54,11 +57,11 @@ private:
     void look(std::uint64_t key);
     void looked(std::uint64_t key, Look look);
     void abandoned(std::uint64_t key);
+    void leave(std::uint64_t key);
     // Before a new poll is parked: those that it takes the place of are answered with nothing.
     void make_room(const std::string& agent_id, const std::string& instance_id);
     void answer_now(std::uint64_t key);
     void tick();
-    void find_due();
 
     store::DatabaseThreads& threads_;
     const Clock& clock_;

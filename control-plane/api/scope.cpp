@@ -58,7 +58,7 @@ Result<> note_download(const Call& call, sql::Database& db, std::string_view act
     store::AuditEntry entry = audit_entry(call, action, object_id, detail);
     // The path of a link is the link itself.
     if (call.principal.kind == auth::Principal::Kind::nobody) entry.request.clear();
-    auto transaction = TRY(sql::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db, entry.organization_id));
     TRY(store::Audit(db).add_hourly(entry));
     return transaction.commit();
 }

@@ -1,13 +1,16 @@
 // Requests a minute: a fixed window of 60 s for each credential, reads and writes apart, and for each peer whose
-// credentials were refused. Bounded: beyond its capacity the windows that are over are forgotten, then all. Loop
-// thread.
+// credentials were refused. Bounded: beyond its capacity the windows that are over are forgotten, then all. Where
+// several replicas count, what each took is gathered and the sum settled (serve/shared_limits.h). Loop thread.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
+#include <vector>
 
 namespace backstay::auth {
 
@@ -16,6 +19,13 @@ struct RateDecision {
     std::int64_t limit = 0;
     std::int64_t remaining = 0;
     std::int64_t retry_after_s = 0;
+};
+
+// What was taken of one key since it was last gathered, of the window that began then.
+struct Taken {
+    std::string key;
+    std::int64_t began_ms = 0;
+    std::int64_t count = 0;
 };
 
 class RateLimiter {
@@ -31,10 +41,23 @@ public:
     RateDecision look(std::string_view key, std::int64_t now_ms) const;
     std::int64_t limit() const { return limit_; }
 
+    // Everything that others have not been told yet; it counts as told from then on.
+    std::vector<Taken> gather();
+    // Of a key that was gathered: all replicas together took so many in the window that began then. nullopt: it could
+    // not be told, and is gathered again.
+    struct Sum {
+        std::int64_t began_ms = 0;
+        std::int64_t count = 0;
+    };
+    void settle(const Taken& gathered, std::optional<Sum> sum);
+    // Some key took so much of its limit since it was gathered that the others should know now.
+    bool is_pressing() const { return pressing_; }
+
 private:
     struct Window {
         std::int64_t began_ms = 0;
         std::int64_t taken = 0;
+        std::int64_t untold = 0;
     };
     void make_room(std::int64_t now_ms);
     RateDecision decide(const Window& window, std::int64_t now_ms) const;
@@ -42,6 +65,8 @@ private:
     std::int64_t limit_;
     std::size_t capacity_;
     std::unordered_map<std::string, Window> windows_;
+    std::unordered_set<std::string> untold_;
+    bool pressing_ = false;
 };
 
 }  // namespace backstay::auth

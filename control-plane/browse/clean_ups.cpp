@@ -71,7 +71,7 @@ alerts::Finding finding_of(const ScanRow& scan, std::string_view type, alerts::S
 }
 
 Result<> raise(sql::Database& db, const ScanRow& scan, const alerts::Finding& finding, TimeMs now) {
-    auto transaction = TRY(sql::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db, scan.organization_id));
     TRY(alerts::Alerts(db).raise(scan.organization_id, finding, now));
     return transaction.commit();
 }
@@ -94,7 +94,7 @@ Result<std::vector<std::string>> still_missing(sql::Database& db, const ScanRow&
 // A snapshot lies on its host; only a backup can have lost its last copy.
 Result<bool> drop_one(sql::Database& db, const ScanRow& scan, const StaleRecord& record, TimeMs started_at,
                       TimeMs now) {
-    auto transaction = TRY(sql::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db, scan.organization_id));
     const auto missing = TRY(still_missing(db, scan, record, started_at));
     if (missing.empty()) return false;
     TRY(mark_missing(db, record.id, scan.destination_id, missing, now));

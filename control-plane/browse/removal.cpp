@@ -37,7 +37,7 @@ Result<bool> lies_here(sql::Database& db, const store::DestinationRow& row, cons
 
 Result<> note_removal(const api::Call& call, sql::Database& db, const std::string& destination,
                       const std::string& path) {
-    auto transaction = TRY(sql::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db, call.organization_id));
     TRY(api::note_audit(call, db, "storage.delete_file", destination, path));
     return transaction.commit();
 }
@@ -76,7 +76,7 @@ Result<> remove_file(const api::Call& call, sql::Database& db, Storage& storage,
     // Told first: a file must not go without a trace, whatever happens after.
     TRY(note_removal(call, db, row.id, path));
     if (auto removed = storage.remove(path); !removed) return storage_problem(removed.error(), row.id);
-    auto transaction = TRY(sql::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db, call.organization_id));
     if (joined.linked && !joined.of.record_id.empty() && TRY(lies_here(db, row, joined.of.record_id))) {
         const auto copies = TRY(operations::copies_of(db, joined.of.record_id));
         const auto artifacts = artifacts_of(copies, row.id, path);

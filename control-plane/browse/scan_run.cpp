@@ -85,7 +85,7 @@ Result<std::map<std::string, std::string>> names_of(sql::Database& db, const std
 }
 
 Result<> note_reached(sql::Database& db, const ScanRow& scan, const Result<>& listed, TimeMs now) {
-    auto transaction = TRY(sql::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db, scan.organization_id));
     alerts::DestinationSilences silences(db);
     if (listed) TRY(silences.end(scan.destination_id, now));
     if (!listed && listed.error().transient())
@@ -116,7 +116,7 @@ Result<> run_scan(sql::Database& db, const ScanRow& scan, Storage& storage, cons
     }
     outcome.environment_names = TRY(names_of(db, scan.organization_id));
     outcome.scanned_at = clock.now_ms();
-    auto transaction = TRY(sql::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db, scan.organization_id));
     TRY(finish_scan(db, scan, outcome.status, outcome.error, tally.analytics(outcome), outcome.scanned_at));
     return transaction.commit();
 }

@@ -50,7 +50,7 @@ std::uint64_t announced(const http::Request& request) {
 }
 
 Result<> note(sql::Database& db, const api::Call& call, const std::string& destination, const std::string& path) {
-    auto transaction = TRY(sql::Transaction::begin(db));
+    auto transaction = TRY(sql::Transaction::begin(db, call.organization_id));
     TRY(api::note_audit(call, db, "storage.upload", destination, path));
     return transaction.commit();
 }

@@ -68,6 +68,8 @@ void add_server(CLI::App& app, CommandLine& line) {
     init->add_option("--store", line.init.store, "postgresql://… instead of a file in the state folder");
     serve->add_option("--listen", line.serve.listen, "HOST:PORT instead of control.toml's; port 0 is chosen");
     serve->add_option("--store", line.serve.store_url, "Another store: sqlite:PATH or postgresql://…");
+    command(app, line, "replicas", "Show the processes that serve a PostgreSQL store",
+            [&] { return replica_list(line.common); });
     CLI::App* token = command(app, line, "token", "Print a token (JWT) for a person",
                               [&] { return cli::token(line.common, line.token); });
     add_organization(token, line.token.organization);

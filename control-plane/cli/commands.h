@@ -151,6 +151,8 @@ Result<> own_restore(const Common& common, const OwnBackupArguments& arguments);
 Result<> release_hold(const Common& common);
 // The store, to PostgreSQL or back.
 Result<> migrate_store(const Common& common, const MoveArguments& arguments);
+// The processes that serve this store, on PostgreSQL.
+Result<> replica_list(const Common& common);
 Result<> key_revoke(const Common& common, const std::string& organization, const std::string& id);
 
 }  // namespace backstay::cli

@@ -1,6 +1,7 @@
 #include "control-plane/dispatch/desk.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "common/domain/reasons.h"
@@ -231,28 +232,36 @@ Result<AssignmentsAnswer> next_assignments(sql::Database& db, const store::Agent
     const SessionRow session = TRY(meet(db, agent.id, request.instance_id, false, now));
     if (now - agent.seen_at >= kSeenAnewMs) TRY(store::Agents(db).note_seen(agent.id, now));
     Counter counter(db, open, now, stir);
-    auto unfinished = TRY(unfinished_jobs_of_agent(db, agent.id));
+    auto unfinished = TRY(take_unfinished_jobs_of_agent(db, agent.id));
     return counter.serve(std::move(unfinished), std::clamp(request.free_slots, 0, 16), session.heard_at);
 }
 
-Result<> sweep_jobs(sql::Database& db, TimeMs now, Stir& stir) {
+Result<std::vector<SweptJob>> jobs_to_sweep(sql::Database& db, TimeMs now) {
+    std::vector<SweptJob> found;
+    std::map<std::string, TimeMs> heard_at;
     for (Job& job : TRY(unfinished_jobs(db))) {
-        const SessionRow session = TRY(session_of(db, job.agent_id));
-        const SweepResult result = sweep(job, now, session.heard_at);
-        if (result.what == Sweep::nothing) continue;
-        TRY(update_job(db, job));
-        if (result.what == Sweep::wait) continue;
-        log::warning("job swept", {{"job", job.id}, {"kind", job.kind}, {"reason", result.reason}});
-        if (result.what == Sweep::requeue) {
-            stir.agents.insert(job.agent_id);
-            TRY(on_operation(db, job, stir, [&](operations::OperationRow& operation) {
-                return operations::wait_again(db, operation, result.message, now);
-            }));
-        } else {
-            TRY(end_by_us(db, job, now, stir));
-        }
+        const auto [at, first] = heard_at.try_emplace(job.agent_id, 0);
+        if (first) at->second = TRY(session_of(db, job.agent_id)).heard_at;
+        if (sweep(job, now, at->second).what != Sweep::nothing) found.push_back({job.organization_id, job.id});
     }
-    return {};
+    return found;
+}
+
+Result<> sweep_job(sql::Database& db, std::string_view id, TimeMs now, Stir& stir) {
+    auto found = TRY(find_job(db, id));
+    if (!found || found->state == JobState::finished) return {};
+    Job& job = *found;
+    const SessionRow session = TRY(session_of(db, job.agent_id));
+    const SweepResult result = sweep(job, now, session.heard_at);
+    if (result.what == Sweep::nothing) return {};
+    TRY(update_job(db, job));
+    if (result.what == Sweep::wait) return {};
+    log::warning("job swept", {{"job", job.id}, {"kind", job.kind}, {"reason", result.reason}});
+    if (result.what != Sweep::requeue) return end_by_us(db, job, now, stir);
+    stir.agents.insert(job.agent_id);
+    return on_operation(db, job, stir, [&](operations::OperationRow& operation) {
+        return operations::wait_again(db, operation, result.message, now);
+    });
 }
 
 Result<> restart_leases(sql::Database& db, TimeMs now) {

@@ -2,6 +2,10 @@
 // caller's transaction on the writing thread.
 #pragma once
 
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "common/result.h"
 #include "common/sql/database.h"
 #include "control-plane-client/protocol.h"
@@ -36,10 +40,16 @@ Result<control_plane::AssignmentsAnswer> next_assignments(sql::Database& db, con
                                                           const control_plane::AssignmentsRequest& request,
                                                           const OpenDestination& open, TimeMs now, Stir& stir);
 
-// Leases that ended, jobs that move nothing or wait too long. Called every few seconds.
-Result<> sweep_jobs(sql::Database& db, TimeMs now, Stir& stir);
+// Leases that ended, jobs that move nothing or wait too long. Called every few seconds. The first only reads, outside
+// of transactions, and names those whose time seems to be over; the second looks again, and writes.
+struct SweptJob {
+    std::string organization_id;
+    std::string id;
+};
+Result<std::vector<SweptJob>> jobs_to_sweep(sql::Database& db, TimeMs now);
+Result<> sweep_job(sql::Database& db, std::string_view id, TimeMs now, Stir& stir);
 
-// Once, before anything else after a start: nobody could renew a lease while we were away.
+// After nobody served: nobody could renew a lease.
 Result<> restart_leases(sql::Database& db, TimeMs now);
 
 }  // namespace backstay::dispatch

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "common/sql/locking.h"
+
 namespace backstay::dispatch {
 namespace {
 
@@ -116,6 +118,12 @@ Result<std::vector<Job>> unfinished_jobs(sql::Database& db) {
 
 Result<std::vector<Job>> unfinished_jobs_of_agent(sql::Database& db, std::string_view agent_id) {
     return read_all(db, "WHERE agent_id = $1 AND state <> 'finished' ORDER BY created_at, id", {agent_id});
+}
+
+Result<std::vector<Job>> take_unfinished_jobs_of_agent(sql::Database& db, std::string_view agent_id) {
+    const std::string rest =
+        fmt::format("WHERE agent_id = $1 AND state <> 'finished' ORDER BY created_at, id{}", sql::taken_rows(db));
+    return read_all(db, rest, {agent_id});
 }
 
 Result<std::vector<Job>> busy_jobs_of_environment(sql::Database& db, std::string_view environment_id) {

@@ -34,8 +34,13 @@ Result<SessionRow> meet(sql::Database& db, std::string_view agent_id, std::strin
     return row;
 }
 
-Result<> note_gone(sql::Database& db, std::string_view agent_id, std::string_view instance_id) {
-    TRY(db.run("UPDATE agent_sessions SET gone = 1 WHERE agent_id = $1 AND instance_id = $2", {agent_id, instance_id}));
+Result<> note_waiting(sql::Database& db, std::string_view agent_id, std::string_view poll) {
+    TRY(db.run("UPDATE agent_sessions SET poll = $2 WHERE agent_id = $1", {agent_id, poll}));
+    return {};
+}
+
+Result<> note_gone(sql::Database& db, std::string_view agent_id, std::string_view poll) {
+    TRY(db.run("UPDATE agent_sessions SET gone = 1 WHERE agent_id = $1 AND poll = $2", {agent_id, poll}));
     return {};
 }
 

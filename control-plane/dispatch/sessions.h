@@ -24,8 +24,12 @@ Result<SessionRow> session_of(sql::Database& db, std::string_view agent_id);
 Result<SessionRow> meet(sql::Database& db, std::string_view agent_id, std::string_view instance_id, bool heartbeat,
                         TimeMs now);
 
-// The connection on which this process waited broke: another may take its place at once.
-Result<> note_gone(sql::Database& db, std::string_view agent_id, std::string_view instance_id);
+// The process that is met now waits on this poll.
+Result<> note_waiting(sql::Database& db, std::string_view agent_id, std::string_view poll);
+
+// The connection of this poll broke: another process may take the place at once, unless this one waits on another poll
+// by now, here or at another replica.
+Result<> note_gone(sql::Database& db, std::string_view agent_id, std::string_view poll);
 
 // Whether the agent was heard of lately.
 Result<bool> is_alive(sql::Database& db, std::string_view agent_id, TimeMs now);

@@ -1,9 +1,9 @@
-// What keeps moving while the control plane serves: event streams, agents' long polls, the sweep of jobs, of
-// snapshots whose time is over and of what is silent, and the purge of old history. Built once by serve's composition,
-// on the loop thread, before the server listens.
+// What keeps moving while the control plane serves: event streams, agents' long polls, and the upkeep. Built once by
+// serve's composition, on the loop thread, before the server listens.
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "common/clock.h"
 #include "common/event/loop.h"
@@ -12,6 +12,7 @@
 #include "control-plane/config/settings.h"
 #include "control-plane/dispatch/orders.h"
 #include "control-plane/dispatch/stir.h"
+#include "control-plane/live/upkeep.h"
 #include "control-plane/progress/event_streams.h"
 #include "control-plane/store/database_threads.h"
 
@@ -19,12 +20,18 @@ namespace backstay::live {
 
 class Live {
 public:
-    // Everything outlives it. Leases start anew: nobody could renew them while the control plane was away.
+    // Everything outlives it. `replica`: the id of this process.
     Live(Loop& loop, store::DatabaseThreads& threads, const Clock& clock, dispatch::OpenDestination open,
-         const Settings& settings);
+         const Settings& settings, const std::string& replica);
 
+    // Other replicas are told of every change from now on.
+    void ring_by(std::function<void(const dispatch::Stir&)> ring) { ring_ = std::move(ring); }
     // Loop thread, after the commit of a change.
     void stir(const dispatch::Stir& stir);
+    // Loop thread: another replica changed this.
+    void hear(const dispatch::Stir& stir);
+    // Loop thread: whatever others changed may have been missed.
+    void look_around();
     // What a write handler does with its Stir.
     void after_commit(api::Call& call, dispatch::Stir stir);
     // The daemon stops: streams and polls end, peers come back.
@@ -34,21 +41,10 @@ public:
     agent_api::AssignmentPolls& polls() { return polls_; }
 
 private:
-    void sweep();
-    void purge();
-
-    store::DatabaseThreads& threads_;
-    const Clock& clock_;
+    std::function<void(const dispatch::Stir&)> ring_;  // empty: there are no others
     progress::EventStreams streams_;
     agent_api::AssignmentPolls polls_;
-    const RetentionSettings keep_;
-    const TimeMs listening_since_;
-    TimeMs overdue_at_ = 0;  // of the next look; the writing thread only
-    bool sweeping_ = false;
-    bool purging_ = false;
-    bool stopping_ = false;
-    Timer sweep_timer_;
-    Timer purge_timer_;
+    Upkeep upkeep_;
 };
 
 }  // namespace backstay::live

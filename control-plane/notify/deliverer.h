@@ -1,11 +1,12 @@
 // Takes what is due from the queue of deliveries and sends it: a few threads of its own, each with its own connection
 // to the store and its own HTTP client, so that a receiver that hangs holds up neither requests nor, but for one
-// thread, other receivers. Of one subscription at most one delivery is on its way.
+// thread, other receivers. Of one subscription at most one delivery is on its way, over all replicas.
 #pragma once
 
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -47,8 +48,16 @@ private:
     // True: there was something.
     Result<bool> deliver_one(sql::Database& db, http::Client& client, const std::stop_token& stop);
     Result<std::optional<alerts::Delivery>> take(sql::Database& db);
-    Result<> send(sql::Database& db, http::Client& client, const alerts::Delivery& delivery,
-                  const std::stop_token& stop);
+    struct Outcome {
+        alerts::Attempt attempt;
+        bool is_final = false;
+    };
+    Result<bool> reserve(sql::Database& db, const std::string& subscription);
+    void release(sql::Database& db, const std::string& subscription);
+    // Absent: it came to no attempt.
+    Result<std::optional<Outcome>> send(sql::Database& db, http::Client& client, const alerts::Delivery& delivery,
+                                        const std::stop_token& stop);
+    Result<> note(sql::Database& db, const alerts::Delivery& delivery, const Outcome& outcome);
 
     DelivererParts parts_;
     std::mutex mutex_;

@@ -136,6 +136,29 @@ Result<std::optional<OperationHead>> operation_head(sql::Database& db, std::stri
     return std::optional<OperationHead>(std::move(head));
 }
 
+Result<std::set<std::string>> moved_on(sql::Database& db, const std::map<std::string, std::int64_t>& seen) {
+    constexpr std::size_t kAtOnce = 100;
+    std::set<std::string> moved;
+    for (auto at = seen.begin(); at != seen.end();) {
+        std::string sql = "SELECT id, event_id FROM operations WHERE id IN (";
+        std::vector<sql::Value> ids;
+        // The same text each time, so that it is prepared once: the last id fills the places that are left.
+        for (std::size_t i = 1; i <= kAtOnce; ++i) {
+            sql += fmt::format("{}${}", i == 1 ? "" : ", ", i);
+            if (at != seen.end()) {
+                ids.emplace_back((at++)->first);
+            } else {
+                ids.push_back(ids.back());
+            }
+        }
+        auto rows = TRY(db.query(sql + ")", ids));
+        while (TRY(rows.step())) {
+            if (rows.integer(1) > seen.at(rows.text(0))) moved.insert(rows.text(0));
+        }
+    }
+    return moved;
+}
+
 Result<OperationPage> list_operations(sql::Database& db, const OperationFilter& filter) {
     store::Where where("true");
     where.is("organization_id", filter.organization_id)

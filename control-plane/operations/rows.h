@@ -2,6 +2,7 @@
 // caller's transaction.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -101,6 +102,8 @@ struct OperationHead {
     std::int64_t event_id = 0;
 };
 Result<std::optional<OperationHead>> operation_head(sql::Database& db, std::string_view id);
+// Those that have events after the one that was seen.
+Result<std::set<std::string>> moved_on(sql::Database& db, const std::map<std::string, std::int64_t>& seen);
 
 struct ProgressEvent {
     std::int64_t id = 0;

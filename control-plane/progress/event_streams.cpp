@@ -54,7 +54,10 @@ struct EventStreams::Stream {
 };
 
 EventStreams::EventStreams(Loop& loop, store::DatabaseThreads& threads, std::size_t most)
-    : threads_(threads), most_(most), keep_alive_timer_(loop, kKeepAliveMs, kKeepAliveMs, [this] { keep_alive(); }) {}
+    : threads_(threads),
+      most_(most),
+      keep_alive_timer_(loop, kKeepAliveMs, kKeepAliveMs, [this] { keep_alive(); }),
+      look_timer_(loop, kLookMs, kLookMs, [this] { look_around(); }) {}
 
 EventStreams::~EventStreams() = default;
 
@@ -160,7 +163,7 @@ void EventStreams::pump(const std::string& operation) {
                 [this, operation, news = std::move(news)] { deliver(operation, news); });
         },
         organization);
-    if (!taken) reading_.erase(operation);  // the keep-alive asks again
+    if (!taken) reading_.erase(operation);  // the next look asks again
 }
 
 void EventStreams::deliver(const std::string& operation, const Result<News>& news) {
@@ -190,14 +193,27 @@ bool EventStreams::write(Stream& stream, const News& news) {
 }
 
 void EventStreams::keep_alive() {
-    std::set<std::string> followed;
     std::vector<std::uint64_t> over;
     for (const auto& [key, stream] : streams_) {
-        followed.insert(stream->operation);
         if (!stream->out->write(": keep-alive\n\n")) over.push_back(key);
     }
     for (const std::uint64_t key : over) drop(key);
-    publish(followed);
+}
+
+void EventStreams::look_around() {
+    if (looking_ || streams_.empty()) return;
+    std::map<std::string, std::int64_t> sent;
+    for (const auto& [key, stream] : streams_) {
+        const auto [at, first] = sent.try_emplace(stream->operation, stream->sent);
+        if (!first) at->second = std::min(at->second, stream->sent);
+    }
+    looking_ = threads_.submit(Lane::read, [this, seen = std::move(sent)](sql::Database& db) {
+        auto moved = operations::moved_on(db, seen);
+        return store::DatabaseThreads::Done([this, moved = std::move(moved)] {
+            looking_ = false;
+            if (moved) publish(*moved);
+        });
+    });
 }
 
 void EventStreams::close_all() {

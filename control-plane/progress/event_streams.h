@@ -19,6 +19,8 @@
 namespace backstay::progress {
 
 inline constexpr std::uint64_t kKeepAliveMs = 15'000;
+// What nobody published is found within this time.
+inline constexpr std::uint64_t kLookMs = 5'000;
 
 class EventStreams {
 public:
@@ -33,6 +35,8 @@ public:
     void open(api::Call call, std::unique_ptr<http::Exchange> exchange, Find find);
     // These operations changed.
     void publish(const std::set<std::string>& operations);
+    // Any of those that are followed may have changed.
+    void look_around();
     // Ends every stream: the daemon stops. Peers come back by themselves.
     void close_all();
     std::size_t size() const { return streams_.size(); }
@@ -66,7 +70,9 @@ private:
     std::map<std::string, std::set<std::uint64_t>> followers_;  // operation → streams
     // Operations whose news are being read; true: they changed again meanwhile.
     std::map<std::string, bool> reading_;
+    bool looking_ = false;
     Timer keep_alive_timer_;
+    Timer look_timer_;
 
 public:
     ~EventStreams();

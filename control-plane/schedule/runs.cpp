@@ -155,9 +155,12 @@ Result<> take_turns(sql::Database& db, const store::Schedule& schedule, TimeMs n
 
 Result<> run_due(sql::Database& db, TimeMs now, dispatch::Stir& stir) {
     for (const store::Schedule& schedule : TRY(store::Schedules(db).due(now))) {
-        auto transaction = TRY(sql::Transaction::begin(db));
+        auto transaction = TRY(sql::Transaction::begin(db, schedule.organization_id));
+        // As it is now: people may have changed it since it was found.
+        const auto current = TRY(store::Schedules(db).find(schedule.environment_id));
+        if (!current) continue;
         dispatch::Stir stirred;
-        const Result<> taken = take_turns(db, schedule, now, stirred);
+        const Result<> taken = take_turns(db, *current, now, stirred);
         if (!taken) {
             log::error("schedule not run",
                        {{"environment", schedule.environment_id}, {"error", taken.error().message()}});

@@ -4,15 +4,18 @@
 
 #include <charconv>
 #include <csignal>
+#include <thread>
 
 #include "common/event/loop.h"
 #include "common/files/files.h"
 #include "common/http/server.h"
 #include "common/log.h"
 #include "control-plane/config/installation.h"
+#include "control-plane/config/same_keys.h"
 #include "control-plane/notify/deliverer.h"
 #include "control-plane/notify/mailer.h"
 #include "control-plane/own-backup/daily.h"
+#include "control-plane/replicas/bell.h"
 #include "control-plane/replicas/membership.h"
 #include "control-plane/serve/compose.h"
 #include "control-plane/serve/open_files.h"
@@ -23,6 +26,8 @@ namespace {
 
 constexpr std::uint64_t kStopGraceMs = 10'000;
 constexpr std::chrono::seconds kLockPatience(3);
+constexpr std::int64_t kStoreWaitMs = 30'000;
+constexpr std::chrono::seconds kStoreAgain(1);
 
 struct Address {
     std::string host;
@@ -54,6 +59,17 @@ Result<std::string> mail_password(const MailSettings& mail) {
     return TRY(read_secret_file(mail.password_file, 4096).context("read the password for mail"));
 }
 
+// PostgreSQL may start after us.
+Result<std::string> waited_for_store(const Settings& settings, const std::string& store_url) {
+    const std::int64_t until = steady_ms() + kStoreWaitMs;
+    while (true) {
+        auto store = ready_store(settings, store_url);
+        if (store || store.error().code() != Errc::unavailable || steady_ms() >= until) return store;
+        log::warning("waiting for the store", {{"error", store.error().message()}});
+        std::this_thread::sleep_for(kStoreAgain);
+    }
+}
+
 // All parts of one running control plane; members are destroyed from the last to the first.
 class Daemon {
 public:
@@ -71,6 +87,7 @@ private:
           tls_{settings_.tls_certificate_file, settings_.tls_key_file} {}
     Result<> start(const std::string& store);
     Result<> start_deliveries(const std::string& store);
+    void join_replicas(const std::string& store);
     void stop();
     void reload();
 
@@ -92,6 +109,7 @@ private:
     std::unique_ptr<browse::Browser> browser_;
     std::unique_ptr<Health> health_;
     std::unique_ptr<live::Live> live_;
+    std::unique_ptr<replicas::Bell> bell_;  // PostgreSQL only
     std::unique_ptr<notify::Deliverer> deliverer_;
     std::unique_ptr<own_backup::Daily> daily_;
     std::unique_ptr<http::Server> server_;
@@ -111,7 +129,11 @@ Result<std::unique_ptr<Daemon>> Daemon::build(Settings settings, const std::stri
         const auto kept = own_backup::before_upgrade(settings, SystemClock().now_ms());
         if (!kept) log::error("no backup before the upgrade", {{"error", kept.error().message()}});
     }
-    const std::string store = TRY(ready_store(settings, store_url));
+    const std::string store = TRY(waited_for_store(settings, store_url));
+    {
+        auto db = TRY(store::open_store(store));
+        TRY(check_same_keys(db, settings, SystemClock().now_ms()));
+    }
     std::unique_ptr<Daemon> daemon(
         new Daemon(std::move(settings), std::move(lock), std::move(box), std::move(verifier)));
     TRY(daemon->start(store));
@@ -124,7 +146,9 @@ Result<> Daemon::start(const std::string& store) {
     membership_ = TRY(replicas::Membership::join(store, settings_.replicas.address, clock_));
     threads_ = TRY(store::DatabaseThreads::start(
         store, [loop = loop_.get()](std::function<void()> task) { loop->post(std::move(task)); }));
-    live_ = std::make_unique<live::Live>(*loop_, *threads_, clock_, destination_opener(box_), settings_);
+    live_ =
+        std::make_unique<live::Live>(*loop_, *threads_, clock_, destination_opener(box_), settings_, membership_->id());
+    if (membership_->is_shared()) join_replicas(store);
     desk_ = std::make_unique<relay::StorageDesk>(
         [this](const std::string& agent) { loop_->post([this, agent] { live_->polls().wake({agent}); }); });
     pumps_ = std::make_unique<relay::Pumps>(*loop_);
@@ -139,6 +163,7 @@ Result<> Daemon::start(const std::string& store) {
     TRY(start_deliveries(store));
     pipeline_ = std::make_unique<Pipeline>(Pipeline::Parts{routes_, *threads_, {gate_, box_}, clock_, metrics_},
                                            settings_.limits);
+    if (membership_->is_shared()) pipeline_->share_limits(*loop_);
     const auto gauge = [this](const char* name, const char* help, auto value) {
         health_->add_gauge([=] { return Sample{name, help, {}, static_cast<double>(value())}; });
     };
@@ -168,6 +193,14 @@ Result<> Daemon::start(const std::string& store) {
     interrupt_ = std::make_unique<SignalWatch>(*loop_, SIGINT, [this] { stop(); });
     hang_up_ = std::make_unique<SignalWatch>(*loop_, SIGHUP, [this] { reload(); });
     return {};
+}
+
+// Others may serve the same store.
+void Daemon::join_replicas(const std::string& store) {
+    bell_ = std::make_unique<replicas::Bell>(
+        *loop_, *threads_, store, membership_->id(),
+        replicas::Ears{[this](const dispatch::Stir& stir) { live_->hear(stir); }, [this] { live_->look_around(); }});
+    live_->ring_by([this](const dispatch::Stir& stir) { bell_->ring(stir); });
 }
 
 Result<> Daemon::start_deliveries(const std::string& store) {

@@ -106,6 +106,15 @@ http::Response Pipeline::server_error(int status, std::string_view code, std::st
     return response;
 }
 
+void Pipeline::share_limits(Loop& loop) {
+    shared_ = std::make_unique<SharedLimits>(loop, parts_.threads, parts_.clock,
+                                             std::vector<SharedLimits::Named>{{"reads", reads_},
+                                                                              {"writes", writes_},
+                                                                              {"public-reads", public_reads_},
+                                                                              {"public-writes", public_writes_},
+                                                                              {"refusals", refusals_}});
+}
+
 std::optional<std::uint64_t> Pipeline::streamed_body(const http::Request& request) const {
     if (request.method != "POST") return std::nullopt;
     const api::Route* route = parts_.routes.find(request.method, request.path).route;
@@ -177,6 +186,7 @@ Result<> Pipeline::check_limits(Pending& pending) {
     }
     if (pending.route->access == api::Access::agent || pending.credential_hash.empty()) return {};
     pending.rate = limiter_for(pending).take(pending.credential_hash, now);
+    if (shared_) shared_->taken();
     if (!pending.rate.allowed) return api::problem(429, "rate_limit_exceeded", "too many requests in this minute");
     return {};
 }
@@ -273,7 +283,7 @@ std::string Pipeline::tenant_of(const Pending& pending) const {
 void Pipeline::refuse(std::unique_ptr<Pending> pending, const Error& error) {
     http::Response response = api::error_answer(error);
     if (response.status == 401) {
-        refusals_.take(store::peer_address(pending->exchange->request().peer), steady_ms());
+        count_refusal(*pending);
         response.headers.set("WWW-Authenticate", "Bearer");
     }
     if (response.status == 405) response.headers.set("Allow", pending->allow);
@@ -283,6 +293,11 @@ void Pipeline::refuse(std::unique_ptr<Pending> pending, const Error& error) {
                    {{"request", pending->request_id}, {"path", shown_path(*pending)}, {"error", error.message()}});
     }
     answer(std::move(pending), std::move(response));
+}
+
+void Pipeline::count_refusal(const Pending& pending) {
+    refusals_.take(store::peer_address(pending.exchange->request().peer), steady_ms());
+    if (shared_) shared_->taken();
 }
 
 void Pipeline::answer(std::unique_ptr<Pending> pending, http::Response response) {
@@ -311,8 +326,7 @@ std::string Pipeline::shown_path(const Pending& pending) {
 
 void Pipeline::note_link(const Pending& pending, int status) {
     if (!is_link(pending.route)) return;
-    if (status == 404 || status == 410)
-        refusals_.take(store::peer_address(pending.exchange->request().peer), steady_ms());
+    if (status == 404 || status == 410) count_refusal(pending);
     if (status < 400) remember(pending.credential_hash, kNewcomers);
 }
 

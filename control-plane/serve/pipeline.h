@@ -17,6 +17,7 @@
 #include "control-plane/config/settings.h"
 #include "control-plane/serve/metrics.h"
 #include "control-plane/serve/run_call.h"
+#include "control-plane/serve/shared_limits.h"
 #include "control-plane/store/database_threads.h"
 
 namespace backstay::serve {
@@ -52,6 +53,9 @@ public:
     // For Server::Options.
     std::optional<std::uint64_t> streamed_body(const http::Request& request) const;
 
+    // Other replicas count too: limits hold for all of them together from now on.
+    void share_limits(Loop& loop);
+
     // From now on no event stream or long poll begins: they would keep the daemon from stopping.
     void begin_stopping() { stopping_ = true; }
 
@@ -77,6 +81,7 @@ private:
     void finish(std::uint64_t number, Outcome outcome);
     void answer(std::unique_ptr<Pending> pending, http::Response response);
     void refuse(std::unique_ptr<Pending> pending, const Error& error);
+    void count_refusal(const Pending& pending);
     void remember_caller(Pending& pending, const Outcome& outcome);
     void remember(const std::string& credential_hash, const std::string& organization_id);
     // Whose line a call waits in; those that were never let in share one.
@@ -98,7 +103,8 @@ private:
     auth::RateLimiter writes_;
     auth::RateLimiter public_reads_;
     auth::RateLimiter public_writes_;
-    auth::RateLimiter refusals_;  // by peer
+    auth::RateLimiter refusals_;            // by peer
+    std::unique_ptr<SharedLimits> shared_;  // none: this process is alone
     std::unordered_map<std::uint64_t, std::unique_ptr<Pending>> pending_;
     std::uint64_t last_number_ = 0;
     std::unordered_set<std::string> idempotency_in_flight_;

@@ -2,6 +2,7 @@
 
 #include "common/bytes.h"
 #include "common/crypto/digest.h"
+#include "common/log.h"
 #include "control-plane/api/scope.h"
 #include "control-plane/store/audit.h"
 #include "control-plane/store/idempotency.h"
@@ -65,8 +66,34 @@ Result<> note_change(const api::Route& route, const api::Call& call, std::int64_
     return audit.add(api::audit_entry(call, "request", "", ""));
 }
 
+// While it lives no other replica works on this key; where there is no key it does nothing.
+class KeyHeld {
+public:
+    KeyHeld(sql::Database& db, std::string_view key, const api::Call& call)
+        : db_(db), name_(key.empty() ? "" : "idempotency " + holder_of(call) + " " + std::string(key)) {}
+    ~KeyHeld() {
+        if (name_.empty()) return;
+        if (const auto done = db_.let_go(name_); !done)
+            log::warning("a key is held until the connection ends", {{"error", done.error().message()}});
+    }
+    KeyHeld(const KeyHeld&) = delete;
+    KeyHeld& operator=(const KeyHeld&) = delete;
+
+    Result<> take() {
+        if (name_.empty()) return {};
+        if (TRY(db_.hold(name_))) return {};
+        return api::conflict("idempotency_in_flight", "a request with this Idempotency-Key is being worked on");
+    }
+
+private:
+    sql::Database& db_;
+    const std::string name_;
+};
+
 Result<http::Response> run_slow(const Checks& checks, const api::Route& route, std::string_view key, api::Call& call,
                                 sql::Database& db) {
+    KeyHeld held(db, key, call);
+    TRY(held.take());
     if (auto again = TRY(replay(checks, key, call, db))) return std::move(*again);
     const std::int64_t before = TRY(store::Audit(db).last());
     auto response = TRY(route.read(call, db));
@@ -76,11 +103,23 @@ Result<http::Response> run_slow(const Checks& checks, const api::Route& route, s
     return response;
 }
 
+// A write is alone in the call's organization. Where others write at the same time (PostgreSQL), that one must be known
+// before; whether the credential still holds is decided inside.
+Result<sql::Transaction> begin_write(const Checks& checks, const api::Route& route, const auth::Credential& credential,
+                                     api::Call& call, sql::Database& db) {
+    if (db.dialect() == sql::Dialect::postgres) TRY(admit(checks, route, credential, call, db));
+    const std::string organization = call.organization_id;
+    auto transaction = TRY(sql::Transaction::begin(db, organization));
+    TRY(admit(checks, route, credential, call, db));
+    if (db.dialect() == sql::Dialect::postgres && call.organization_id != organization)
+        return api::problem(503, "busy", "the organization was changed at this moment; try again");
+    return transaction;
+}
+
 Result<http::Response> run_in_transaction(const Checks& checks, const api::Route& route,
                                           const auth::Credential& credential, std::string_view key, api::Call& call,
                                           sql::Database& db) {
-    auto transaction = TRY(sql::Transaction::begin(db));
-    TRY(admit(checks, route, credential, call, db));
+    auto transaction = TRY(begin_write(checks, route, credential, call, db));
     if (auto again = TRY(replay(checks, key, call, db))) return std::move(*again);
     const std::int64_t before = TRY(store::Audit(db).last());
     auto response = TRY(route.write(call, transaction));

@@ -26,9 +26,12 @@ struct DatabaseThreads::Pool {
         threads.clear();
     }
 
-    Result<> add_threads(const std::string& store, std::size_t count) {
+    Result<> add_threads(const std::string& store, std::size_t count, std::int64_t silence_most_ms = 0) {
+        sql::OpenOptions options;
+        options.connect_later = true;
+        options.silence_most_ms = silence_most_ms;
         for (std::size_t i = 0; i < count; ++i) {
-            auto database = TRY(open_store(store));
+            auto database = TRY(open_store(store, options));
             threads.emplace_back([this, db = std::move(database)]() mutable noexcept { serve(db); });
         }
         return {};
@@ -91,8 +94,9 @@ Result<std::unique_ptr<DatabaseThreads>> DatabaseThreads::start(const std::strin
     self->read_ = std::make_unique<Pool>(post, queue_limit);
     self->write_ = std::make_unique<Pool>(post, queue_limit);
     self->slow_ = std::make_unique<Pool>(post, queue_limit);
-    TRY(self->read_->add_threads(store, 2));
-    TRY(self->write_->add_threads(store, 1));
+    const bool side_by_side = sql::is_postgres_url(store);
+    TRY(self->read_->add_threads(store, side_by_side ? 4 : 2));
+    TRY(self->write_->add_threads(store, side_by_side ? 4 : 1));
     TRY(self->slow_->add_threads(store, 2));
     const std::size_t waiting = std::min<std::size_t>(queue_limit, 100);
     self->storage_ = std::make_unique<Pool>(post, waiting);
@@ -101,6 +105,11 @@ Result<std::unique_ptr<DatabaseThreads>> DatabaseThreads::start(const std::strin
     TRY(self->storage_->add_threads(store, 4));
     TRY(self->transfer_->add_threads(store, 16));
     TRY(self->scan_->add_threads(store, 2));
+    if (!side_by_side) return self;
+    self->upkeep_ = std::make_unique<Pool>(post, queue_limit);
+    self->exchange_ = std::make_unique<Pool>(post, queue_limit);
+    TRY(self->upkeep_->add_threads(store, 1, kUpkeepSilenceMs));
+    TRY(self->exchange_->add_threads(store, 1));
     return self;
 }
 
@@ -118,12 +127,16 @@ const DatabaseThreads::Pool& DatabaseThreads::pool(Lane lane) const {
             return *transfer_;
         case Lane::scan:
             return *scan_;
+        case Lane::upkeep:
+            return upkeep_ ? *upkeep_ : *write_;
+        case Lane::exchange:
+            return exchange_ ? *exchange_ : *write_;
     }
     return *read_;
 }
 
 void DatabaseThreads::stop() {
-    for (const auto* pool : {&scan_, &transfer_, &storage_, &slow_, &write_, &read_}) {
+    for (const auto* pool : {&exchange_, &upkeep_, &scan_, &transfer_, &storage_, &slow_, &write_, &read_}) {
         if (*pool) (*pool)->stop();
     }
 }

@@ -1,7 +1,7 @@
-// Where database work runs: one thread that writes, some that read, some for calls that wait on the network (connection
-// tests), each with a connection of its own. Work is handed over from the loop thread and comes back to it as the
-// function that the work returned. Queues are bounded for
-// each tenant: a full one refuses, and the caller answers 503.
+// Where database work runs: threads that write (SQLite: one), some that read, some for calls that wait on the network
+// (connection tests), each with a connection of its own. Work is handed over from the loop thread and comes back to it
+// as the function that the work returned. Queues are bounded for each tenant: a full one refuses, and the caller
+// answers 503. On PostgreSQL connections are made when they are used first, and what is submitted may run side by side.
 #pragma once
 
 #include <cstddef>
@@ -25,15 +25,19 @@ public:
     using Post = std::function<void(std::function<void()>)>;
 
     enum class Lane {
-        read,   // two threads; must not write
-        write,  // one thread: writers queue here instead of waiting for SQLite's lock
+        read,   // two threads, on PostgreSQL four; must not write
+        write,  // one thread: writers queue here instead of waiting for SQLite's lock; on PostgreSQL four
         slow,   // two threads; may wait for other hosts, writes in short transactions
         // As slow, for calls to destinations that somebody waits for, for transfers of content, and for scans: each
         // with threads of its own, so that none waits for the others.
         storage,   // four threads
         transfer,  // sixteen
         scan,      // two
+        // On PostgreSQL one thread each, on SQLite the writing thread.
+        upkeep,    // what runs by itself; its connection must not be silent for longer than kUpkeepSilenceMs
+        exchange,  // what replicas tell each other
     };
+    static constexpr std::int64_t kUpkeepSilenceMs = 6'000;
 
     static Result<std::unique_ptr<DatabaseThreads>> start(const std::string& store, Post post,
                                                           std::size_t queue_limit = 2000);
@@ -63,6 +67,8 @@ private:
     std::unique_ptr<Pool> storage_;
     std::unique_ptr<Pool> transfer_;
     std::unique_ptr<Pool> scan_;
+    std::unique_ptr<Pool> upkeep_;    // none: writes
+    std::unique_ptr<Pool> exchange_;  // likewise
 };
 
 }  // namespace backstay::store

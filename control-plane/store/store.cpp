@@ -7,8 +7,9 @@
 
 namespace backstay::store {
 
-Result<sql::Database> open_store(const std::string& store) {
-    return sql::Database::open(store, {.create = false})
+Result<sql::Database> open_store(const std::string& store, sql::OpenOptions options) {
+    options.create = false;
+    return sql::Database::open(store, options)
         .context("open the control plane's store")
         .hint("run `backstay-control init` first");
 }

@@ -12,7 +12,7 @@
 namespace backstay::store {
 
 // Opens an existing store for one thread; not_found with a hint when it was never initialised.
-Result<sql::Database> open_store(const std::string& store);
+Result<sql::Database> open_store(const std::string& store, sql::OpenOptions options = {});
 
 // Makes an SQLite file where it is missing and brings its schema up to date; safe beside a running server.
 Result<> prepare_store(const std::string& store);

@@ -72,6 +72,9 @@ class Api:
                         return last
             except requests.RequestException:
                 pass
+            except Refused as refusal:
+                if refusal.status != 503:
+                    raise
             time.sleep(0.1)
         raise TimeoutError(f"{path} did not end within {seconds} s; last: {last}")
 

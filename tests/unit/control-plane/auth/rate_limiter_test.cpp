@@ -19,6 +19,43 @@ TEST(RateLimiter, LetsSoManyThroughInAMinuteAndNoMore) {
     EXPECT_TRUE(limiter.take("a", 61'000).allowed);
 }
 
+TEST(RateLimiter, TellsWhatItTookAndCountsWhatOthersTook) {
+    RateLimiter limiter(100);
+    for (int i = 0; i < 3; ++i) limiter.take("a", 10'000);
+    EXPECT_FALSE(limiter.is_pressing());
+    for (int i = 0; i < 2; ++i) limiter.take("a", 10'000);
+    EXPECT_TRUE(limiter.is_pressing()) << "a twentieth of the limit";
+    const auto gathered = limiter.gather();
+    ASSERT_EQ(gathered.size(), 1U);
+    EXPECT_EQ(gathered.front().count, 5);
+    EXPECT_FALSE(limiter.is_pressing());
+    EXPECT_TRUE(limiter.gather().empty());
+    limiter.take("a", 10'500);
+    // The others took 80 in a window that began earlier.
+    limiter.settle(gathered.front(), RateLimiter::Sum{5'000, 85});
+    const RateDecision next = limiter.take("a", 11'000);
+    EXPECT_EQ(next.remaining, 13);
+    EXPECT_TRUE(limiter.look("a", 65'001).allowed);
+    EXPECT_EQ(limiter.take("a", 65'001).remaining, 99) << "that window is over";
+}
+
+TEST(RateLimiter, TellsAgainWhatCouldNotBeTold) {
+    RateLimiter limiter(100);
+    limiter.take("a", 0);
+    const auto gathered = limiter.gather();
+    limiter.settle(gathered.front(), std::nullopt);
+    EXPECT_EQ(limiter.gather().front().count, 1);
+}
+
+TEST(RateLimiter, ForgetsWhatWasToldOfAWindowThatIsOver) {
+    RateLimiter limiter(100);
+    limiter.take("a", 0);
+    const auto gathered = limiter.gather();
+    limiter.take("a", 60'000);
+    limiter.settle(gathered.front(), RateLimiter::Sum{0, 90});
+    EXPECT_EQ(limiter.look("a", 60'001).remaining, 98);
+}
+
 TEST(RateLimiter, LooksWithoutCounting) {
     RateLimiter limiter(1);
     EXPECT_TRUE(limiter.look("a", 0).allowed);

@@ -197,7 +197,10 @@ public:
         return seq;
     }
 
-    Result<> sweep() { return sweep_jobs(db_, now, stir); }
+    Result<> sweep() {
+        for (const SweptJob& job : TRY(jobs_to_sweep(db_, now))) TRY(sweep_job(db_, job.id, now, stir));
+        return {};
+    }
     Job job(const std::string& id) { return find_job(db_, id).value().value(); }
     operations::BackupRow backup(const std::string& id) { return operations::find_backup_row(db_, id).value().value(); }
     RecoveryEvidence evidence(const std::string& id) {

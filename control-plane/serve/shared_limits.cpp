@@ -1,0 +1,96 @@
+#include "control-plane/serve/shared_limits.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "common/log.h"
+#include "control-plane/store/rows.h"
+
+namespace backstay::serve {
+namespace {
+
+using Done = store::DatabaseThreads::Done;
+
+constexpr std::uint64_t kExchangeMs = 250;
+constexpr TimeMs kForgetMs = 60'000;
+
+}  // namespace
+
+struct SharedLimits::Item {
+    const Named* of = nullptr;
+    auth::Taken taken;
+    TimeMs began_at = 0;                             // by the wall clock, which replicas share
+    std::optional<auth::RateLimiter::Sum> sum = {};  // of all; its time as `began_at`
+};
+
+namespace {
+
+// The window that is there goes on; one that is over gives way to the caller's.
+constexpr std::string_view kAdd =
+    "INSERT INTO request_windows (limiter, key, began_at, taken) VALUES ($1, $2, $3, $4) ON CONFLICT (limiter, key) DO "
+    "UPDATE SET taken = CASE WHEN request_windows.began_at <= $5 THEN excluded.taken ELSE request_windows.taken + "
+    "excluded.taken END, began_at = CASE WHEN request_windows.began_at <= $5 THEN excluded.began_at ELSE "
+    "request_windows.began_at END RETURNING began_at, taken";
+
+Result<> forget(sql::Database& db, TimeMs now) {
+    TRY(db.run("DELETE FROM request_windows WHERE began_at <= $1", {now - 2 * auth::RateLimiter::kWindowMs}));
+    return {};
+}
+
+}  // namespace
+
+SharedLimits::SharedLimits(Loop& loop, store::DatabaseThreads& threads, const Clock& clock, std::vector<Named> limiters)
+    : threads_(threads),
+      clock_(clock),
+      limiters_(std::move(limiters)),
+      timer_(loop, kExchangeMs, kExchangeMs, [this] { exchange(); }) {}
+
+void SharedLimits::taken() {
+    const bool pressing =
+        std::any_of(limiters_.begin(), limiters_.end(), [](const Named& one) { return one.limiter.is_pressing(); });
+    if (pressing) exchange();
+}
+
+void SharedLimits::exchange() {
+    if (exchanging_) return;
+    const TimeMs now = clock_.now_ms();
+    const std::int64_t ahead = now - steady_ms();
+    std::vector<Item> items;
+    for (const Named& one : limiters_) {
+        for (auth::Taken& taken : one.limiter.gather()) {
+            const TimeMs began_at = taken.began_ms + ahead;
+            items.push_back({&one, std::move(taken), began_at, std::nullopt});
+        }
+    }
+    const bool forgets = now >= forget_at_;
+    if (items.empty() && !forgets) return;
+    if (forgets) forget_at_ = now + kForgetMs;
+    exchanging_ = threads_.submit(
+        store::DatabaseThreads::Lane::exchange,
+        [this, items = std::move(items), now, ahead, forgets](sql::Database& db) mutable -> Done {
+            const auto added = [&]() -> Result<> {
+                if (forgets) TRY(forget(db, now));
+                for (Item& item : items) {
+                    item.sum =
+                        TRY(store::first_row(db.query(kAdd, {item.of->name, item.taken.key, item.began_at,
+                                                             item.taken.count, now - auth::RateLimiter::kWindowMs}),
+                                             [&](const sql::Statement& row) {
+                                                 return auth::RateLimiter::Sum{row.integer(0) - ahead, row.integer(1)};
+                                             }));
+                }
+                return {};
+            }();
+            if (!added) log::warning("limits not shared", {{"error", added.error().message()}});
+            return [this, done = std::move(items)] { settle(done); };
+        });
+    // What was gathered is lost then, as at a restart: the queue holds hundreds of these.
+    if (!exchanging_) log::warning("limits not shared", {{"error", "the queue is full"}});
+}
+
+void SharedLimits::settle(const std::vector<Item>& items) {
+    exchanging_ = false;
+    for (const Item& item : items) item.of->limiter.settle(item.taken, item.sum);
+}
+
+}  // namespace backstay::serve
