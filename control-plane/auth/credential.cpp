@@ -47,7 +47,8 @@ Result<Credential> credential_of(const http::Request& request, bool api_key_head
             return malformed();
         }
         const std::string_view secret = header.substr(kScheme.size());
-        if (secret.find(' ') != std::string_view::npos || secret.find('\t') != std::string_view::npos) return malformed();
+        if (secret.find(' ') != std::string_view::npos || secret.find('\t') != std::string_view::npos)
+            return malformed();
         return classify(secret, false);
     }
     if (const std::string_view key = request.headers.get("X-API-Key"); api_key_header && !key.empty()) {

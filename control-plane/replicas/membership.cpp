@@ -28,8 +28,7 @@ Result<> warn_of_missing_addresses(sql::Database& db, const store::Replica& self
 
 Result<std::unique_ptr<Membership>> Membership::join(const std::string& store, std::string address,
                                                      const Clock& clock) {
-    std::unique_ptr<Membership> self(
-        new Membership({new_uuid(), std::move(address), std::string(kVersion), 0}, clock));
+    std::unique_ptr<Membership> self(new Membership({new_uuid(), std::move(address), std::string(kVersion), 0}, clock));
     auto db = TRY(store::open_store(store));
     if (db.dialect() == sql::Dialect::sqlite) return self;
     TRY(store::Replicas(db).beat(self->self_, clock.now_ms()));
