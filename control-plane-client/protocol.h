@@ -230,6 +230,7 @@ struct AssignmentsRequest {
 BOOST_DESCRIBE_STRUCT(AssignmentsRequest, (), (instance_id, wait_ms, free_slots, storage_version))
 
 inline constexpr std::int32_t kStorageVersion = 2;
+inline constexpr std::int32_t kTakesCancels = 2;  // from this version on
 
 // Somebody wants to look into a destination on the agent's host. Handed out once, within the long poll, to agents that
 // say a storageVersion; answered within a minute. Actions: stat and remove (key), list (prefix … maxEntries), free;

@@ -17,6 +17,7 @@ namespace {
 
 using control_plane::AssignmentsAnswer;
 using control_plane::AssignmentsRequest;
+using control_plane::StorageRequest;
 using Lane = store::DatabaseThreads::Lane;
 using Done = store::DatabaseThreads::Done;
 
@@ -148,6 +149,7 @@ void AssignmentPolls::look(std::uint64_t key) {
         [this, key, asker = std::move(asking), request = poll.request](sql::Database& db) {
             dispatch::Stir stir;
             auto answer = ask(db, asker, request, open_destination_, clock_.now_ms(), stir);
+            if (answer) answer->storage = shared_storage(db, asker.agent_id, request);
             return Done([this, key, look = Look{std::move(answer), std::move(stir)}]() mutable {
                 looked(key, std::move(look));
             });
@@ -159,12 +161,15 @@ void AssignmentPolls::look(std::uint64_t key) {
 void AssignmentPolls::looked(std::uint64_t key, Look look) {
     if (look.answer) stirred_(look.stir);
     const auto found = polls_.find(key);
-    if (found == polls_.end()) return;  // we stop: what was handed out is offered again
+    const bool stays = found != polls_.end() && !found->second->abandoned;
+    // Jobs that were handed out are offered again by themselves.
+    if (!stays && look.answer) give_back(std::move(look.answer->storage));
+    if (found == polls_.end()) return;
     Poll& poll = *found->second;
     if (poll.abandoned) return leave(key);
     poll.looking = false;
     poll.noted = poll.noted || look.answer.has_value();
-    if (look.answer && desk_ != nullptr && poll.request.storage_version >= 1)
+    if (look.answer && desk_ != nullptr && !desk_->is_shared() && poll.request.storage_version >= 1)
         look.answer->storage = desk_->take(poll.agent_id);
     const bool answers = !look.answer || !is_empty(*look.answer) || steady_ms() >= poll.until_ms;
     if (answers) {
@@ -232,10 +237,36 @@ void AssignmentPolls::tick() {
     find_due();
 }
 
+// Not in the transaction of the jobs: what waits is taken by one statement, and whoever is waited for is not locked.
+std::vector<StorageRequest> AssignmentPolls::shared_storage(sql::Database& db, const std::string& agent,
+                                                            const AssignmentsRequest& request) const {
+    if (desk_ == nullptr || !desk_->is_shared()) return {};
+    auto taken = desk_->shared(db)->take(agent, request.instance_id, request.storage_version, clock_.now_ms());
+    if (taken) return std::move(*taken);
+    log::warning("storage requests not handed out", {{"agent", agent}, {"error", taken.error().message()}});
+    return {};
+}
+
+void AssignmentPolls::give_back(std::vector<StorageRequest> requests) {
+    if (requests.empty()) return;
+    const bool taken = threads_.submit(Lane::write, [desk = desk_, requests = std::move(requests)](sql::Database& db) {
+        if (auto given = desk->shared(db)->give_back(requests); !given)
+            log::warning("storage requests not given back", {{"error", given.error().message()}});
+        return Done();
+    });
+    if (!taken) log::warning("storage requests not given back: too much waits");
+}
+
+Result<std::set<std::string>> AssignmentPolls::agents_with_something(sql::Database& db) const {
+    auto agents = TRY(dispatch::agents_with_due_jobs(db, clock_.now_ms()));
+    if (desk_ != nullptr && desk_->is_shared()) agents.merge(TRY(desk_->shared(db)->agents_waited_for()));
+    return agents;
+}
+
 void AssignmentPolls::find_due() {
     if (finding_ || polls_.empty()) return;
     finding_ = threads_.submit(Lane::read, [this](sql::Database& db) {
-        auto due = dispatch::agents_with_due_jobs(db, clock_.now_ms());
+        auto due = agents_with_something(db);
         return Done([this, due = std::move(due)] {
             finding_ = false;
             if (due) wake(*due);

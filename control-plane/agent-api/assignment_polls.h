@@ -62,6 +62,12 @@ private:
     void make_room(const std::string& agent_id, const std::string& instance_id);
     void answer_now(std::uint64_t key);
     void tick();
+    // What any replica's users want of the agent; taken from the store, where replicas share it.
+    std::vector<control_plane::StorageRequest> shared_storage(sql::Database& db, const std::string& agent,
+                                                              const control_plane::AssignmentsRequest& request) const;
+    // What was taken from there and did not get to the agent.
+    void give_back(std::vector<control_plane::StorageRequest> requests);
+    Result<std::set<std::string>> agents_with_something(sql::Database& db) const;
 
     store::DatabaseThreads& threads_;
     const Clock& clock_;

@@ -7,6 +7,7 @@
 #include "control-plane/api/routes.h"
 #include "control-plane/dispatch/orders.h"
 #include "control-plane/dispatch/stir.h"
+#include "control-plane/relay/pass_on.h"
 #include "control-plane/relay/pumps.h"
 #include "control-plane/relay/storage_desk.h"
 
@@ -15,7 +16,7 @@ namespace backstay::agent_api {
 // `stirred` runs on the loop thread after a commit; `open` opens the destinations of schedules.
 void add_agent_routes(api::RouteTable& routes, AssignmentPolls& polls, dispatch::OpenDestination open,
                       std::function<void(const dispatch::Stir&)> stirred);
-// Answers to storage requests; both outlive the routes.
-void add_storage_routes(api::RouteTable& routes, relay::Pumps& pumps, relay::StorageDesk& desk);
+// Answers to storage requests; all outlive the routes. `others`: for what another replica waits for.
+void add_storage_routes(api::RouteTable& routes, relay::Pumps& pumps, relay::StorageDesk& desk, relay::PassOn& others);
 
 }  // namespace backstay::agent_api

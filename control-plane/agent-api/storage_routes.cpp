@@ -2,15 +2,16 @@
 #include "control-plane-client/protocol.h"
 #include "control-plane/agent-api/routes.h"
 #include "control-plane/api/answer.h"
+#include "control-plane/relay/pass_on.h"
 #include "control-plane/relay/pumps.h"
 
 namespace backstay::agent_api {
 namespace {
 
 constexpr std::uint64_t kMostContent = 1ULL << 50U;
-constexpr std::size_t kMostAnswer = 16U << 20U;  // 5,000 names of a kilobyte, three times
+using relay::nobody_waits;
 
-http::Response nobody_waits() { return api::error_answer(404, "not_found", "nobody waits for this request"); }
+constexpr std::size_t kMostAnswer = 16U << 20U;  // 5,000 names of a kilobyte, three times
 
 // Shared among the callbacks of one body: a function object must be copyable.
 struct Gathering {
@@ -56,28 +57,35 @@ void give_content(relay::Pumps& pumps, relay::StorageDesk& desk, const api::Call
     pumps.send_body(exchange->open_stream(std::move(head)), std::move(pipe), {});
 }
 
+void take(relay::Pumps& pumps, relay::StorageDesk& desk, const api::Call& call,
+          std::unique_ptr<http::Exchange> exchange) {
+    if (call.request.headers.get("Content-Type") != "application/json")
+        return take_content(pumps, desk, call, std::move(exchange));
+    // Megabytes are gathered only of an answer that somebody waits for.
+    if (!desk.expects(call.principal.id, call.param("requestId"))) return exchange->respond(nobody_waits());
+    auto all = std::make_shared<Gathering>();
+    all->exchange = std::move(exchange);
+    gather(desk, call.principal.id, call.param("requestId"), std::move(all));
+}
+
 }  // namespace
 
-void add_storage_routes(api::RouteTable& routes, relay::Pumps& pumps, relay::StorageDesk& desk) {
+void add_storage_routes(api::RouteTable& routes, relay::Pumps& pumps, relay::StorageDesk& desk, relay::PassOn& others) {
     constexpr std::string_view kOne = "/agent/v1/storage/{requestId}";
     api::RouteSpec post;
     post.method = "POST";
     post.pattern = kOne;
     post.access = api::Access::agent;
     post.streamed_body = kMostContent;
-    routes.add_loop(post, [&pumps, &desk](const api::Call& call, std::unique_ptr<http::Exchange> exchange) {
-        if (call.request.headers.get("Content-Type") != "application/json")
-            return take_content(pumps, desk, call, std::move(exchange));
-        // Megabytes are gathered only of an answer that somebody waits for.
-        if (!desk.expects(call.principal.id, call.param("requestId"))) return exchange->respond(nobody_waits());
-        auto all = std::make_shared<Gathering>();
-        all->exchange = std::move(exchange);
-        gather(desk, call.principal.id, call.param("requestId"), std::move(all));
+    routes.add_loop(post, [&pumps, &desk, &others](const api::Call& call, std::unique_ptr<http::Exchange> exchange) {
+        if (!desk.waits_here(call.principal.id, call.param("requestId"))) return others.pass(call, std::move(exchange));
+        take(pumps, desk, call, std::move(exchange));
     });
     api::RouteSpec get = post;
     get.method = "GET";
     get.streamed_body = 0;
-    routes.add_loop(get, [&pumps, &desk](const api::Call& call, std::unique_ptr<http::Exchange> exchange) {
+    routes.add_loop(get, [&pumps, &desk, &others](const api::Call& call, std::unique_ptr<http::Exchange> exchange) {
+        if (!desk.waits_here(call.principal.id, call.param("requestId"))) return others.pass(call, std::move(exchange));
         give_content(pumps, desk, call, std::move(exchange));
     });
 }

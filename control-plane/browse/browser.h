@@ -13,15 +13,19 @@ namespace backstay::browse {
 
 // What its routes stand on; built once by the daemon, on the loop thread.
 struct Browser {
+    struct Home {
+        std::string state_dir;
+        std::string replica_id;
+    };
     Browser(Loop& loop, store::DatabaseThreads& threads, const Clock& now, const SecretBox& box, http::AddressRule rule,
-            relay::StorageDesk& desk, relay::Pumps& pumps, const std::string& state_dir)
+            relay::StorageDesk& desk, relay::Pumps& pumps, const Home& home)
         : clock(now),
           secrets(box),
           tokens(box),
           reach(box, rule, desk),
           transfers(loop, threads, reach, pumps),
           uploads(loop, threads, reach, pumps, transfers.slots()),
-          scans(threads, now, reach, state_dir + "/scans") {}
+          scans(loop, threads, now, reach, {home.state_dir + "/scans", home.replica_id}) {}
 
     // Whoever waits for a destination or an agent gives up; before the threads are stopped.
     void stop() {

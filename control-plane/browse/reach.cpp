@@ -27,7 +27,7 @@ Result<std::unique_ptr<Storage>> Reach::open(sql::Database& db, const store::Des
             return api::rule_broken("agent_required", "agentId",
                                     "name the agent on whose host this path is; the organization has several or none");
         }
-        return relay::relay_storage(desk_, std::move(*agent), std::move(order), std::move(stop));
+        return relay::relay_storage(desk_, db, std::move(*agent), std::move(order), std::move(stop));
     }
     const auto destination = TRY(decode_destination(order));
     StorageContext context;

@@ -37,12 +37,17 @@ struct ScanRow {
 // Answers its id. 409 scan_in_progress.
 Result<std::string> queue_scan(sql::Database& db, const store::DestinationRow& row, const ScanWish& wish,
                                std::string_view by, TimeMs now);
-// The oldest that waits, which counts as running from then on.
-Result<std::optional<ScanRow>> claim_scan(sql::Database& db, TimeMs now);
+// The oldest that waits, which counts as running from then on, in this process.
+Result<std::optional<ScanRow>> claim_scan(sql::Database& db, std::string_view replica, TimeMs now);
+Result<bool> has_queued(sql::Database& db);
+// False: its replica was silent too long, and another one ended it.
+Result<bool> is_running(sql::Database& db, const ScanRow& scan);
+// What does not count as running any more stays as it is.
 Result<> finish_scan(sql::Database& db, const ScanRow& scan, std::string_view status, std::string_view error,
                      const json::Value& analytics, TimeMs now);
-// Those that a former process was running ended with it.
-Result<> end_interrupted(sql::Database& db, TimeMs now);
+// Those that run in other processes than this that are no more, or were silent too long (store/replicas.h).
+Result<bool> has_interrupted(sql::Database& db, std::string_view replica, TimeMs now);
+Result<> end_interrupted(sql::Database& db, std::string_view replica, TimeMs now);
 // The analytics of the latest scan that has some, or null.
 Result<json::Value> latest_analytics(sql::Database& db, std::string_view destination);
 

@@ -106,6 +106,7 @@ Result<> run_scan(sql::Database& db, const ScanRow& scan, Storage& storage, cons
     tally.end();
     TRY(note_reached(db, scan, listed, clock.now_ms()));
     outcome.status = listed ? "ok" : tally.files() > 0 ? "partial" : "failed";
+    if (!TRY(is_running(db, scan))) return Error(Errc::cancelled, "another replica took this one for dead");
     if (listed) {
         TRY(weigh_records(db, scan, storage, {list, tally.files(), clock.now_ms(), stopping}, outcome));
         if (scan.kind == ScanKind::orphans)

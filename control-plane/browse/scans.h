@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/clock.h"
+#include "common/event/loop.h"
 #include "control-plane/browse/reach.h"
 #include "control-plane/browse/scan_rows.h"
 #include "control-plane/store/database_threads.h"
@@ -13,21 +14,30 @@ namespace backstay::browse {
 
 class Scans {
 public:
-    // All outlive it. `folder`: where lists of objects are kept while a scan runs. Ends what a former process left.
-    Scans(store::DatabaseThreads& threads, const Clock& clock, const Reach& reach, std::string folder);
+    struct Place {
+        std::string folder;      // where lists of objects are kept while a scan runs; nobody else's
+        std::string replica_id;  // that runs them
+    };
+    // All outlive it. Ends what processes left that are no more; where replicas share the store, also later, and takes
+    // up what waits there.
+    Scans(Loop& loop, store::DatabaseThreads& threads, const Clock& clock, const Reach& reach, Place place);
 
     // Something is queued. Any thread.
     void kick();
     void stop() { stopping_ = true; }
 
 private:
+    void begin(sql::Database& db);
     void work_off(sql::Database& db);
+    void look();
 
     store::DatabaseThreads& threads_;
     const Clock& clock_;
     const Reach& reach_;
-    const std::string folder_;
+    const Place place_;
     std::atomic<bool> stopping_ = false;
+    std::atomic<bool> looking_ = false;
+    Timer look_timer_;
 };
 
 // One scan from its beginning to its row's end. An error is one of the store; whatever the destination does ends in

@@ -100,7 +100,7 @@ Result<> make_zip(const Call& call, sql::Database& db, const DownloadParts& part
     request.destination = TRY(store::open_config(parts.box, copy.destination));
     request.prefix = copy.folder();
     request.key = item.shown.id;
-    auto fetched = parts.desk.fetch(agent, std::move(request), sink, stop);
+    auto fetched = parts.desk.fetch(agent, std::move(request), sink, stop, &db);
     if (fetched) return {};
     return zip_problem(fetched.error(), copy.destination.id);
 }

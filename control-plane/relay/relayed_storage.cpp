@@ -17,15 +17,20 @@ Error no_object() { return Error(Errc::corrupted, "the agent answered without th
 
 class RelayedStorage final : public Storage {
 public:
-    RelayedStorage(StorageDesk& desk, std::string agent, DestinationOrder destination, std::stop_token stop)
-        : desk_(desk), agent_(std::move(agent)), destination_(std::move(destination)), stop_(std::move(stop)) {}
+    RelayedStorage(StorageDesk& desk, sql::Database& store, std::string agent, DestinationOrder destination,
+                   std::stop_token stop)
+        : desk_(desk),
+          store_(store),
+          agent_(std::move(agent)),
+          destination_(std::move(destination)),
+          stop_(std::move(stop)) {}
 
     std::string_view kind() const override { return "local"; }
 
     Result<ObjectInfo> put(std::string_view key, Source& content, const PutOptions& options) override {
         StorageRequest request = request_for("write", key);
         request.expected_bytes = options.expected_bytes;
-        const StorageAnswer answer = TRY(desk_.bring(agent_, std::move(request), content, stop_));
+        const StorageAnswer answer = TRY(desk_.bring(agent_, std::move(request), content, stop_, &store_));
         if (!answer.object) return no_object();
         return info_of(*answer.object);
     }
@@ -34,11 +39,11 @@ public:
         StorageRequest request = request_for("read", key);
         request.first = range.first;
         request.count = range.count;
-        return desk_.fetch(agent_, std::move(request), into, stop_);
+        return desk_.fetch(agent_, std::move(request), into, stop_, &store_);
     }
 
     Result<ObjectInfo> stat(std::string_view key) override {
-        const StorageAnswer answer = TRY(desk_.ask(agent_, request_for("stat", key), stop_));
+        const StorageAnswer answer = TRY(desk_.ask(agent_, request_for("stat", key), stop_, &store_));
         if (!answer.object) return no_object();
         return info_of(*answer.object);
     }
@@ -49,7 +54,7 @@ public:
         request.one_level = query.one_level;
         request.continue_after = query.continue_after;
         request.max_entries = query.max_entries;
-        StorageAnswer answer = TRY(desk_.ask(agent_, std::move(request), stop_));
+        StorageAnswer answer = TRY(desk_.ask(agent_, std::move(request), stop_, &store_));
         ListPage page;
         for (const StorageObject& object : answer.objects) page.objects.push_back(info_of(object));
         page.folders = std::move(answer.folders);
@@ -58,7 +63,7 @@ public:
     }
 
     Result<> remove(std::string_view key) override {
-        TRY(desk_.ask(agent_, request_for("remove", key), stop_));
+        TRY(desk_.ask(agent_, request_for("remove", key), stop_, &store_));
         return {};
     }
 
@@ -66,7 +71,7 @@ public:
     Result<std::uint64_t> sweep_leftovers(TimeMs) override { return std::uint64_t{0}; }
 
     Result<std::optional<std::uint64_t>> free_bytes() override {
-        return TRY(desk_.ask(agent_, request_for("free", ""), stop_)).free_bytes;
+        return TRY(desk_.ask(agent_, request_for("free", ""), stop_, &store_)).free_bytes;
     }
 
     Result<std::optional<std::string>> presign_get(std::string_view, std::uint32_t, std::string_view) override {
@@ -83,6 +88,7 @@ private:
     }
 
     StorageDesk& desk_;
+    sql::Database& store_;
     const std::string agent_;
     const DestinationOrder destination_;
     const std::stop_token stop_;
@@ -90,9 +96,9 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Storage> relay_storage(StorageDesk& desk, std::string agent, DestinationOrder destination,
-                                       std::stop_token stop) {
-    return std::make_unique<RelayedStorage>(desk, std::move(agent), std::move(destination), std::move(stop));
+std::unique_ptr<Storage> relay_storage(StorageDesk& desk, sql::Database& store, std::string agent,
+                                       DestinationOrder destination, std::stop_token stop) {
+    return std::make_unique<RelayedStorage>(desk, store, std::move(agent), std::move(destination), std::move(stop));
 }
 
 }  // namespace backstay::relay

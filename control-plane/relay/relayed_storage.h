@@ -11,8 +11,8 @@
 
 namespace backstay::relay {
 
-// `desk` outlives it.
-std::unique_ptr<Storage> relay_storage(StorageDesk& desk, std::string agent, DestinationOrder destination,
-                                       std::stop_token stop);
+// `desk` and `store`, the calling thread's own, outlive it.
+std::unique_ptr<Storage> relay_storage(StorageDesk& desk, sql::Database& store, std::string agent,
+                                       DestinationOrder destination, std::stop_token stop);
 
 }  // namespace backstay::relay

@@ -45,7 +45,7 @@ void add_all_routes(api::RouteTable& routes, const RouteParts& parts) {
     parts.health.add_routes(routes);
     agent_api::add_agent_routes(routes, live.polls(), destination_opener(parts.box),
                                 [&live](const dispatch::Stir& stir) { live.stir(stir); });
-    agent_api::add_storage_routes(routes, parts.pumps, parts.desk);
+    agent_api::add_storage_routes(routes, parts.pumps, parts.desk, parts.others);
     live.polls().serve_storage(parts.desk);
     browse::add_browse_routes(routes, parts.browser);
     api::add_alert_routes(routes);

@@ -7,6 +7,7 @@
 #include "control-plane/browse/browser.h"
 #include "control-plane/dispatch/orders.h"
 #include "control-plane/live/live.h"
+#include "control-plane/relay/pass_on.h"
 #include "control-plane/serve/health_routes.h"
 
 namespace backstay::serve {
@@ -22,6 +23,7 @@ struct RouteParts {
     browse::Browser& browser;
     relay::StorageDesk& desk;
     relay::Pumps& pumps;
+    relay::PassOn& others;
     Health& health;
 };
 

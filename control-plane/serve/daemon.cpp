@@ -88,6 +88,9 @@ private:
     Result<> start(const std::string& store);
     Result<> start_deliveries(const std::string& store);
     void join_replicas(const std::string& store);
+    // What looks into destinations, from here or through agents.
+    void start_relay();
+    std::optional<relay::StorageDesk::Sharing> sharing() const;
     void stop();
     void reload();
 
@@ -106,6 +109,7 @@ private:
     // After the pipeline: what waits for an answer goes before it.
     std::unique_ptr<relay::StorageDesk> desk_;
     std::unique_ptr<relay::Pumps> pumps_;
+    std::unique_ptr<relay::PassOn> others_;
     std::unique_ptr<browse::Browser> browser_;
     std::unique_ptr<Health> health_;
     std::unique_ptr<live::Live> live_;
@@ -149,17 +153,13 @@ Result<> Daemon::start(const std::string& store) {
     live_ =
         std::make_unique<live::Live>(*loop_, *threads_, clock_, destination_opener(box_), settings_, membership_->id());
     if (membership_->is_shared()) join_replicas(store);
-    desk_ = std::make_unique<relay::StorageDesk>(
-        [this](const std::string& agent) { loop_->post([this, agent] { live_->polls().wake({agent}); }); });
-    pumps_ = std::make_unique<relay::Pumps>(*loop_);
-    browser_ = std::make_unique<browse::Browser>(*loop_, *threads_, clock_, box_, address_rule(settings_), *desk_,
-                                                 *pumps_, settings_.state_dir);
+    start_relay();
     auto access = TRY(metrics_access(settings_.metrics));
     health_ = std::make_unique<Health>(*threads_, metrics_, clock_, std::move(access));
     std::optional<TokenMaker> tokens;
     if (auto maker = TokenMaker::open(settings_)) tokens = std::move(*maker);
     add_all_routes(routes_, {box_, std::move(tokens), address_rule(settings_), webhook_rule(settings_),
-                             !settings_.mail.host.empty(), *live_, *browser_, *desk_, *pumps_, *health_});
+                             !settings_.mail.host.empty(), *live_, *browser_, *desk_, *pumps_, *others_, *health_});
     TRY(start_deliveries(store));
     pipeline_ = std::make_unique<Pipeline>(Pipeline::Parts{routes_, *threads_, {gate_, box_}, clock_, metrics_},
                                            settings_.limits);
@@ -201,6 +201,31 @@ void Daemon::join_replicas(const std::string& store) {
         *loop_, *threads_, store, membership_->id(),
         replicas::Ears{[this](const dispatch::Stir& stir) { live_->hear(stir); }, [this] { live_->look_around(); }});
     live_->ring_by([this](const dispatch::Stir& stir) { bell_->ring(stir); });
+}
+
+void Daemon::start_relay() {
+    desk_ = std::make_unique<relay::StorageDesk>(
+        [this](const std::string& agent) {
+            loop_->post([this, agent] {
+                dispatch::Stir stir;
+                stir.agents.insert(agent);
+                live_->stir(stir);
+            });
+        },
+        relay::StorageDesk::Patience(), sharing());
+    pumps_ = std::make_unique<relay::Pumps>(*loop_);
+    http::ClientOptions to_replicas;
+    to_replicas.ca_file = settings_.replicas.ca_file;
+    others_ = std::make_unique<relay::PassOn>(
+        relay::PassOn::Parts{*loop_, *threads_, clock_, *pumps_, *desk_, membership_->id(), to_replicas});
+    browser_ =
+        std::make_unique<browse::Browser>(*loop_, *threads_, clock_, box_, address_rule(settings_), *desk_, *pumps_,
+                                          browse::Browser::Home{settings_.state_dir, membership_->id()});
+}
+
+std::optional<relay::StorageDesk::Sharing> Daemon::sharing() const {
+    if (!membership_->is_shared()) return std::nullopt;
+    return relay::StorageDesk::Sharing{box_, clock_, membership_->id(), !membership_->address().empty()};
 }
 
 Result<> Daemon::start_deliveries(const std::string& store) {

@@ -8,6 +8,9 @@
 
 #include "control-plane/relay/relayed_storage.h"
 #include "control-plane/relay/storage_desk.h"
+#include "control-plane/store/store.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/test_store.h"
 
 namespace backstay::relay {
 namespace {
@@ -68,7 +71,11 @@ TEST(StorageDesk, PassesContentBothWaysAndFailuresOfTheAgent) {
     StorageDesk desk([](const std::string&) {});
     DestinationOrder order;
     order.type = "local";
-    const auto storage = relay_storage(desk, "a1", order, {});
+    const testing::TempDir folder;
+    const std::string path = testing::test_store(folder.path());
+    ASSERT_TRUE(store::prepare_store(path));
+    auto db = store::open_store(path).value();
+    const auto storage = relay_storage(desk, db, "a1", order, {});
     std::thread agent([&] {
         const StorageRequest read = taken(desk, "a1");
         EXPECT_EQ(read.action, "read");

@@ -8,6 +8,7 @@
 #include "control-plane/browse/scans.h"
 #include "control-plane/browse/tally.h"
 #include "control-plane/operations/rows.h"
+#include "control-plane/store/replicas.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_storage.h"
 #include "tests/unit/control-plane/dispatch/world.h"
@@ -69,7 +70,7 @@ protected:
     json::Object run(ScanKind kind, std::int64_t days = 0, Storage* other = nullptr) {
         clock_.set(now_);
         EXPECT_TRUE(queue_scan(world_.db(), row_, {kind, days, force_}, "somebody", now_));
-        const auto scan = claim_scan(world_.db(), now_).value();
+        const auto scan = claim_scan(world_.db(), "r1", now_).value();
         EXPECT_TRUE(scan);
         Storage& storage = other == nullptr ? storage_ : *other;
         const auto ran = run_scan(world_.db(), *scan, storage, folder_.path() + "/list.db", clock_, stopping_);
@@ -111,11 +112,28 @@ TEST_F(ScanTest, IsAloneInItsDestination) {
     const auto second = queue_scan(world_.db(), row_, {ScanKind::orphans, 30, false}, "b", now_);
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().reason(), "scan_in_progress");
-    const auto claimed = claim_scan(world_.db(), now_).value();
+    const auto claimed = claim_scan(world_.db(), "r1", now_).value();
     EXPECT_FALSE(queue_scan(world_.db(), row_, {ScanKind::look, 0, false}, "c", now_));
-    EXPECT_FALSE(claim_scan(world_.db(), now_).value()) << "handed out once";
-    EXPECT_TRUE(end_interrupted(world_.db(), now_));
+    EXPECT_FALSE(claim_scan(world_.db(), "r1", now_).value()) << "handed out once";
+    EXPECT_TRUE(end_interrupted(world_.db(), "r2", now_));
     EXPECT_TRUE(queue_scan(world_.db(), row_, {ScanKind::look, 0, false}, "d", now_)) << "a dead process holds nothing";
+}
+
+TEST_F(ScanTest, EndsOnlyWhatOtherReplicasLeftWhenTheyDied) {
+    ASSERT_TRUE(store::Replicas(world_.db()).beat({"r1", "", "1", 0}, now_));
+    ASSERT_TRUE(queue_scan(world_.db(), row_, {ScanKind::look, 0, false}, "a", now_));
+    const auto scan = claim_scan(world_.db(), "r1", now_).value();
+    ASSERT_TRUE(scan);
+    EXPECT_FALSE(has_interrupted(world_.db(), "r2", now_).value()) << "r1 lives";
+    EXPECT_TRUE(end_interrupted(world_.db(), "r2", now_));
+    EXPECT_TRUE(is_running(world_.db(), *scan).value());
+    const TimeMs later = now_ + store::kReplicaSilentMs;
+    EXPECT_FALSE(has_interrupted(world_.db(), "r1", later).value()) << "its own";
+    EXPECT_TRUE(has_interrupted(world_.db(), "r2", later).value());
+    EXPECT_TRUE(end_interrupted(world_.db(), "r2", later));
+    EXPECT_FALSE(is_running(world_.db(), *scan).value());
+    EXPECT_TRUE(finish_scan(world_.db(), *scan, "ok", "", json::Object{{"x", 1}}, later));
+    EXPECT_TRUE(latest_analytics(world_.db(), row_.id).value().is_null()) << "it comes too late";
 }
 
 TEST_F(ScanTest, CleansOrphansThatAreOldAndNothingElse) {
@@ -336,7 +354,7 @@ TEST_F(ScanTest, ActsOnlyAfterACompleteListing) {
     Breaking breaking(storage_);
     for (const ScanKind kind : {ScanKind::records, ScanKind::orphans}) {
         EXPECT_TRUE(queue_scan(world_.db(), row_, {kind, 30, false}, "somebody", now_));
-        const auto scan = claim_scan(world_.db(), now_).value();
+        const auto scan = claim_scan(world_.db(), "r1", now_).value();
         EXPECT_TRUE(run_scan(world_.db(), *scan, breaking, folder_.path() + "/list.db", clock_, stopping_));
         EXPECT_EQ(latest_analytics(world_.db(), row_.id).value().get_object().at("status").as_string(), "partial");
     }
