@@ -58,6 +58,7 @@ KeyValues key_values(const ConnectParameters& wanted) {
     list.add("passfile", wanted.password_file);
     list.add("application_name", wanted.application_name);
     list.add("client_encoding", "UTF8");
+    if (wanted.writes) list.add("target_session_attrs", "read-write");
     if (wanted.silent_ms > 0) {
         const std::int64_t third_s = std::max<std::int64_t>(1, wanted.silent_ms / 3000);
         list.add("keepalives_idle", std::to_string(third_s));
@@ -83,6 +84,26 @@ std::vector<const char*> pointers(std::span<const Parameter> parameters) {
     return values;
 }
 
+struct FreeOptions {
+    void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+};
+
+// libpq's own complaint would quote what it stumbled over, and that may be a password.
+Result<> check_url(const std::string& url) {
+    const std::unique_ptr<PQconninfoOption, FreeOptions> options(PQconninfoParse(url.c_str(), nullptr));
+    bool good = options != nullptr;
+    for (const PQconninfoOption* one = options.get(); good && one->keyword != nullptr; ++one) {
+        if (one->val == nullptr) continue;
+        const std::string_view name = one->keyword;
+        const std::string_view value = one->val;
+        if (name == "host") good = value.find('@') == std::string_view::npos;
+        if (name == "port") good = value.find_first_not_of("0123456789,") == std::string_view::npos;
+    }
+    if (good) return {};
+    return Error(Errc::invalid, "the database's URL is not understood")
+        .with_hint("in a user's name and a password @ : / % and # are written as %40 %3A %2F %25 and %23");
+}
+
 void ignore_notice(void* /*nobody*/, const PGresult* /*notice*/) {}
 
 }  // namespace
@@ -91,6 +112,8 @@ struct Connection::State {
     std::unique_ptr<PGconn, Finish> connection;
     std::stop_token stop;
     int wakeup = -1;
+    std::int64_t answer_timeout_ms = 0;
+    bool given_up = false;
 
     ~State() {
         if (wakeup >= 0) close(wakeup);
@@ -98,13 +121,17 @@ struct Connection::State {
 
     // Waits until the socket is ready for `events`, or the token fires (false), or time is over.
     Result<bool> wait(short events, std::int64_t deadline_ms, bool watch_stop) const;
-    Result<> flush() const;
+    // When a statement that begins to wait now has waited for too long.
+    std::int64_t answer_deadline() const { return answer_timeout_ms == 0 ? kForever : steady_ms() + answer_timeout_ms; }
+    // What waiting for an answer came to: whoever gave up cannot use the connection any more.
+    Result<bool> answered(Result<bool> waited);
+    Result<> flush();
     // The next result of the running statement; null after the last.
     Result<PGresult*> next_result(bool& stopped);
     // Reads the rest of a statement that nobody wants any more.
     void drain(std::int64_t grace_ms) const;
     void cancel() const;
-    Result<> send(std::string_view sql, std::span<const Parameter> parameters) const;
+    Result<> send(std::string_view sql, std::span<const Parameter> parameters);
     Result<Rows> last_result();
     Result<> establish(std::int64_t deadline_ms) const;
 };
@@ -138,6 +165,8 @@ Result<Connection> Connection::connect(const ConnectParameters& parameters, std:
     auto state = std::make_unique<State>();
     state->stop = std::move(stop);
     state->wakeup = TRY(new_wakeup());
+    state->answer_timeout_ms = parameters.answer_timeout_ms;
+    if (!parameters.url.empty()) TRY(check_url(parameters.url));
     KeyValues list = key_values(parameters);
     std::vector<const char*> values;
     for (const std::string& value : list.values) values.push_back(value.c_str());
@@ -157,17 +186,23 @@ Result<Connection> Connection::connect(const ConnectParameters& parameters, std:
     return Connection(std::move(state));
 }
 
-Result<> Connection::State::flush() const {
+Result<bool> Connection::State::answered(Result<bool> waited) {
+    if (waited || waited.error().code() != Errc::timed_out) return waited;
+    given_up = true;
+    return Error(Errc::unavailable, "the database server stands still").with_reason(reason::kDbUnreachable);
+}
+
+Result<> Connection::State::flush() {
     while (true) {
         const int left = PQflush(connection.get());
         if (left == 0) return {};
         if (left < 0) return error_of_result(connection.get(), nullptr, false);
-        TRY(wait(POLLIN | POLLOUT, kForever, false));
+        TRY(answered(wait(POLLIN | POLLOUT, answer_deadline(), false)));
         if (PQconsumeInput(connection.get()) == 0) return error_of_result(connection.get(), nullptr, false);
     }
 }
 
-Result<> Connection::State::send(std::string_view sql, std::span<const Parameter> parameters) const {
+Result<> Connection::State::send(std::string_view sql, std::span<const Parameter> parameters) {
     if (stop.stop_requested()) return Error(Errc::cancelled, "stopped").with_reason(reason::kCancelled);
     const std::string text(sql);
     const std::vector<const char*> values = pointers(parameters);
@@ -184,10 +219,10 @@ void Connection::State::cancel() const {
 }
 
 Result<PGresult*> Connection::State::next_result(bool& stopped) {
-    std::int64_t deadline = kForever;
+    std::int64_t deadline = answer_deadline();
     if (stopped) deadline = steady_ms() + kCancelGraceMs;
     while (PQisBusy(connection.get()) != 0) {
-        const bool ready = TRY(wait(POLLIN, deadline, !stopped));
+        const bool ready = TRY(answered(wait(POLLIN, deadline, !stopped)));
         if (!ready) {
             stopped = true;
             deadline = steady_ms() + kCancelGraceMs;
@@ -369,7 +404,7 @@ Connection::~Connection() = default;
 
 std::int32_t Connection::server_version_num() const { return PQserverVersion(state_->connection.get()); }
 std::int32_t Connection::backend_pid() const { return PQbackendPID(state_->connection.get()); }
-bool Connection::usable() const { return PQstatus(state_->connection.get()) == CONNECTION_OK; }
+bool Connection::usable() const { return !state_->given_up && PQstatus(state_->connection.get()) == CONNECTION_OK; }
 bool Connection::look_usable() {
     PGconn* raw = state_->connection.get();
     while (usable()) {

@@ -32,6 +32,8 @@ struct ConnectParameters {
     std::int64_t connect_timeout_ms = 10'000;
     std::int64_t statement_timeout_ms = 0;  // 0: none; a server default would break long dumps, so it is always set
     std::int64_t lock_timeout_ms = 0;       // 0: none
+    std::int64_t answer_timeout_ms = 0;     // a server that stands still for so long is given up; 0: none
+    bool writes = false;                    // a server that only reads (a standby) is passed by
     std::int64_t silent_ms = 0;  // a server whose host does not answer for so long is given up; 0: after minutes
 };
 

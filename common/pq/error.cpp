@@ -28,7 +28,8 @@ constexpr auto kMeanings = std::to_array<Meaning>({
     {"57014", Errc::timed_out, ""},  // statement_timeout, or a cancel that was not ours
     {"55006", Errc::conflict, ""},   // object in use
     {"57P", Errc::unavailable, reason::kDbUnreachable},
-    {"40", Errc::conflict, ""},  // serialization, deadlock
+    {"25006", Errc::unavailable, reason::kDbUnreachable},  // a standby, since a failover
+    {"40", Errc::conflict, ""},                            // serialization, deadlock
     {"23", Errc::conflict, ""},
     {"42501", Errc::denied, ""},
     {"42P04", Errc::conflict, ""},  // duplicate database

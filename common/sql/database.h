@@ -37,8 +37,8 @@ bool is_postgres_url(std::string_view store);
 std::string without_password(std::string_view store);
 
 // Errors of every call: conflict (unique or foreign key; fact "constraint" names columns or the constraint), invalid
-// (check, not null, wrong SQL, text with a NUL), unavailable (locked for too long, server away), timed_out, exhausted
-// (disk full), corrupted, io.
+// (check, not null, text with a NUL, too few values), unavailable (locked for too long, server away), timed_out,
+// exhausted (disk full), corrupted, denied, io (what is no SQL here: on SQLite invalid).
 class Database {
 public:
     // A path, or postgresql://…
@@ -47,7 +47,7 @@ public:
     Dialect dialect() const { return driver_->dialect(); }
 
     // The number of values must fit. PostgreSQL sends all rows at once: bound them by LIMIT. A connection that broke
-    // is made anew by the next call outside a transaction.
+    // is made anew by the next call outside a transaction, unless it held a duty: then only hold() makes it anew.
     Result<Statement> query(std::string_view sql, std::span<const Value> values);
     Result<Statement> query(std::string_view sql, std::initializer_list<Value> values = {}) {
         return query(sql, std::span<const Value>(values.begin(), values.size()));

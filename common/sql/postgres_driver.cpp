@@ -23,6 +23,8 @@ constexpr std::int64_t kTryAgainMs = 1'000;
 constexpr std::int64_t kSilentMs = 6'000;
 constexpr std::int64_t kTransactionSilentMs = 10'000;
 constexpr std::size_t kMostPrepared = 600;
+// Beyond the time that the server gives a statement: then it is the server that stands still.
+constexpr std::int64_t kAnswerMarginMs = 5'000;
 
 // A busy server that reads nothing for a while is no cut network.
 std::int64_t silent_ms(const OpenOptions& options) { return options.bulk ? 10 * kSilentMs : kSilentMs; }
@@ -36,7 +38,8 @@ std::string session_settings(const OpenOptions& options, std::int32_t server_ver
     std::string settings = fmt::format(
         "SET statement_timeout = {}; SET lock_timeout = 15000; SET idle_in_transaction_session_timeout = {};"
         "SET tcp_keepalives_idle = 2; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2;"
-        "SET tcp_user_timeout = {}; SET default_transaction_isolation = 'read committed'; SET jit = off",
+        "SET tcp_user_timeout = {}; SET default_transaction_isolation = 'read committed'; SET jit = off;"
+        "SET bytea_output = hex; SET standard_conforming_strings = on",
         options.bulk ? 0 : options.statement_timeout_ms, transaction_silent_ms(options), silent_ms(options));
     constexpr std::int32_t kFirstToKnow = 140'000;
     if (options.silence_most_ms != 0 && server_version >= kFirstToKnow) {
@@ -99,7 +102,6 @@ private:
 Result<> PostgresDriver::connect() {
     connection_.reset();
     prepared_.clear();
-    held_.clear();
     if (steady_ms() < next_try_ms_) {
         return Error(Errc::unavailable, "the store's PostgreSQL does not answer");
     }
@@ -108,6 +110,10 @@ Result<> PostgresDriver::connect() {
     parameters.application_name = "backstay-control";
     parameters.connect_timeout_ms = kConnectTimeoutMs;
     parameters.silent_ms = silent_ms(options_);
+    parameters.writes = true;
+    if (!options_.bulk && options_.statement_timeout_ms > 0) {
+        parameters.answer_timeout_ms = options_.statement_timeout_ms + kAnswerMarginMs;
+    }
     auto made = pq::Connection::connect(parameters);
     if (made) {
         const auto set = made->exec(session_settings(options_, made->server_version_num()));
@@ -121,7 +127,7 @@ Result<> PostgresDriver::connect() {
     return {};
 }
 
-// A transaction is never carried on over another connection.
+// Neither a transaction nor a duty is carried on over another connection.
 Result<> PostgresDriver::ready() {
     if (begun_) {
         if (connection_->usable()) return {};
@@ -138,7 +144,11 @@ Result<pq::Rows> PostgresDriver::execute(std::string_view sql, std::span<const V
     TRY(ready());
     const TypedValues typed = TRY(typed_values(values));
     const std::string name = TRY(prepared(sql, typed.types));
-    return ours(connection_->execute(name, typed.texts));
+    auto rows = ours(connection_->execute(name, typed.texts));
+    const bool on_standby =
+        !rows && rows.error().facts().contains("sqlstate") && rows.error().facts().find("sqlstate")->second == "25006";
+    if (on_standby && !begun_) connection_.reset();
+    return rows;
 }
 
 Result<std::string> PostgresDriver::prepared(std::string_view sql, std::span<const pq::ParameterType> types) {
@@ -197,7 +207,7 @@ Result<> PostgresDriver::roll_back() {
 }
 
 Result<bool> PostgresDriver::hold(std::string_view duty) {
-    if (connection_ && !connection_->look_usable()) held_.clear();
+    if (!connection_ || !connection_->look_usable()) held_.clear();
     TRY(ready());
     const bool held = held_.contains(duty);
     const std::string question =

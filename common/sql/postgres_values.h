@@ -22,7 +22,7 @@ Result<TypedValues> typed_values(std::span<const Value> values);
 // n of the highest $n in a statement; 0: it takes no values.
 std::size_t highest_parameter(std::string_view sql);
 
-// The error as SQLite would tell it: invalid for what breaks a check or is no SQL.
+// The error as SQLite would tell it: invalid for what breaks a check.
 Error ours(Error error);
 template <class T>
 Result<T> ours(Result<T> result) {

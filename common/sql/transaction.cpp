@@ -24,9 +24,10 @@ Transaction::~Transaction() {
 
 Result<> Transaction::commit() {
     if (!open_) return Error(Errc::invalid, "the transaction has ended already");
-    TRY(database_->driver_->commit());
     open_ = false;
-    return {};
+    auto committed = database_->driver_->commit();
+    if (!committed && database_->in_transaction()) (void)database_->driver_->roll_back().has_value();
+    return committed;
 }
 
 }  // namespace backstay::sql

@@ -35,9 +35,9 @@ private:
 // What `act` wrote is undone when it fails, and only that: the transaction around it goes on. A failed statement ends
 // PostgreSQL's transaction unless it stands in such a part.
 template <class Act>
-Result<> apart(Database& database, Act act) {
+auto apart(Database& database, Act act) -> decltype(act()) {
     TRY(database.run_script("SAVEPOINT part"));
-    Result<> done = act();
+    auto done = act();
     TRY(database.run_script(done ? "RELEASE part" : "ROLLBACK TO part; RELEASE part"));
     return done;
 }

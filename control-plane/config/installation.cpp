@@ -77,6 +77,10 @@ Result<std::string> parse_store(std::string_view named) {
 
 Result<std::string> ready_store(const Settings& settings, std::string_view named) {
     std::string store = settings.store;
+    if (sql::without_password(named) != named) {
+        return Error(Errc::invalid, "--store with a password would be seen by everybody on this host")
+            .with_hint("name it in control.toml, or keep the password in a passfile");
+    }
     if (!named.empty()) store = TRY(parse_store(named));
     TRY(store::prepare_store(store));
     return store;

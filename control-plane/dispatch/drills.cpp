@@ -79,7 +79,8 @@ Result<> drills_due(sql::Database& db, TimeMs now, Stir& stir) {
     for (const store::DrillSettings& due : TRY(known.due(now))) {
         const auto environment = TRY(store::Environments(db).find(due.organization_id, due.environment_id));
         if (!environment || !TRY(agent_is_idle(db, environment->agent_id, now))) continue;
-        const auto ordered = order_drill(db, *environment, operations::kDrillSchedule, now, stir);
+        const auto ordered =
+            sql::apart(db, [&] { return order_drill(db, *environment, operations::kDrillSchedule, now, stir); });
         if (!ordered && ordered.error().code() != Errc::conflict) return ordered.error();
         if (!ordered) continue;  // it stays due; when that lasts, it is overdue
         TRY(known.set_next(due.environment_id, now + due.every_days * kDayMs));

@@ -72,7 +72,7 @@ Result<> verify_due(sql::Database& db, TimeMs now, Stir& stir) {
     for (const std::string& id : TRY(due_backups(db, now))) {
         const auto backup = TRY(operations::find_backup_row(db, id));
         if (!backup || given.contains(backup->agent_id)) continue;
-        const auto care = care_for(db, *backup, true);
+        const auto care = sql::apart(db, [&] { return care_for(db, *backup, true); });
         if (!care && care.error().reason() != "no_agent") {
             log::error("backup not verified", {{"backup", id}, {"error", care.error().message()}});
         }

@@ -110,7 +110,7 @@ Result<> prune_due(sql::Database& db, TimeMs now, Stir& stir) {
         const auto schedule = TRY(store::Schedules(db).find(due.environment_id));
         bool done = true;
         if (schedule && !due.is_first) {
-            auto pruned = prune_environment(db, *schedule, now, stir);
+            auto pruned = sql::apart(db, [&] { return prune_environment(db, *schedule, now, stir); });
             // A policy that cannot be read deletes nothing, and must not stop the others.
             if (!pruned && pruned.error().code() != Errc::invalid) return std::move(pruned).error();
             if (!pruned) {

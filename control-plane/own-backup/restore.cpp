@@ -191,7 +191,8 @@ Result<std::vector<std::string>> missing_files(const std::string& state_dir, con
     }
     const auto normal = [](const std::string& path) { return fs::absolute(path).lexically_normal(); };
     if (settings.store != store && normal(settings.store) != normal(store)) {
-        missing.push_back(settings.store + " (the database, which is put to " + store + " as it was)");
+        missing.push_back(sql::without_password(settings.store) + " (the database, which is put to " + store +
+                          " as it was)");
     }
     return missing;
 }

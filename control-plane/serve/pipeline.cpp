@@ -270,7 +270,8 @@ void Pipeline::remember_caller(Pending& pending, const Outcome& outcome) {
 
 void Pipeline::remember(const std::string& credential_hash, const std::string& organization_id) {
     if (admitted_.size() >= kRemembered) admitted_.clear();
-    admitted_.insert_or_assign(credential_hash, organization_id);
+    // People of no organization yet; "" is the line of our own work.
+    admitted_.insert_or_assign(credential_hash, organization_id.empty() ? kNewcomers : organization_id);
 }
 
 std::string Pipeline::tenant_of(const Pending& pending) const {

@@ -2,6 +2,7 @@
 // long one makes only its own tenant wait. Not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -19,14 +20,16 @@ template <class Item>
 class FairQueue {
 public:
     // One tenant alone may have so many waiting.
-    explicit FairQueue(std::size_t most) : room_(2 * most) {}
+    explicit FairQueue(std::size_t most) : room_(2 * most), always_(std::min(most, kAlways)) {}
 
-    // False: no room for this tenant. A line may be as long as the room that is left, so that however many are full,
-    // there is some for the next tenant.
+    // So many may wait in each line, however little room is left.
+    static constexpr std::size_t kAlways = 8;
+
+    // False: no room for this tenant. A line may be as long as the room that is left; kAlways have room in each.
     bool push(std::string_view tenant, Item item) {
         auto line = lines_.find(tenant);
         const std::size_t length = line == lines_.end() ? 0 : line->second.size();
-        if (length + size_ >= room_) return false;
+        if (length >= always_ && length + size_ >= room_) return false;
         if (length == 0) {
             line = lines_.try_emplace(std::string(tenant)).first;
             turns_.push_back(line);
@@ -58,6 +61,7 @@ private:
     using Lines = std::map<std::string, std::deque<Item>, std::less<>>;
 
     const std::size_t room_;
+    const std::size_t always_;
     std::size_t size_ = 0;
     Lines lines_;  // none is empty
     std::deque<typename Lines::iterator> turns_;

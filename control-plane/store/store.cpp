@@ -15,7 +15,8 @@ Result<sql::Database> open_store(const std::string& store, sql::OpenOptions opti
 }
 
 Result<> prepare_store(const std::string& store) {
-    auto database = TRY(sql::Database::open(store).context("open the control plane's store"));
+    // A new index over a million rows may take minutes.
+    auto database = TRY(sql::Database::open(store, {.bulk = true}).context("open the control plane's store"));
     return sql::migrate(database, store_migrations()).context("bring the store's schema up to date");
 }
 

@@ -1,12 +1,11 @@
 """One organization that asks for more than the control plane can give makes itself wait, not the others."""
 
-import contextlib
 import http.client
-import pathlib
-import sqlite3
 import statistics
 import threading
 import time
+
+import store
 
 CALLERS = 48
 CALLS = 12
@@ -58,12 +57,14 @@ class Flood:
 
 
 def copied_a_hundred_times(plane, backup):
-    with contextlib.closing(sqlite3.connect(next(pathlib.Path(plane.state).glob("*.db")), timeout=10)) as store, store:
+    with store.opened(plane.state) as db:
+        columns_of = store.tables(db)
         for table in ("backups", "operations"):
-            columns = [row[1] for row in store.execute(f"PRAGMA table_info({table})")]
-            values = ", ".join("printf('00000000-0000-4000-8000-%012x', n.i)" if name == "id" else f"o.{name}" for name in columns)
-            store.execute(f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) INSERT INTO {table} "
-                          f"({', '.join(columns)}) SELECT {values} FROM n JOIN {table} o ON o.id = ?", (backup,))
+            columns = sorted(columns_of[table])
+            row = dict(db.execute(f"SELECT * FROM {table} WHERE id = ?", (backup,)).fetchone())
+            for number in range(1, 101):
+                values = [f"00000000-0000-4000-8000-{number:012x}" if name == "id" else row[name] for name in columns]
+                db.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", values)
 
 
 def test_a_flood_of_one_organization_does_not_hold_up_another(plane):

@@ -1,5 +1,6 @@
 // What a store on PostgreSQL does when its server goes away and comes back.
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <thread>
 
@@ -75,8 +76,11 @@ TEST_F(PostgresStore, LosesItsDutyWithItsConnection) {
         if (!taken) std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     ASSERT_TRUE(taken);
-    const auto still = db.hold("upkeep");
-    EXPECT_FALSE(still && *still) << "it must not think that it still has it";
+    // Whoever had it must not go on over a new connection.
+    EXPECT_EQ(Transaction::begin(db).error().code(), Errc::unavailable);
+    EXPECT_EQ(db.run("SELECT 1").error().code(), Errc::unavailable);
+    EXPECT_FALSE(db.hold("upkeep").value());
+    EXPECT_TRUE(Transaction::begin(db)) << "it knows by now";
 }
 
 TEST_F(PostgresStore, LetsOrganizationsWriteSideBySide) {
@@ -90,6 +94,37 @@ TEST_F(PostgresStore, LetsOrganizationsWriteSideBySide) {
     EXPECT_FALSE(other.in_transaction());
     ASSERT_TRUE(transaction.commit());
     EXPECT_TRUE(Transaction::begin(other));
+}
+
+TEST_F(PostgresStore, GivesAServerUpThatStandsStill) {
+    Database db = Database::open(url(), {.statement_timeout_ms = 1'000}).value();
+    auto rows = db.query("SELECT pg_backend_pid()");
+    ASSERT_TRUE(rows && rows->step());
+    const auto backend = static_cast<pid_t>(rows->integer(0));
+    ASSERT_EQ(::kill(backend, SIGSTOP), 0);
+    EXPECT_EQ(db.run("SELECT 1").error().code(), Errc::unavailable);
+    EXPECT_TRUE(db.run("SELECT 1")) << "over another connection";
+    ::kill(backend, SIGCONT);
+}
+
+TEST_F(PostgresStore, TellsNothingOfAUrlThatItDoesNotUnderstand) {
+    for (const char* wrong : {"postgresql://u:s3cr%et@127.0.0.1/x", "postgresql://u:s3cr@et@127.0.0.1/x",
+                              "postgresql://u:s3cr/et@127.0.0.1/x", "postgresql://u:s3cret@[::1]x/y"}) {
+        const auto opened = Database::open(wrong);
+        ASSERT_FALSE(opened) << wrong;
+        EXPECT_EQ(opened.error().code(), Errc::invalid) << wrong;
+        EXPECT_EQ(opened.error().message().find("s3cr"), std::string::npos) << opened.error().message();
+    }
+}
+
+TEST_F(PostgresStore, ReadsBytesWhateverItsServerWasToldOfThem) {
+    Database db = Database::open(url()).value();
+    ASSERT_TRUE(db.run_script("ALTER ROLE postgres SET bytea_output = escape"));
+    Database other = Database::open(url()).value();
+    const Blob bytes{std::byte{1}, std::byte{0x41}, std::byte{0xff}};
+    auto rows = other.query("SELECT $1", {bytes});
+    ASSERT_TRUE(rows && rows->step());
+    EXPECT_EQ(rows->blob(0), bytes);
 }
 
 TEST_F(PostgresStore, RefusesATextThatItWouldCut) {
