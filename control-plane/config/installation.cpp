@@ -6,6 +6,7 @@
 
 #include "common/files/files.h"
 #include "common/ids.h"
+#include "common/sql/migrations.h"
 #include "control-plane/config/store_setting.h"
 #include "control-plane/store/organizations.h"
 #include "control-plane/store/store.h"
@@ -32,9 +33,9 @@ Result<bool> holds_others_things(const std::string& folder) {
 
 // What another installation keeps there is sealed under keys that lie in its own state folder.
 Result<> prepare_new_store(const std::string& store) {
-    TRY(store::prepare_store(store));
-    auto db = TRY(store::open_store(store));
-    if (TRY(store::Organizations(db).list()).empty()) return {};
+    auto db = TRY(sql::Database::open(store).context("open the control plane's store"));
+    const bool is_new = TRY(sql::schema_version(db)) == 0;
+    if (is_new || TRY(store::Organizations(db).list()).empty()) return store::prepare_store(store);
     return Error(Errc::conflict, sql::without_password(store) + " holds an installation already")
         .with_hint("a further replica gets a copy of its state folder; name an empty database for a new one");
 }

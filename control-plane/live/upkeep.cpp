@@ -106,7 +106,7 @@ Upkeep::Upkeep(Loop& loop, store::DatabaseThreads& threads, const Clock& clock, 
       keep_(keep),
       stirred_(std::move(stirred)),
       leadership_(std::move(replica)),
-      sweep_at_(clock.now_ms() + kSweepMs),
+      sweep_at_(steady_ms() + kSweepMs),
       look_timer_(loop, kLookMs, kLookMs, [this] { look(); }),
       purge_timer_(loop, kFirstPurgeMs, kPurgeMs, [this] { purge(); }) {
     look();
@@ -136,8 +136,8 @@ Result<std::optional<replicas::Term>> Upkeep::lead(sql::Database& db) {
 Result<dispatch::Stir> Upkeep::work(sql::Database& db) {
     dispatch::Stir stir;
     const auto term = TRY(lead(db));
-    if (!term || clock_.now_ms() < sweep_at_) return stir;
-    sweep_at_ = clock_.now_ms() + kSweepMs;
+    if (!term || steady_ms() < sweep_at_) return stir;
+    sweep_at_ = steady_ms() + kSweepMs;
     sweep(db, *term, stir);
     return stir;
 }
@@ -154,8 +154,8 @@ void Upkeep::sweep(sql::Database& db, const replicas::Term& term, dispatch::Stir
     tell("backups not verified", alone(db, stir, [&](Stir& some) { return verified(db, now, some); }));
     tell("silence not looked at",
          alone(db, stir, [&](Stir& /*nobody*/) { return dispatch::watch_silence(db, term.listening_since, now); }));
-    if (now < overdue_at_) return;
-    overdue_at_ = now + kOverdueMs;
+    if (steady_ms() < overdue_at_) return;
+    overdue_at_ = steady_ms() + kOverdueMs;
     tell("overdue backups not looked at", alone(db, stir, [&](Stir& /*nobody*/) { return overdue(db, now); }));
 }
 

@@ -38,8 +38,8 @@ private:
     const RetentionSettings keep_;
     const Stirred stirred_;
     replicas::Leadership leadership_;  // upkeep thread
-    TimeMs sweep_at_;                  // of the next one; upkeep thread
-    TimeMs overdue_at_ = 0;            // likewise
+    std::int64_t sweep_at_;            // of the next one, steady; upkeep thread
+    std::int64_t overdue_at_ = 0;      // likewise
     bool looking_ = false;
     bool purging_ = false;
     bool stopping_ = false;

@@ -60,10 +60,20 @@ Result<std::string> mail_password(const MailSettings& mail) {
 }
 
 // PostgreSQL may start after us.
+// An upgrade has no way back but the backup before it.
+Result<std::string> upgraded_store(const Settings& settings, const std::string& store_url) {
+    if (store_url.empty()) {
+        const auto kept = own_backup::before_upgrade(settings, SystemClock().now_ms());
+        if (!kept && kept.error().code() == Errc::unavailable) return kept.error();
+        if (!kept) log::error("no backup before the upgrade", {{"error", kept.error().message()}});
+    }
+    return ready_store(settings, store_url);
+}
+
 Result<std::string> waited_for_store(const Settings& settings, const std::string& store_url) {
     const std::int64_t until = steady_ms() + kStoreWaitMs;
     while (true) {
-        auto store = ready_store(settings, store_url);
+        auto store = upgraded_store(settings, store_url);
         if (store || store.error().code() != Errc::unavailable || steady_ms() >= until) return store;
         log::warning("waiting for the store", {{"error", store.error().message()}});
         std::this_thread::sleep_for(kStoreAgain);
@@ -129,10 +139,6 @@ Result<std::unique_ptr<Daemon>> Daemon::build(Settings settings, const std::stri
         TRY(FileLock::acquire(settings.state_dir + "/serve.lock", kLockPatience).context("take the state folder"));
     auto box = TRY(open_secret_box(settings));
     auto verifier = TRY(open_verifier(settings));
-    if (store_url.empty()) {
-        const auto kept = own_backup::before_upgrade(settings, SystemClock().now_ms());
-        if (!kept) log::error("no backup before the upgrade", {{"error", kept.error().message()}});
-    }
     const std::string store = TRY(waited_for_store(settings, store_url));
     {
         auto db = TRY(store::open_store(store));

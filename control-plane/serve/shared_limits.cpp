@@ -26,12 +26,17 @@ struct SharedLimits::Item {
 
 namespace {
 
-// The window that is there goes on; one that is over gives way to the caller's.
+// The window that is there goes on; one that is over gives way to the caller's, and so does one of the future, which a
+// clock that was ahead began.
 constexpr std::string_view kAdd =
     "INSERT INTO request_windows (limiter, key, began_at, taken) VALUES ($1, $2, $3, $4) ON CONFLICT (limiter, key) DO "
-    "UPDATE SET taken = CASE WHEN request_windows.began_at <= $5 THEN excluded.taken ELSE request_windows.taken + "
-    "excluded.taken END, began_at = CASE WHEN request_windows.began_at <= $5 THEN excluded.began_at ELSE "
+    "UPDATE SET taken = CASE WHEN request_windows.began_at <= $5 OR request_windows.began_at > $6 THEN excluded.taken "
+    "ELSE request_windows.taken + "
+    "excluded.taken END, began_at = CASE WHEN request_windows.began_at <= $5 OR request_windows.began_at > $6 THEN "
+    "excluded.began_at ELSE "
     "request_windows.began_at END RETURNING began_at, taken";
+
+constexpr TimeMs kClocksApartMs = 5'000;
 
 Result<> forget(sql::Database& db, TimeMs now) {
     TRY(db.run("DELETE FROM request_windows WHERE began_at <= $1", {now - 2 * auth::RateLimiter::kWindowMs}));
@@ -66,24 +71,24 @@ void SharedLimits::exchange() {
     const bool forgets = now >= forget_at_;
     if (items.empty() && !forgets) return;
     if (forgets) forget_at_ = now + kForgetMs;
-    exchanging_ = threads_.submit(
-        store::DatabaseThreads::Lane::exchange,
-        [this, items = std::move(items), now, ahead, forgets](sql::Database& db) mutable -> Done {
-            const auto added = [&]() -> Result<> {
-                if (forgets) TRY(forget(db, now));
-                for (Item& item : items) {
-                    item.sum =
-                        TRY(store::first_row(db.query(kAdd, {item.of->name, item.taken.key, item.began_at,
-                                                             item.taken.count, now - auth::RateLimiter::kWindowMs}),
-                                             [&](const sql::Statement& row) {
-                                                 return auth::RateLimiter::Sum{row.integer(0) - ahead, row.integer(1)};
-                                             }));
-                }
-                return {};
-            }();
-            if (!added) log::warning("limits not shared", {{"error", added.error().message()}});
-            return [this, done = std::move(items)] { settle(done); };
-        });
+    exchanging_ =
+        threads_.submit(store::DatabaseThreads::Lane::exchange,
+                        [this, items = std::move(items), now, ahead, forgets](sql::Database& db) mutable -> Done {
+                            const auto added = [&]() -> Result<> {
+                                if (forgets) TRY(forget(db, now));
+                                for (Item& item : items) {
+                                    item.sum = TRY(store::first_row(
+                                        db.query(kAdd, {item.of->name, item.taken.key, item.began_at, item.taken.count,
+                                                        now - auth::RateLimiter::kWindowMs, now + kClocksApartMs}),
+                                        [&](const sql::Statement& row) {
+                                            return auth::RateLimiter::Sum{row.integer(0) - ahead, row.integer(1)};
+                                        }));
+                                }
+                                return {};
+                            }();
+                            if (!added) log::warning("limits not shared", {{"error", added.error().message()}});
+                            return [this, done = std::move(items)] { settle(done); };
+                        });
     // What was gathered is lost then, as at a restart: the queue holds hundreds of these.
     if (!exchanging_) log::warning("limits not shared", {{"error", "the queue is full"}});
 }

@@ -70,7 +70,12 @@ Result<Filled> fill_empty_postgres(sql::Database& source, const std::string& url
 Result<Filled> fill_file(sql::Database& source, const std::string& path, const OnProgress& on_progress) {
     auto target = TRY(sql::Database::open(path));
     auto transaction = TRY(sql::Transaction::begin(target));
-    return fill_and_commit(source, std::move(transaction), on_progress);
+    Filled filled = TRY(fill_and_commit(source, std::move(transaction), on_progress));
+    // Out of the log of changes into the file itself: closing it would tell nobody of a full disk.
+    auto mode = TRY(target.query("PRAGMA journal_mode = DELETE"));
+    TRY(mode.step());
+    if (mode.text(0) != "delete") return Error(Errc::io, "the new store is not written whole: " + mode.text(0));
+    return filled;
 }
 
 Result<Moved> move_store(const Settings& settings, const MoveOrder& order, const OnProgress& on_progress) {

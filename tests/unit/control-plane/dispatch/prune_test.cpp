@@ -57,8 +57,10 @@ protected:
         return ids;
     }
     void sweep() {
+        auto transaction = sql::Transaction::begin(world_.db()).value();
         const auto done = prune_due(world_.db(), world_.now, world_.stir);
         EXPECT_TRUE(done) << done.error().message();
+        EXPECT_TRUE(transaction.commit());
     }
     bool prune() {
         const auto done = prune_environment(world_.db(), schedule_, world_.now, world_.stir);

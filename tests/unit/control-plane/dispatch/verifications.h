@@ -44,10 +44,12 @@ protected:
         if (here) {
             EXPECT_TRUE(world_.beat({}));
         }
+        auto transaction = sql::Transaction::begin(world_.db()).value();
         const auto drilled = drills_due(world_.db(), world_.now, world_.stir);
         EXPECT_TRUE(drilled) << drilled.error().message();
         const auto done = verify_due(world_.db(), world_.now, world_.stir);
         EXPECT_TRUE(done) << done.error().message();
+        EXPECT_TRUE(transaction.commit());
         auto jobs = unfinished_jobs(world_.db()).value();
         std::erase_if(jobs, [](const Job& job) { return job.kind != "verify"; });
         return jobs;
