@@ -255,7 +255,7 @@ def test_an_organizations_policy_that_stays_as_it_is_keeps_no_schedule_waiting(p
     assert plane.owner.put("/retention-policy", {"retainDaily": 8})["updatedAt"] == changed
     plane.owner.delete("/retention-policy")
     reset = plane.owner.get("/retention-policy")["updatedAt"]
-    assert reset > changed
+    assert at(reset) > at(changed)
     time.sleep(0.01)
     assert plane.owner.delete("/retention-policy") is None
     assert plane.owner.get("/retention-policy")["updatedAt"] == reset
