@@ -7,6 +7,7 @@
 #include "agent/storage-desk/odoo_zip.h"
 #include "common/event/byte_pipe.h"
 #include "common/log.h"
+#include "storage/backoff.h"
 #include "storage/destination_json.h"
 
 namespace backstay {
@@ -21,6 +22,9 @@ constexpr std::size_t kMostWaiting = 100;
 constexpr std::string_view kOdooZip = "odoo_zip";
 constexpr int kQuestionThreads = 2;
 constexpr int kTransferThreads = 8;
+constexpr int kMostTellings = 6;
+constexpr std::uint64_t kFirstPauseMs = 200;
+constexpr std::uint64_t kLongestPauseMs = 5'000;
 
 StorageObject shown(const ObjectInfo& object) {
     return {object.key, object.size_bytes, {object.modified_at}, object.etag};
@@ -111,7 +115,18 @@ Result<> read(const StorageRequest& request, Storage& storage, ControlPlaneClien
     pipe.close(Error(Errc::cancelled, "nobody wants more"));
     reader.join();
     if (!sent) log::info("content not delivered", {{"key", request.key}, {"error", sent.error().message()}});
-    return {};
+    return sent;
+}
+
+// Whoever asked waits for a minute: the control plane may be back by then, or another of its replicas reached.
+Result<> tell(ControlPlaneClient& client, const StorageRequest& request, const StorageAnswer& answer,
+              const std::stop_token& stop) {
+    for (int attempt = 1;; ++attempt) {
+        auto told = client.answer_storage(request.request_id, answer);
+        const bool may_pass = !told && told.error().code() == Errc::unavailable;
+        if (!may_pass || attempt == kMostTellings) return told;
+        TRY(wait_ms(backoff_ms(attempt, kFirstPauseMs, kLongestPauseMs), stop));
+    }
 }
 
 void handle(const StorageRequest& request, const AgentConfig& config, control_plane::ClientConfig contact,
@@ -132,7 +147,7 @@ void handle(const StorageRequest& request, const AgentConfig& config, control_pl
     }();
     if (answered && !*answered) return;
     const StorageAnswer answer = answered ? std::move(**answered) : failure_of(answered.error());
-    if (const auto told = client.answer_storage(request.request_id, answer); !told)
+    if (const auto told = tell(client, request, answer, stop); !told)
         log::info("storage request not answered", {{"action", request.action}, {"error", told.error().message()}});
 }
 

@@ -28,7 +28,6 @@ struct Client::Impl {
     explicit Impl(ClientOptions given) : options(std::move(given)) {
         start_curl();
         multi.reset(curl_multi_init());
-        easy.reset(curl_easy_init());
         if (multi) curl_multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS, 2L);
     }
 
@@ -39,8 +38,9 @@ struct Client::Impl {
     CURLcode drive(Transfer& transfer, const std::stop_token& stop);
 
     ClientOptions options;
-    std::unique_ptr<CURLM, FreeMulti> multi;  // keeps the connections between calls
-    std::unique_ptr<CURL, FreeEasy> easy;
+    // Keeps the connections between calls. An easy handle serves one call: what it remembers of a failure outlives
+    // curl_easy_reset (github.com/curl/curl/issues/18206).
+    std::unique_ptr<CURLM, FreeMulti> multi;
 };
 
 CURLcode Client::Impl::drive(Transfer& transfer, const std::stop_token& stop) {
@@ -75,8 +75,8 @@ Result<ClientResponse> Client::Impl::run(const ClientRequest& request, const Tra
 
 Result<ClientResponse> Client::Impl::run_once(const ClientRequest& request, const Transfer::OnBytes* on_bytes,
                                               bool& stale) {
+    const std::unique_ptr<CURL, FreeEasy> easy(curl_easy_init());
     if (!multi || !easy) return Error(Errc::exhausted, "libcurl gave no handle");
-    curl_easy_reset(easy.get());
     Transfer transfer(options, request, on_bytes);
     TRY(transfer.prepare(easy.get()));
     if (curl_multi_add_handle(multi.get(), easy.get()) != CURLM_OK) return Error(Errc::io, "libcurl is busy");

@@ -19,6 +19,11 @@ http::Response overloaded() {
     return api::error_answer(503, "overloaded", "too much is passed on between replicas; try again");
 }
 
+// The agent tries again, until that replica is known to be dead.
+http::Response unreachable() {
+    return api::error_answer(503, "replica_unreachable", "the replica that waits for this cannot be reached; try again");
+}
+
 http::ClientRequest passed(const http::Request& request, const std::string& replica) {
     http::ClientRequest out;
     out.method = request.method;
@@ -104,14 +109,8 @@ void PassOn::call_replica(std::uint64_t number, Pass& pass) {
         pass.request.body_source_bytes = bytes.value_or(0);
         pass.request.body_source_unsized = !bytes;
     }
-    if (!idle_.empty()) {
-        pass.client = std::move(idle_.back());
-        idle_.pop_back();
-    } else {
-        pass.client = std::make_unique<http::Client>(parts_.http);
-    }
-    pass.thread = std::jthread([this, number, sends, pipe = pass.pipe, request = pass.request,
-                                client = pass.client.get(), stop = pass.stop.get_token()]() mutable {
+    pass.thread = std::jthread([this, number, sends, pipe = pass.pipe, request = pass.request, http = parts_.http,
+                                stop = pass.stop.get_token()]() mutable {
         PipeSource body(*pipe);
         PipeSink content(*pipe);
         if (sends) {
@@ -124,7 +123,8 @@ void PassOn::call_replica(std::uint64_t number, Pass& pass) {
             };
         }
         request.stop = stop;
-        auto answer = client->perform(request);
+        // A connection of its own: a kept one may be dead, and a body that streams cannot be sent again.
+        auto answer = http::Client(http).perform(request);
         parts_.loop.post([this, number, answer = std::move(answer)] { called(number, answer); });
     });
     if (!sends) return;
@@ -159,19 +159,18 @@ void PassOn::received(std::uint64_t number, std::unique_ptr<http::Exchange> exch
     if (pass.answer) finish(number, std::move(*pass.answer));
 }
 
-// The other replica has answered, or cannot be reached: then nobody waits any more.
+// The other replica has answered, or cannot be reached.
 void PassOn::called(std::uint64_t number, const Result<http::ClientResponse>& answer) {
     const auto at = passes_.find(number);
     if (at == passes_.end()) return;
     Pass& pass = at->second;
     pass.thread.join();
-    idle_.push_back(std::move(pass.client));
     if (!answer) log::info("an answer was not passed on", {{"error", answer.error().message()}});
     if (pass.answering && answer) pass.pipe->finish();
     if (pass.answering && !answer) pass.pipe->fail(answer.error());
     // After a whole body this changes nothing; before its end the agent is held up no longer.
     if (!pass.answering) pass.pipe->close(Error(Errc::cancelled, "the other replica wants no more"));
-    finish(number, answer ? answer_of(*answer) : nobody_waits());
+    finish(number, answer ? answer_of(*answer) : unreachable());
 }
 
 // Before its body was asked for, or after it came.

@@ -10,7 +10,6 @@
 #include <stop_token>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "common/clock.h"
 #include "common/event/byte_pipe.h"
@@ -56,7 +55,6 @@ private:
         http::ClientRequest request;
         SharedPipe pipe;
         std::stop_source stop;
-        std::unique_ptr<http::Client> client;
         std::optional<http::Response> answer;
         bool receiving = false;
         bool answering = false;  // with a body that comes
@@ -76,7 +74,6 @@ private:
     const Parts parts_;
     std::uint64_t last_number_ = 0;
     std::map<std::uint64_t, Pass> passes_;
-    std::vector<std::unique_ptr<http::Client>> idle_;  // their connections are used again
     Timer sweep_timer_;
 };
 

@@ -251,6 +251,17 @@ def test_a_replica_that_dies_takes_its_requests_with_it(two):
     assert processes.wait_until(lambda: two.waiting() == "" and two.pg.psql("control", state) == "finished", 60), two.waiting()
 
 
+def test_answers_find_a_replica_that_was_restarted(two):
+    """The other one has passed answers on to it: the connections of that time are dead."""
+    for _ in range(6):
+        for _ in range(3):
+            began = time.monotonic()
+            assert "seen" in two.names(at="second")
+            assert time.monotonic() - began < 5
+        os.kill(two.pid("second"), signal.SIGKILL)
+        two.start_replica("second")
+
+
 def test_an_agent_that_is_away_is_told_of_soon(two):
     """Last: the agent stays away."""
     pid = int(two.env["AGENT_PID"])

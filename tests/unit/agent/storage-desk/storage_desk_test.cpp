@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_server.h"
@@ -14,14 +15,23 @@ namespace {
 
 using control_plane::StorageRequest;
 
-// A control plane that has bytes to bring and never sends one.
+// A control plane that has bytes to bring and never sends one, and that may be away when it is told something.
 struct Reluctant {
     std::vector<std::unique_ptr<http::ResponseStream>> streams;
     std::atomic<int> asked = 0;
     std::atomic<int> gone = 0;
+    std::atomic<int> away = 0;  // so many POSTs are not taken
+    std::atomic<int> told = 0;  // POSTs, taken or not
 
     void operator()(std::unique_ptr<http::Exchange> exchange) {
-        if (exchange->request().method != "GET") return exchange->respond({404, {}, ""});
+        if (exchange->request().method != "GET") {
+            ++told;
+            if (away > 0) {
+                --away;
+                return exchange->respond({503, {}, ""});
+            }
+            return exchange->respond({200, {}, "{}"});
+        }
         auto stream = exchange->open_stream({});
         stream->on_closed([this] { ++gone; });
         streams.push_back(std::move(stream));
@@ -78,6 +88,21 @@ TEST_F(StorageDeskTest, BreaksOffWhatNobodyWaitsForAnyMore) {
     EXPECT_EQ(plane_.gone, 1) << "the other goes on";
     take("write", "3");
     EXPECT_TRUE(in_time([&] { return plane_.asked == 3; }));
+}
+
+TEST_F(StorageDeskTest, TellsAgainWhileTheControlPlaneIsAway) {
+    plane_.away = 2;
+    take("stat", "1");
+    ASSERT_TRUE(in_time([&] { return plane_.told == 3; })) << "who asked would have waited a minute";
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    EXPECT_EQ(plane_.told, 3) << "once is enough";
+}
+
+TEST_F(StorageDeskTest, TellsOfContentThatCouldNotBeSent) {
+    std::ofstream(folder_.path() + "/file") << "content";
+    plane_.away = 1;
+    take("read", "1");
+    EXPECT_TRUE(in_time([&] { return plane_.told == 2; })) << "the content, and its failure";
 }
 
 TEST_F(StorageDeskTest, BreaksOffEverythingAtItsEnd) {

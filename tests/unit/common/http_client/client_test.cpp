@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
+#include <optional>
+#include <thread>
 
 #include "common/clock.h"
 #include "tests/support/raw_server.h"
@@ -110,6 +113,37 @@ TEST(HttpClient, KeepsItsConnectionAndSurvivesItsEnd) {
         EXPECT_THAT(response->body, HasSubstr(request.body));
     }
     EXPECT_EQ(connections, 3);
+}
+
+// libcurl wants to send again, cannot connect, and would still want to with its handle's next request.
+TEST(HttpClient, SendsASourceAfterAServerThatDied) {
+    std::promise<void> asked_again;
+    std::optional<RawServer> dying(std::in_place, [&](int socket) {
+        RawServer::send_text(socket, answer(RawServer::read_request(socket)));
+        RawServer::read_request(socket);
+        asked_again.set_value();
+        RawServer::wait_for_close(socket);
+    });
+    RawServer other(echo);
+    Client client({});
+    const auto send = [&](const std::string& url) {
+        StringSource source("from a source");
+        ClientRequest request = get(url);
+        request.method = "POST";
+        request.body_source = &source;
+        request.body_source_bytes = 13;
+        return client.perform(request);
+    };
+    const std::string url = dying->url();
+    EXPECT_TRUE(send(url));
+    const std::jthread killer([&] {
+        asked_again.get_future().wait();
+        dying.reset();
+    });
+    EXPECT_FALSE(send(url));
+    const auto response = send(other.url());
+    ASSERT_TRUE(response) << response.error().message();
+    EXPECT_THAT(response->body, HasSubstr("\r\n\r\nfrom a source"));
 }
 
 TEST(HttpClient, StreamsASuccessfulBodyAndKeepsAnErrorBody) {
