@@ -21,7 +21,7 @@ http::Response overloaded() {
 
 // The agent tries again, until that replica is known to be dead.
 http::Response unreachable() {
-    return api::error_answer(503, "replica_unreachable", "the replica that waits for this cannot be reached; try again");
+    return api::error_answer(503, "replica_unreachable", "the replica that waits cannot be reached; try again");
 }
 
 http::ClientRequest passed(const http::Request& request, const std::string& replica) {
