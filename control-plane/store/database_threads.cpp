@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
+#include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -12,7 +15,17 @@
 namespace backstay::store {
 
 struct DatabaseThreads::Pool {
-    Pool(Post post_back, std::size_t limit) : post(std::move(post_back)), queue(limit) {}
+    using Queue = FairQueue<Work>;
+
+    enum class Turns {
+        any,
+        // An organization's works one after the other: the next would wait for its lock, and threads that wait there
+        // serve nobody.
+        one_writer,
+    };
+
+    Pool(Post post_back, std::size_t limit, Turns the_turns = Turns::any)
+        : post(std::move(post_back)), turns(the_turns), queue(limit) {}
 
     ~Pool() { stop(); }
 
@@ -38,23 +51,37 @@ struct DatabaseThreads::Pool {
     }
 
     void serve(sql::Database& database) noexcept {
-        while (true) {
-            Work work;
-            {
-                std::unique_lock lock(mutex);
-                wake.wait(lock, [this] { return closing || !queue.empty(); });
-                if (queue.empty()) return;
-                work = queue.pop();
-                ++at_work;
-            }
-            Done done = work(database);
-            work = nullptr;
-            {
-                const std::lock_guard lock(mutex);
-                --at_work;
-            }
+        while (auto turn = next()) {
+            Done done = turn->item(database);
+            turn->item = nullptr;
+            finished(turn->tenant);
             if (done) post(std::move(done));
         }
+    }
+
+    // None: the end. What may not begin yet is left to the thread that keeps it waiting.
+    std::optional<Queue::Turn> next() {
+        std::unique_lock lock(mutex);
+        std::optional<Queue::Turn> turn;
+        wake.wait(lock, [&] {
+            turn = queue.pop([this](std::string_view tenant) { return !writing.contains(writer_for(tenant)); });
+            return turn || closing;
+        });
+        if (!turn) return turn;
+        ++at_work;
+        if (const auto writer = writer_for(turn->tenant); !writer.empty()) writing.emplace(writer);
+        return turn;
+    }
+
+    void finished(std::string_view tenant) {
+        const std::lock_guard lock(mutex);
+        --at_work;
+        if (const auto one = writing.find(writer_for(tenant)); one != writing.end()) writing.erase(one);
+    }
+
+    // The organization that no other work may write for while this tenant's runs; empty: none.
+    std::string_view writer_for(std::string_view tenant) const {
+        return turns == Turns::one_writer ? organization_of(tenant) : std::string_view();
     }
 
     bool submit(std::string_view tenant, Work work) {
@@ -77,9 +104,11 @@ struct DatabaseThreads::Pool {
     }
 
     const Post post;
+    const Turns turns;
     mutable std::mutex mutex;
     std::condition_variable wake;
-    FairQueue<Work> queue;
+    Queue queue;
+    std::set<std::string, std::less<>> writing;
     std::size_t at_work = 0;
     bool closing = false;
     std::vector<std::thread> threads;
@@ -92,7 +121,7 @@ Result<std::unique_ptr<DatabaseThreads>> DatabaseThreads::start(const std::strin
                                                                 std::size_t queue_limit) {
     std::unique_ptr<DatabaseThreads> self(new DatabaseThreads());
     self->read_ = std::make_unique<Pool>(post, queue_limit);
-    self->write_ = std::make_unique<Pool>(post, queue_limit);
+    self->write_ = std::make_unique<Pool>(post, queue_limit, Pool::Turns::one_writer);
     self->slow_ = std::make_unique<Pool>(post, queue_limit);
     const bool side_by_side = sql::is_postgres_url(store);
     TRY(self->read_->add_threads(store, side_by_side ? 4 : 2));

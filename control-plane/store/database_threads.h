@@ -49,7 +49,8 @@ public:
     DatabaseThreads& operator=(const DatabaseThreads&) = delete;
 
     // `tenant`: the organization whose work it is, empty for our own. Tenants take turns in each lane; the works of one
-    // begin in their order. False: too much of this tenant waits already. Any thread.
+    // begin in their order. An organization's works in the lane `write` run one after the other, those of its agents
+    // among them. False: too much of this tenant waits already. Any thread.
     [[nodiscard]] bool submit(Lane lane, Work work, std::string_view tenant = {});
     // How many works wait in a lane.
     std::size_t queued(Lane lane) const;

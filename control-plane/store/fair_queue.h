@@ -7,14 +7,24 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "common/ids.h"
 
 namespace backstay::store {
 
 // Behind an organization's id: the line of its agents. Ten thousand heartbeats are not to hold up its people.
 inline constexpr const char* kAgentsLine = " agents";
+
+// Whose line it is: an organization's id, or empty: work of no single organization.
+inline std::string_view organization_of(std::string_view tenant) {
+    constexpr std::string_view kAgents = kAgentsLine;
+    if (tenant.ends_with(kAgents)) tenant.remove_suffix(kAgents.size());
+    return is_uuid(tenant) ? tenant : std::string_view();
+}
 
 template <class Item>
 class FairQueue {
@@ -39,11 +49,20 @@ public:
         return true;
     }
 
-    // The first of the line whose turn it is. Not of an empty queue.
-    Item pop() {
-        const auto line = turns_.front();
-        turns_.pop_front();
-        Item item = std::move(line->second.front());
+    struct Turn {
+        std::string tenant;
+        Item item;
+    };
+
+    // The first of the line whose turn it is, of those that `may(tenant)` lets; the others keep their turns. None: no
+    // line may.
+    template <class May>
+    std::optional<Turn> pop(const May& may) {
+        const auto at = std::ranges::find_if(turns_, [&may](const auto& line) { return may(line->first); });
+        if (at == turns_.end()) return std::nullopt;
+        const auto line = *at;
+        turns_.erase(at);
+        Turn turn{line->first, std::move(line->second.front())};
         line->second.pop_front();
         --size_;
         if (line->second.empty()) {
@@ -51,7 +70,7 @@ public:
         } else {
             turns_.push_back(line);
         }
-        return item;
+        return turn;
     }
 
     bool empty() const { return size_ == 0; }

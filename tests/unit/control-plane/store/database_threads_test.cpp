@@ -8,6 +8,8 @@
 #include <set>
 #include <thread>
 
+#include "common/ids.h"
+#include "control-plane/store/fair_queue.h"
 #include "control-plane/store/organizations.h"
 #include "control-plane/store/store.h"
 #include "tests/support/temp_dir.h"
@@ -121,6 +123,78 @@ TEST_F(DatabaseThreadsTest, RefuseMoreThanTheQueueHolds) {
     threads->stop();
     EXPECT_FALSE(threads->submit(Lane::upkeep, nothing));
     EXPECT_EQ(threads->queued(Lane::upkeep), 0U);
+}
+
+// Works that end when the gate opens, and count how many of them are at work.
+class Gate {
+public:
+    DatabaseThreads::Work work() {
+        return [this](sql::Database&) {
+            std::unique_lock lock(mutex_);
+            most_ = std::max(most_, ++inside_);
+            opened_.wait_for(lock, std::chrono::seconds(20), [this] { return open_; });
+            --inside_;
+            ++done_;
+            return DatabaseThreads::Done();
+        };
+    }
+    void open() {
+        const std::lock_guard lock(mutex_);
+        open_ = true;
+        opened_.notify_all();
+    }
+    int most() const {
+        const std::lock_guard lock(mutex_);
+        return most_;
+    }
+    int done() const {
+        const std::lock_guard lock(mutex_);
+        return done_;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::condition_variable opened_;
+    bool open_ = false;
+    int inside_ = 0;
+    int most_ = 0;
+    int done_ = 0;
+};
+
+TEST_F(DatabaseThreadsTest, LetAnOrganizationWriteWhileAnotherHasManyLongWorks) {
+    auto threads = DatabaseThreads::start(path_, inbox_.post()).value();
+    const std::string noisy = new_uuid();
+    Gate gate;
+    for (int i = 0; i < 10; ++i) {
+        ASSERT_TRUE(threads->submit(Lane::write, gate.work(), noisy));
+        ASSERT_TRUE(threads->submit(Lane::write, gate.work(), noisy + kAgentsLine));
+    }
+    // SQLite has one writing thread.
+    if (!testing::on_postgres()) gate.open();
+    for (const std::string& quiet : {new_uuid(), new_uuid() + kAgentsLine, std::string()}) {
+        bool served = false;
+        ASSERT_TRUE(threads->submit(
+            Lane::write, [&served](sql::Database&) { return [&served] { served = true; }; }, quiet));
+        EXPECT_TRUE(inbox_.run_one()) << quiet;
+        EXPECT_TRUE(served) << quiet;
+    }
+    gate.open();
+    threads->stop();
+    EXPECT_EQ(gate.most(), 1);
+    EXPECT_EQ(gate.done(), 20);
+}
+
+TEST_F(DatabaseThreadsTest, ReadForOneOrganizationSideBySide) {
+    auto threads = DatabaseThreads::start(path_, inbox_.post()).value();
+    const std::string organization = new_uuid();
+    Gate gate;
+    ASSERT_TRUE(threads->submit(Lane::read, gate.work(), organization));
+    const auto open = [&gate](sql::Database&) {
+        gate.open();
+        return DatabaseThreads::Done([] {});
+    };
+    ASSERT_TRUE(threads->submit(Lane::read, open, organization));
+    EXPECT_TRUE(inbox_.run_one());
 }
 
 TEST_F(DatabaseThreadsTest, NeedAStoreThatWasPrepared) {

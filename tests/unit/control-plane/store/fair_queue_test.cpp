@@ -5,9 +5,12 @@
 namespace backstay::store {
 namespace {
 
+constexpr auto kAny = [](std::string_view) { return true; };
+
 std::string drained(FairQueue<char>& queue) {
     std::string items;
-    while (!queue.empty()) items += queue.pop();
+    while (const auto turn = queue.pop(kAny)) items += turn->item;
+    EXPECT_TRUE(queue.empty());
     return items;
 }
 
@@ -25,17 +28,38 @@ TEST(FairQueue, PutWhoComesAgainBehindThoseThatWait) {
     FairQueue<char> queue(10);
     for (const char item : {'a', 'b'}) ASSERT_TRUE(queue.push("one", item));
     ASSERT_TRUE(queue.push("two", 'x'));
-    EXPECT_EQ(queue.pop(), 'a');
-    EXPECT_EQ(queue.pop(), 'x');
+    EXPECT_EQ(queue.pop(kAny)->item, 'a');
+    EXPECT_EQ(queue.pop(kAny)->item, 'x');
     ASSERT_TRUE(queue.push("two", 'y'));
     EXPECT_EQ(drained(queue), "by");
+}
+
+TEST(FairQueue, KeepTheTurnOfWhoMayNotYet) {
+    FairQueue<char> queue(10);
+    for (const char item : {'a', 'b'}) ASSERT_TRUE(queue.push("one", item));
+    for (const char item : {'x', 'y'}) ASSERT_TRUE(queue.push("two", item));
+    const auto not_one = [](std::string_view tenant) { return tenant != "one"; };
+    EXPECT_EQ(queue.pop(not_one)->item, 'x');
+    EXPECT_EQ(queue.pop(kAny)->item, 'a');
+    EXPECT_EQ(queue.pop(not_one)->item, 'y');
+    EXPECT_FALSE(queue.pop(not_one));
+    EXPECT_EQ(queue.size(), 1U);
+    EXPECT_EQ(drained(queue), "b");
+}
+
+TEST(FairQueue, KnowWhoseALineIs) {
+    const std::string id = new_uuid();
+    EXPECT_EQ(organization_of(id), id);
+    EXPECT_EQ(organization_of(id + kAgentsLine), id);
+    EXPECT_EQ(organization_of(""), "");
+    EXPECT_EQ(organization_of("newcomers agents"), "");
 }
 
 TEST(FairQueue, HoldSoManyOfOneTenant) {
     FairQueue<char> queue(3);
     for (const char item : {'a', 'b', 'c'}) ASSERT_TRUE(queue.push("one", item));
     EXPECT_FALSE(queue.push("one", 'd'));
-    EXPECT_EQ(queue.pop(), 'a');
+    EXPECT_EQ(queue.pop(kAny)->item, 'a');
     EXPECT_TRUE(queue.push("one", 'd'));
 }
 
