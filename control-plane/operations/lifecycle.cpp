@@ -9,6 +9,7 @@
 #include "control-plane/operations/aftermath.h"
 #include "control-plane/operations/alarms.h"
 #include "control-plane/operations/history.h"
+#include "control-plane/operations/telling.h"
 
 namespace backstay::operations {
 namespace {
@@ -54,25 +55,8 @@ std::string plain_status(const OperationRow& operation) {
     return operation.failure.empty() ? "completed" : "failed";
 }
 
-Progress& progress_of(OperationRow& operation) {
-    if (!operation.progress) {
-        operation.progress.emplace();
-        operation.progress->step_count = static_cast<std::int32_t>(operation.plan.steps.size());
-    }
-    Progress& progress = *operation.progress;
-    progress.operation = to_string(operation.kind);
-    progress.id = operation.id;
-    progress.environment_id = operation.environment_id;
-    return progress;
-}
-
-// One event with the operation's present state; on top of it the caller has set what moved.
 Result<> tell(sql::Database& db, OperationRow& operation, TimeMs now) {
-    Progress& progress = progress_of(operation);
-    progress.status = operation.status;
-    progress.at = {now};
-    progress.done = is_ended(operation);
-    return append_event(db, operation);
+    return append_events(db, operation.id, {next_event(operation, now)});
 }
 
 Result<> judge_operation(sql::Database& db, OperationRow& operation) {
@@ -127,12 +111,6 @@ Result<> close(sql::Database& db, OperationRow& operation, std::string_view mess
     return raise_alerts(db, operation, message, now);
 }
 
-std::int64_t order_of(const OperationPlan& plan, std::string_view step) {
-    const auto found =
-        std::find_if(plan.steps.begin(), plan.steps.end(), [&](const StepPlan& p) { return p.name == step; });
-    return (found - plan.steps.begin()) + 1;
-}
-
 }  // namespace
 
 Result<> refresh(sql::Database& db, OperationRow& operation, TimeMs now) {
@@ -158,42 +136,6 @@ Result<> begin(sql::Database& db, OperationRow& operation, std::int32_t attempt,
     TRY(tell(db, operation, now));
     TRY(update_operation(db, operation));
     return show_in_history(db, operation, "", now);
-}
-
-Result<> set_plan(sql::Database& db, OperationRow& operation, const OperationPlan& plan, TimeMs now) {
-    operation.plan = plan;
-    progress_of(operation).step_count = static_cast<std::int32_t>(plan.steps.size());
-    return refresh(db, operation, now);
-}
-
-Result<> record_step(sql::Database& db, OperationRow& operation, const StepRecord& step, TimeMs now) {
-    const std::int64_t position = order_of(operation.plan, step.name);
-    TRY(put_step(db, operation.id, step, position));
-    Progress& progress = progress_of(operation);
-    progress.step = step.name;
-    progress.step_status = boost::describe::enum_to_string(step.status, "");
-    progress.step_index = static_cast<std::int32_t>(position);
-    progress.message = step.summary.empty() ? fmt::format("{}: {}", step.name, progress.step_status)
-                                            : fmt::format("{}: {}", step.name, step.summary);
-    TRY(tell(db, operation, now));
-    return refresh(db, operation, now);
-}
-
-Result<> record_copy(sql::Database& db, OperationRow& operation, const CopyRecord& copy, TimeMs now) {
-    if (!operation.backup_id) return {};
-    TRY(put_copy(db, *operation.backup_id, copy, now));
-    if (makes_copies(operation.kind)) return refresh(db, operation, now);
-    auto backup = TRY(find_operation(db, *operation.backup_id));
-    if (!backup) return {};
-    return refresh(db, *backup, now);
-}
-
-Result<> record_progress(sql::Database& db, OperationRow& operation, const Progress& progress, TimeMs now) {
-    const double before = operation.progress ? operation.progress->percent : 0;
-    operation.progress = progress;
-    operation.progress->percent = std::clamp(std::max(before, progress.percent), 0.0, 100.0);
-    TRY(tell(db, operation, now));
-    return refresh(db, operation, now);
 }
 
 Result<> end(sql::Database& db, OperationRow& operation, const JobFinish& finish, std::int64_t keep_previous_ms,

@@ -1,5 +1,6 @@
-// What happens to an operation. Every change goes through here, so that steps, verdict, the row that people see and the
-// event stream never disagree. Runs inside the caller's transaction. The functions keep `operation` as stored.
+// What happens to an operation. Every change goes through here, or through its agent's account (account.h), so that
+// steps, verdict, the row that people see and the event stream never disagree. Runs inside the caller's transaction. The
+// functions keep `operation` as stored.
 #pragma once
 
 #include <string>
@@ -17,11 +18,6 @@ namespace backstay::operations {
 // Its agent works on it now. A new attempt begins with a clean page of steps, and a backup's or a snapshot's also of
 // copies.
 Result<> begin(sql::Database& db, OperationRow& operation, std::int32_t attempt, TimeMs now);
-Result<> set_plan(sql::Database& db, OperationRow& operation, const OperationPlan& plan, TimeMs now);
-Result<> record_step(sql::Database& db, OperationRow& operation, const StepRecord& step, TimeMs now);
-// A copy of operation.backup_id, whatever kind of operation tells of it.
-Result<> record_copy(sql::Database& db, OperationRow& operation, const CopyRecord& copy, TimeMs now);
-Result<> record_progress(sql::Database& db, OperationRow& operation, const Progress& progress, TimeMs now);
 
 // The agent's last word. `keep_previous_ms`: how long the way back of a restore or a rollback stays open.
 Result<> end(sql::Database& db, OperationRow& operation, const control_plane::JobFinish& finish,

@@ -264,14 +264,22 @@ Result<> clear_copies(sql::Database& db, std::string_view backup_id) {
     return {};
 }
 
-Result<> append_event(sql::Database& db, OperationRow& operation) {
-    if (!operation.progress) return {};
-    ++operation.event_id;
-    const std::string payload = json::encode_text(*operation.progress);
-    TRY(db.run("INSERT INTO progress_events (operation_id, event_id, payload) VALUES ($1, $2, $3)",
-               {operation.id, operation.event_id, payload}));
+Result<> append_events(sql::Database& db, std::string_view operation_id, const std::vector<ProgressEvent>& events) {
+    if (events.empty()) return {};
+    constexpr std::size_t kAtOnce = 20;  // each number of rows is a statement of its own to prepare
+    for (std::size_t at = 0; at < events.size(); at += kAtOnce) {
+        std::string sql = "INSERT INTO progress_events (operation_id, event_id, payload) VALUES ";
+        std::vector<sql::Value> values = {operation_id};
+        for (std::size_t i = at; i < std::min(at + kAtOnce, events.size()); ++i) {
+            const std::size_t used = values.size();
+            fmt::format_to(std::back_inserter(sql), "{}($1, ${}, ${})", i == at ? "" : ", ", used + 1, used + 2);
+            values.emplace_back(events[i].id);
+            values.emplace_back(events[i].payload);
+        }
+        TRY(db.run(sql, values));
+    }
     TRY(db.run("DELETE FROM progress_events WHERE operation_id = $1 AND event_id <= $2",
-               {operation.id, operation.event_id - kEventsKept}));
+               {operation_id, events.back().id - kEventsKept}));
     return {};
 }
 

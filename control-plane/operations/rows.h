@@ -109,8 +109,8 @@ struct ProgressEvent {
     std::int64_t id = 0;
     std::string payload;  // JSON of Progress
 };
-// Stores op.progress as the operation's next event (and forgets old ones); raises op.event_id.
-Result<> append_event(sql::Database& db, OperationRow& operation);
+// In their order; old ones are forgotten.
+Result<> append_events(sql::Database& db, std::string_view operation_id, const std::vector<ProgressEvent>& events);
 // Events after `after`, oldest first.
 Result<std::vector<ProgressEvent>> events_after(sql::Database& db, std::string_view operation_id, std::int64_t after);
 

@@ -58,10 +58,20 @@ Result<> keep(const Checks& checks, std::string_view key, const api::Call& call,
     return store::Idempotency(db).keep(holder_of(call), key, {request_hash(call), response.status, sealed}, call.now);
 }
 
+bool is_audited(const api::Route& route, const api::Call& call) {
+    return route.writes() && route.access != api::Access::agent && !call.organization_id.empty();
+}
+
+// The audit trail's end before the call.
+Result<std::int64_t> audit_end(const api::Route& route, const api::Call& call, sql::Database& db) {
+    if (!is_audited(route, call)) return std::int64_t{0};
+    return store::Audit(db).last();
+}
+
 // Whatever changes something leaves a row: where a handler tells nothing of its own, the request.
 Result<> note_change(const api::Route& route, const api::Call& call, std::int64_t before, sql::Database& db) {
+    if (!is_audited(route, call)) return {};
     store::Audit audit(db);
-    if (!route.writes() || route.access == api::Access::agent || call.organization_id.empty()) return {};
     if (TRY(audit.has_since(before, call.request_id))) return {};
     return audit.add(api::audit_entry(call, "request", "", ""));
 }
@@ -95,7 +105,7 @@ Result<http::Response> run_slow(const Checks& checks, const api::Route& route, s
     KeyHeld held(db, key, call);
     TRY(held.take());
     if (auto again = TRY(replay(checks, key, call, db))) return std::move(*again);
-    const std::int64_t before = TRY(store::Audit(db).last());
+    const std::int64_t before = TRY(audit_end(route, call, db));
     auto response = TRY(route.read(call, db));
     if (response.status >= 400) return response;
     TRY(note_change(route, call, before, db));
@@ -121,7 +131,7 @@ Result<http::Response> run_in_transaction(const Checks& checks, const api::Route
                                           sql::Database& db) {
     auto transaction = TRY(begin_write(checks, route, credential, call, db));
     if (auto again = TRY(replay(checks, key, call, db))) return std::move(*again);
-    const std::int64_t before = TRY(store::Audit(db).last());
+    const std::int64_t before = TRY(audit_end(route, call, db));
     auto response = TRY(route.write(call, transaction));
     if (response.status >= 400) {
         call.after_commit.clear();
