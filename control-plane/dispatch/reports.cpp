@@ -304,9 +304,8 @@ private:
 Result<ReportAnswer> take_reports(sql::Database& db, const store::Agent& agent, const ReportBatch& batch, TimeMs now,
                                   Stir& stir, const ReportFaults& faults) {
     if (faults.empty()) {
-        auto taken = sql::apart(db, [&] {
-            return Intake(db, agent, now, Manner::together, stir).take_all(batch, faults);
-        });
+        auto taken =
+            sql::apart(db, [&] { return Intake(db, agent, now, Manner::together, stir).take_all(batch, faults); });
         if (taken || !is_its_own(taken.error())) return taken;
     }
     return Intake(db, agent, now, Manner::one_by_one, stir).take_all(batch, faults);

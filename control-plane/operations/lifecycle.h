@@ -1,6 +1,6 @@
 // What happens to an operation. Every change goes through here, or through its agent's account (account.h), so that
-// steps, verdict, the row that people see and the event stream never disagree. Runs inside the caller's transaction. The
-// functions keep `operation` as stored.
+// steps, verdict, the row that people see and the event stream never disagree. Runs inside the caller's transaction.
+// The functions keep `operation` as stored.
 #pragma once
 
 #include <string>
