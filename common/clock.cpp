@@ -1,6 +1,6 @@
 #include "common/clock.h"
 
-#include <fmt/format.h>
+#include <fmt/compile.h>
 
 #include <charconv>
 #include <chrono>
@@ -24,10 +24,12 @@ std::string to_rfc3339(TimeMs time) {
     const year_month_day date{day};
     const hh_mm_ss clock{instant - day};
     const auto millis = clock.subseconds().count();
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}Z", static_cast<int>(date.year()),
-                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                       clock.minutes().count(), clock.seconds().count(),
-                       millis == 0 ? std::string() : fmt::format(".{:03}", millis));
+    // Some ten of them stand in each answer: compiled, since reading the format took longer than writing the digits.
+    std::string text = fmt::format(FMT_COMPILE("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}"), static_cast<int>(date.year()),
+                                   static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                                   clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+    if (millis != 0) fmt::format_to(std::back_inserter(text), FMT_COMPILE(".{:03}"), millis);
+    return text + 'Z';
 }
 
 namespace {

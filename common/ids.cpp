@@ -1,12 +1,12 @@
 #include "common/ids.h"
 
-#include <fmt/format.h>
 #include <sys/random.h>
 
 #include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <string_view>
 #include <vector>
 
 namespace backstay {
@@ -27,7 +27,9 @@ std::string format_uuid(std::array<unsigned char, 16>& raw, unsigned version) {
     std::string text;
     for (std::size_t i = 0; i < raw.size(); ++i) {
         if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-        text += fmt::format("{:02x}", raw[i]);
+        constexpr std::string_view kDigits = "0123456789abcdef";
+        text += kDigits[raw[i] >> 4];
+        text += kDigits[raw[i] & 0x0f];
     }
     return text;
 }

@@ -66,12 +66,16 @@ public:
     // Takes the write lock now, so that it cannot fail half way for want of it.
     Result<> begin(std::string_view /*partition*/) override { return run_script("BEGIN IMMEDIATE"); }
     Result<> begin_snapshot() override {
-        TRY(run_script("BEGIN"));
+        TRY(run("BEGIN", {}));
         // It begins with the first look.
-        return run_script("SELECT 1 FROM sqlite_schema LIMIT 1");
+        TRY(run("SELECT 1 FROM sqlite_schema LIMIT 1", {}));
+        return {};
     }
     Result<> commit() override { return run_script("COMMIT"); }
-    Result<> roll_back() override { return run_script("ROLLBACK"); }
+    Result<> roll_back() override {
+        TRY(run("ROLLBACK", {}));
+        return {};
+    }
     Result<bool> hold(std::string_view /*duty*/) override { return true; }
     Result<std::unique_ptr<Inflow>> inflow(const std::string& table, std::span<const std::string> columns) override {
         std::string names;

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/http/message.h"
 #include "common/result.h"
@@ -24,9 +25,13 @@ std::string display_prefix(std::string_view key);
 
 struct Credential {
     enum class Kind { none, token, api_key, agent };
+    Credential() = default;
+    Credential(Kind kind_, std::string secret_, bool from_query_)
+        : kind(kind_), secret(std::move(secret_)), from_query(from_query_), hash(hash_secret(secret)) {}
     Kind kind = Kind::none;
     std::string secret;
     bool from_query = false;  // ?access_token= of an event stream
+    std::string hash;         // of the secret, as the store keeps it
 };
 
 // Reads Authorization: Bearer, X-API-Key (only when `api_key_header`; Authorization wins) or ?access_token= (only when

@@ -76,18 +76,17 @@ Error token_problem(const Error& error) {
 
 }  // namespace
 
-Result<Claims> Gate::verified_claims(const std::string& secret, TimeMs now) const {
-    const std::string hash = hash_secret(secret);
-    if (auto known = known_.find(hash, now)) return std::move(*known);
-    const auto token = verifier_.verify(secret, now);
+Result<Claims> Gate::verified_claims(const Credential& credential, TimeMs now) const {
+    if (auto known = known_.find(credential.hash, now)) return std::move(*known);
+    const auto token = verifier_.verify(credential.secret, now);
     if (!token) return token_problem(token.error());
     auto claims = TRY(read_claims(*token));
-    known_.keep(hash, claims, now);
+    known_.keep(credential.hash, claims, now);
     return claims;
 }
 
 Result<Claims> Gate::claims_of(const Credential& credential, TimeMs now) const {
-    auto claims = TRY(verified_claims(credential.secret, now));
+    auto claims = TRY(verified_claims(credential, now));
     if (credential.from_query && (claims.lifetime_s <= 0 || claims.lifetime_s > kQueryTokenSeconds)) {
         return api::problem(401, "token_too_long_lived", "a token in a URL may live for 5 minutes at most");
     }
@@ -129,7 +128,7 @@ Result<Admission> Gate::admit_user(const Credential& credential, sql::Database& 
 Result<Admission> Gate::admit_key(const Credential& credential, std::string_view slug, sql::Database& db,
                                   TimeMs now) const {
     if (credential.from_query) return api::problem(401, "invalid_auth", "an API key never stands in a URL");
-    auto key = TRY(store::ApiKeys(db).by_hash(hash_secret(credential.secret), now));
+    auto key = TRY(store::ApiKeys(db).by_hash(credential.hash, now));
     if (!key) return api::problem(401, "invalid_key", "the API key is unknown, revoked or expired");
     if (!slug.empty()) {
         const auto organization = TRY(store::Organizations(db).by_slug(slug));
@@ -154,7 +153,7 @@ Result<Admission> Gate::admit_agent(const Credential& credential, sql::Database&
     if (credential.kind != Credential::Kind::agent) {
         return api::problem(401, "invalid_auth", "this is for agents with their own credential");
     }
-    const auto agent = TRY(store::Agents(db).by_credential(hash_secret(credential.secret)));
+    const auto agent = TRY(store::Agents(db).by_credential(credential.hash));
     if (!agent) return api::problem(401, "unknown_agent", "the agent is not enrolled here, or was removed");
     Principal principal;
     principal.kind = Principal::Kind::agent;

@@ -42,7 +42,7 @@ public:
     Result<Claims> claims_of(const Credential& credential, TimeMs now) const;
 
 private:
-    Result<Claims> verified_claims(const std::string& secret, TimeMs now) const;
+    Result<Claims> verified_claims(const Credential& credential, TimeMs now) const;
     Result<Admission> admit_key(const Credential& credential, std::string_view slug, sql::Database& db,
                                 TimeMs now) const;
     JwtVerifier verifier_;

@@ -139,9 +139,7 @@ void Pipeline::handle(std::unique_ptr<http::Exchange> exchange) {
     }
     auto credential = auth::credential_of(call->request, is_public_api(call->request), route.query_token);
     if (!credential) return refuse(std::move(pending), credential.error());
-    if (credential->kind != auth::Credential::Kind::none) {
-        pending->credential_hash = auth::hash_secret(credential->secret);
-    }
+    pending->credential_hash = credential->hash;
     if (auto allowed = check_limits(*pending); !allowed) return refuse(std::move(pending), allowed.error());
     if (auto marked = mark_idempotency(*pending, *call); !marked) return refuse(std::move(pending), marked.error());
     dispatch(std::move(pending), std::move(*call), std::move(*credential));

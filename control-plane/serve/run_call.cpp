@@ -3,6 +3,7 @@
 #include "common/bytes.h"
 #include "common/crypto/digest.h"
 #include "common/log.h"
+#include "common/sql/snapshot.h"
 #include "control-plane/api/scope.h"
 #include "control-plane/store/audit.h"
 #include "control-plane/store/idempotency.h"
@@ -143,6 +144,14 @@ Result<http::Response> run_in_transaction(const Checks& checks, const api::Route
     return response;
 }
 
+// All that an answer is made of is of one moment where that is cheap: SQLite takes and leaves its lock once; PostgreSQL
+// would be asked twice more. What waits for other hosts holds no moment of the store.
+Result<http::Response> run_read(const api::Route& route, api::Call& call, sql::Database& db) {
+    if (route.storage || db.dialect() == sql::Dialect::postgres) return route.read(call, db);
+    const auto snapshot = TRY(sql::Snapshot::begin(db));
+    return route.read(call, db);
+}
+
 }  // namespace
 
 Result<> admit(const Checks& checks, const api::Route& route, const auth::Credential& credential, api::Call& call,
@@ -171,7 +180,7 @@ Result<http::Response> run_call(const Checks& checks, const api::Route& route, c
     if (route.write) return run_in_transaction(checks, route, credential, idempotency_key, call, db);
     TRY(admit(checks, route, credential, call, db));
     if (route.slow) return run_slow(checks, route, idempotency_key, call, db);
-    return route.read(call, db);
+    return run_read(route, call, db);
 }
 
 }  // namespace backstay::serve
