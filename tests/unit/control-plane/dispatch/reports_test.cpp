@@ -57,12 +57,9 @@ std::string left(World& world, const std::string& id) {
     const auto steps = operations::steps_of(world.db(), id).value();
     const auto copies = operations::copies_of(world.db(), id).value();
     const auto events = operations::events_after(world.db(), id, 0).value();
-    for (const auto& step : steps)
-        out += fmt::format("step {} {}\n", step.sort_order, json::encode_text(step.record));
-    for (const auto& copy : copies)
-        out += fmt::format("copy {}\n", json::encode_text(copy));
-    for (const auto& event : events)
-        out += fmt::format("event {} {}\n", event.id, event.payload);
+    for (const auto& step : steps) out += fmt::format("step {} {}\n", step.sort_order, json::encode_text(step.record));
+    for (const auto& copy : copies) out += fmt::format("copy {}\n", json::encode_text(copy));
+    for (const auto& event : events) out += fmt::format("event {} {}\n", event.id, event.payload);
     const operations::BackupRow backup = world.backup(id);
     out += fmt::format("backup {} {} {}\n", backup.status, backup.folder, backup.size_bytes);
     for (auto at = out.find(id); at != std::string::npos; at = out.find(id, at)) out.replace(at, id.size(), "ID");
@@ -80,7 +77,8 @@ std::string begun_backup(World& world) {
 TEST(ReportsTogether, LeaveWhatTheyLeaveOneByOne) {
     World world;
     const std::string one_by_one = begun_backup(world);
-    for (const Report& report : told(world, one_by_one)) EXPECT_TRUE(send_all(world, {report}).acks[0].rejected.empty());
+    for (const Report& report : told(world, one_by_one))
+        EXPECT_TRUE(send_all(world, {report}).acks[0].rejected.empty());
     const std::string expected = left(world, one_by_one);
     ASSERT_EQ(world.backup(one_by_one).status, "completed");
     const std::string together = begun_backup(world);
@@ -94,8 +92,8 @@ TEST(ReportsTogether, WithOneThatCannotBeReadLeaveTheSameWithoutIt) {
     send_all(world, told(world, whole));
     const std::string id = begun_backup(world);
     auto transaction = sql::Transaction::begin(world.db()).value();
-    const auto answer =
-        take_reports(world.db(), world.agent, {"one", told(world, id)}, world.now, world.stir, {{3, "progress: what?"}});
+    const auto answer = take_reports(world.db(), world.agent, {"one", told(world, id)}, world.now, world.stir,
+                                     {{3, "progress: what?"}});
     ASSERT_TRUE(answer);
     ASSERT_TRUE(transaction.commit());
     ASSERT_EQ(answer->acks[0].rejected.size(), 1U);
