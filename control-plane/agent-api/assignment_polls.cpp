@@ -1,6 +1,8 @@
 #include "control-plane/agent-api/assignment_polls.h"
 
 #include <algorithm>
+#include <atomic>
+#include <functional>
 #include <optional>
 
 #include "common/ids.h"
@@ -9,7 +11,6 @@
 #include "control-plane/api/answer.h"
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/dispatch/job_rows.h"
-#include "control-plane/dispatch/sessions.h"
 #include "control-plane/store/fair_queue.h"
 
 namespace backstay::agent_api {
@@ -27,26 +28,30 @@ bool is_empty(const AssignmentsAnswer& answer) {
     return answer.assignments.empty() && answer.cancel.empty() && answer.storage.empty();
 }
 
-// Who asks, and by which poll.
 struct Asker {
-    std::string agent_id;
+    dispatch::Waiting waiting;
     std::string organization_id;
-    std::string poll;
     bool is_new = false;  // the poll has not been noted yet
 };
 
 Result<AssignmentsAnswer> ask(sql::Database& db, const Asker& asker, const AssignmentsRequest& request,
                               const dispatch::OpenDestination& open, TimeMs now, dispatch::Stir& stir) {
     auto transaction = TRY(sql::Transaction::begin(db, asker.organization_id));
-    const auto agent = TRY(store::Agents(db).by_id(asker.agent_id));
+    const auto agent = TRY(store::Agents(db).by_id(asker.waiting.agent_id));
     if (!agent) return api::problem(401, "invalid_auth", "this agent is not known any more");
     auto answer = TRY(dispatch::next_assignments(db, *agent, request, open, now, stir));
-    if (asker.is_new) TRY(dispatch::note_waiting(db, asker.agent_id, asker.poll));
+    if (asker.is_new) TRY(dispatch::note_waiting(db, asker.waiting));
     TRY(transaction.commit());
     return answer;
 }
 
 }  // namespace
+
+std::int64_t patience_ms(std::int64_t wanted_ms, std::string_view poll) {
+    const std::int64_t most = std::clamp<std::int64_t>(wanted_ms, 0, kLongestWaitMs);
+    const std::size_t less = std::hash<std::string_view>()(poll) % static_cast<std::size_t>(most / 10 + 1);
+    return most - static_cast<std::int64_t>(less);
+}
 
 struct AssignmentPolls::Poll {
     std::unique_ptr<http::Exchange> exchange;
@@ -59,7 +64,11 @@ struct AssignmentPolls::Poll {
     bool looking = false;
     bool looked = false;
     bool again = false;
-    bool abandoned = false;  // its peer went away while it was looking
+    // Whether the look that was ordered last has begun. Shared: the poll may be gone before either of its places in the
+    // lines comes up.
+    std::shared_ptr<std::atomic<bool>> begun = {};
+    bool among_heartbeats = false;  // that look's only place
+    bool abandoned = false;         // its peer went away while it was looking
 };
 
 struct AssignmentPolls::Look {
@@ -89,7 +98,7 @@ void AssignmentPolls::open(api::Call call, std::unique_ptr<http::Exchange> excha
     poll->organization_id = call.organization_id;
     poll->id = new_uuid();
     poll->request = std::move(*request);
-    poll->until_ms = steady_ms() + std::clamp<std::int64_t>(poll->request.wait_ms, 0, kLongestWaitMs);
+    poll->until_ms = steady_ms() + patience_ms(poll->request.wait_ms, poll->id);
     poll->exchange->on_abandoned([this, key] { abandoned(key); });
     keys_of_[poll->agent_id].push_back(key);
     polls_.emplace(key, std::move(poll));
@@ -136,26 +145,40 @@ void AssignmentPolls::look(std::uint64_t key) {
     const auto found = polls_.find(key);
     if (found == polls_.end()) return;
     Poll& poll = *found->second;
-    if (poll.looking) {
-        poll.again = true;
-        return;
-    }
+    if (poll.looking) return look_anew(key, poll);
     poll.looking = true;
-    // Somebody waits for what a poll is woken for: that look does not wait behind heartbeats.
-    const bool first = !std::exchange(poll.looked, true);
-    Asker asking{poll.agent_id, poll.organization_id, poll.id, !poll.noted};
-    const bool taken = threads_.submit(
-        Lane::write,
-        [this, key, asker = std::move(asking), request = poll.request](sql::Database& db) {
-            dispatch::Stir stir;
-            auto answer = ask(db, asker, request, open_destination_, clock_.now_ms(), stir);
-            if (answer) answer->storage = shared_storage(db, asker.agent_id, request);
-            return Done([this, key, look = Look{std::move(answer), std::move(stir)}]() mutable {
-                looked(key, std::move(look));
-            });
-        },
-        first ? poll.organization_id + store::kAgentsLine : poll.organization_id);
+    poll.begun = std::make_shared<std::atomic<bool>>(false);
+    poll.among_heartbeats = !std::exchange(poll.looked, true);
+    const bool taken =
+        threads_.submit(Lane::write, work_of(key, poll),
+                        poll.among_heartbeats ? poll.organization_id + store::kAgentsLine : poll.organization_id);
     if (!taken) looked(key, {api::problem(503, "busy", "too much to do at the moment"), {}});
+}
+
+// Somebody waits for what a poll is woken for: that look does not wait behind heartbeats. One that stands there has a
+// second place, and begins in whichever comes first.
+void AssignmentPolls::look_anew(std::uint64_t key, Poll& poll) {
+    if (*poll.begun) {
+        poll.again = true;
+    } else if (poll.among_heartbeats) {
+        poll.among_heartbeats = !threads_.submit(Lane::write, work_of(key, poll), poll.organization_id);
+    }
+}
+
+store::DatabaseThreads::Work AssignmentPolls::work_of(std::uint64_t key, const Poll& poll) {
+    Asker asking{waiting_on(poll), poll.organization_id, !poll.noted};
+    return [this, key, asker = std::move(asking), request = poll.request, begun = poll.begun](sql::Database& db) {
+        if (begun->exchange(true)) return Done();
+        dispatch::Stir stir;
+        auto answer = ask(db, asker, request, open_destination_, clock_.now_ms(), stir);
+        if (answer) answer->storage = shared_storage(db, asker.waiting.agent_id, request);
+        return Done(
+            [this, key, look = Look{std::move(answer), std::move(stir)}]() mutable { looked(key, std::move(look)); });
+    };
+}
+
+dispatch::Waiting AssignmentPolls::waiting_on(const Poll& poll) {
+    return {poll.agent_id, poll.request.instance_id, poll.id};
 }
 
 void AssignmentPolls::looked(std::uint64_t key, Look look) {
@@ -192,27 +215,27 @@ void AssignmentPolls::abandoned(std::uint64_t key) {
 
 void AssignmentPolls::leave(std::uint64_t key) {
     const auto found = polls_.find(key);
-    const std::string agent = found->second->agent_id;
-    const std::string instance = found->second->request.instance_id;
+    const dispatch::Waiting waited = waiting_on(*found->second);
     const std::string organization = found->second->organization_id;
-    const std::string poll = found->second->id;
     forget(found);
     // A hang-up of an old connection says nothing about a process that polls on a newer one.
-    const auto& keys = keys_of(agent);
+    const auto& keys = keys_of(waited.agent_id);
     const bool polls_on = std::any_of(keys.begin(), keys.end(), [&](std::uint64_t other) {
-        return polls_.at(other)->request.instance_id == instance && !polls_.at(other)->abandoned;
+        return polls_.at(other)->request.instance_id == waited.instance_id && !polls_.at(other)->abandoned;
     });
     if (polls_on) return;
-    if (desk_ != nullptr) desk_->note_gone(agent, instance);
+    if (desk_ != nullptr) desk_->note_gone(waited.agent_id, waited.instance_id);
     const bool taken = threads_.submit(
         Lane::write,
-        [agent, poll](sql::Database& db) {
-            const auto noted = dispatch::note_gone(db, agent, poll);
-            if (!noted) log::warning("session not noted", {{"agent", agent}, {"error", noted.error().message()}});
-            return Done();
+        [this, waited](sql::Database& db) {
+            const auto noted = dispatch::note_gone(db, waited);
+            if (!noted)
+                log::warning("session not noted", {{"agent", waited.agent_id}, {"error", noted.error().message()}});
+            // Who polls anew since then may have been met before.
+            return Done([this, agent = waited.agent_id] { wake({agent}); });
         },
         organization + store::kAgentsLine);
-    if (!taken) log::warning("session not noted", {{"agent", agent}});
+    if (!taken) log::warning("session not noted", {{"agent", waited.agent_id}});
 }
 
 void AssignmentPolls::wake(const std::set<std::string>& agents) {

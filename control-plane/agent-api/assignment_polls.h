@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "control-plane-client/protocol.h"
 #include "control-plane/api/call.h"
 #include "control-plane/dispatch/orders.h"
+#include "control-plane/dispatch/sessions.h"
 #include "control-plane/dispatch/stir.h"
 #include "control-plane/relay/storage_desk.h"
 #include "control-plane/store/database_threads.h"
@@ -25,6 +27,10 @@ namespace backstay::agent_api {
 inline constexpr std::int64_t kLongestWaitMs = 55'000;
 // Of one agent; one process has a single poll, but a new process may begin before the old one's poll is over.
 inline constexpr std::size_t kPollsPerAgent = 4;
+
+// How long a poll is parked that wants to wait so long: up to a tenth less, so that those that began together do not
+// end, and begin anew, in one second.
+std::int64_t patience_ms(std::int64_t wanted_ms, std::string_view poll);
 
 class AssignmentPolls {
 public:
@@ -55,6 +61,9 @@ private:
     const std::vector<std::uint64_t>& keys_of(const std::string& agent_id) const;
     Polls::iterator forget(Polls::iterator poll);
     void look(std::uint64_t key);
+    void look_anew(std::uint64_t key, Poll& poll);
+    store::DatabaseThreads::Work work_of(std::uint64_t key, const Poll& poll);
+    static dispatch::Waiting waiting_on(const Poll& poll);
     void looked(std::uint64_t key, Look look);
     void abandoned(std::uint64_t key);
     void leave(std::uint64_t key);

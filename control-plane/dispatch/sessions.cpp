@@ -34,13 +34,20 @@ Result<SessionRow> meet(sql::Database& db, std::string_view agent_id, std::strin
     return row;
 }
 
-Result<> note_waiting(sql::Database& db, std::string_view agent_id, std::string_view poll) {
-    TRY(db.run("UPDATE agent_sessions SET poll = $2 WHERE agent_id = $1", {agent_id, poll}));
+Result<> note_waiting(sql::Database& db, const Waiting& waiting) {
+    if (db.dialect() == sql::Dialect::sqlite) return {};
+    TRY(db.run("UPDATE agent_sessions SET poll = $2 WHERE agent_id = $1", {waiting.agent_id, waiting.poll}));
     return {};
 }
 
-Result<> note_gone(sql::Database& db, std::string_view agent_id, std::string_view poll) {
-    TRY(db.run("UPDATE agent_sessions SET gone = 1 WHERE agent_id = $1 AND poll = $2", {agent_id, poll}));
+Result<> note_gone(sql::Database& db, const Waiting& waiting) {
+    if (db.dialect() == sql::Dialect::sqlite) {
+        TRY(db.run("UPDATE agent_sessions SET gone = 1 WHERE agent_id = $1 AND instance_id = $2",
+                   {waiting.agent_id, waiting.instance_id}));
+        return {};
+    }
+    TRY(db.run("UPDATE agent_sessions SET gone = 1 WHERE agent_id = $1 AND poll = $2",
+               {waiting.agent_id, waiting.poll}));
     return {};
 }
 

@@ -1,6 +1,7 @@
 // Which process speaks for an agent. Runs inside the caller's transaction.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "common/clock.h"
@@ -24,12 +25,19 @@ Result<SessionRow> session_of(sql::Database& db, std::string_view agent_id);
 Result<SessionRow> meet(sql::Database& db, std::string_view agent_id, std::string_view instance_id, bool heartbeat,
                         TimeMs now);
 
-// The process that is met now waits on this poll.
-Result<> note_waiting(sql::Database& db, std::string_view agent_id, std::string_view poll);
+// The poll on which a process waits.
+struct Waiting {
+    std::string agent_id;
+    std::string instance_id;
+    std::string poll;
+};
 
-// The connection of this poll broke: another process may take the place at once, unless this one waits on another poll
-// by now, here or at another replica.
-Result<> note_gone(sql::Database& db, std::string_view agent_id, std::string_view poll);
+// The process that is met now waits on this poll. SQLite has one process, which knows its polls: nothing is written.
+Result<> note_waiting(sql::Database& db, const Waiting& waiting);
+
+// The connection of this poll broke, and here the process has no other: another one may take its place at once, unless
+// this one waits at another replica by now.
+Result<> note_gone(sql::Database& db, const Waiting& waiting);
 
 // Whether the agent was heard of lately.
 Result<bool> is_alive(sql::Database& db, std::string_view agent_id, TimeMs now);

@@ -33,9 +33,10 @@ protected:
     }
     StorageDesk::Sharing sharing(bool has_address) { return {box_, clock_, "here", has_address}; }
     void meet(const std::string& instance) {
-        EXPECT_TRUE(dispatch::note_gone(world_.db(), agent(), "its poll"));
+        const dispatch::Waiting before = std::exchange(waiting_, {agent(), instance, "its poll"});
+        EXPECT_TRUE(dispatch::note_gone(world_.db(), before));
         EXPECT_TRUE(dispatch::meet(world_.db(), agent(), instance, false, world_.now));
-        EXPECT_TRUE(dispatch::note_waiting(world_.db(), agent(), "its poll"));
+        EXPECT_TRUE(dispatch::note_waiting(world_.db(), waiting_));
     }
 
     // As a route's thread asks, with a connection of its own.
@@ -69,6 +70,7 @@ protected:
     const std::string& agent() const { return world_.agent.id; }
 
     dispatch::World world_;
+    dispatch::Waiting waiting_;  // the process met last
     testing::TempDir folder_;
     FakeClock clock_;
     SecretBox box_;
