@@ -30,6 +30,11 @@ std::string without_password(std::string_view store) {
     return shown;
 }
 
+std::string_view sqlstate_of(const Error& error) {
+    const auto state = error.facts().find("sqlstate");
+    return state == error.facts().end() ? std::string_view() : state->second;
+}
+
 Result<Database> Database::open(const std::string& store, const OpenOptions& options) {
     if (is_postgres_url(store)) return Database(TRY(open_postgres(store, options)));
     return Database(TRY(open_sqlite(store, options)));

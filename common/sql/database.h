@@ -36,6 +36,9 @@ bool is_postgres_url(std::string_view store);
 // The same without the password that a URL may hold: for people's eyes.
 std::string without_password(std::string_view store);
 
+// PostgreSQL's code of an error that it told; empty: another one.
+std::string_view sqlstate_of(const Error& error);
+
 // Errors of every call: conflict (unique or foreign key; fact "constraint" names columns or the constraint), invalid
 // (check, not null, text with a NUL, too few values), unavailable (locked for too long, server away), timed_out,
 // exhausted (disk full), corrupted, denied, io (what is no SQL here: on SQLite invalid).

@@ -8,12 +8,13 @@
 
 #include "common/result.h"
 #include "common/sql/value.h"
+#include "common/sqlite/statement.h"
 
 namespace backstay::sql {
 
 enum class Dialect { sqlite, postgres };
 // A value's own type, as its row holds it.
-enum class Type { null, integer, real, text, blob };
+using Type = sqlite::Statement::Type;
 
 // The rows that a statement answers, one after the other.
 class Cursor {

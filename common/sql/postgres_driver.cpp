@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -10,6 +11,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/pq/connection.h"
+#include "common/sql/database.h"
 #include "common/sql/postgres_cursor.h"
 #include "common/sql/postgres_inflow.h"
 #include "common/sql/postgres_values.h"
@@ -145,15 +147,16 @@ Result<pq::Rows> PostgresDriver::execute(std::string_view sql, std::span<const V
     const TypedValues typed = TRY(typed_values(values));
     const std::string name = TRY(prepared(sql, typed.types));
     auto rows = ours(connection_->execute(name, typed.texts));
-    const bool on_standby =
-        !rows && rows.error().facts().contains("sqlstate") && rows.error().facts().find("sqlstate")->second == "25006";
+    const bool on_standby = !rows && sqlstate_of(rows.error()) == "25006";
     if (on_standby && !begun_) connection_.reset();
     return rows;
 }
 
 Result<std::string> PostgresDriver::prepared(std::string_view sql, std::span<const pq::ParameterType> types) {
     std::string key(sql);
-    for (const pq::ParameterType type : types) key += fmt::format(" {}", static_cast<unsigned>(type));
+    for (const pq::ParameterType type : types) {
+        fmt::format_to(std::back_inserter(key), " {}", static_cast<unsigned>(type));
+    }
     if (const auto found = prepared_.find(key); found != prepared_.end()) return found->second;
     if (prepared_.size() >= kMostPrepared && !in_transaction()) {
         TRY(ours(connection_->exec("DEALLOCATE ALL")));

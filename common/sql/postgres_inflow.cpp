@@ -56,10 +56,8 @@ struct CellWriter {
     }
     Result<> operator()(std::string_view text) const { return add_text(out, text); }
     Result<> operator()(const Blob* bytes) const {
-        out += "\\\\x";
-        for (const std::byte byte : *bytes) {
-            fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned>(byte));
-        }
+        out += '\\';  // COPY takes it off again
+        append_bytes(out, *bytes);
         return {};
     }
 };

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
+
+#include "common/sql/database.h"
 
 namespace backstay::sql {
 namespace {
@@ -15,10 +18,10 @@ struct Typed {
     ParameterType type = ParameterType::unknown;
 };
 
-std::string hex_of(const Blob& bytes) {
-    std::string out = "\\x";
+std::string text_of(const Blob& bytes) {
+    std::string out;
     out.reserve(2 + bytes.size() * 2);
-    for (const std::byte byte : bytes) fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned>(byte));
+    append_bytes(out, bytes);
     return out;
 }
 
@@ -35,12 +38,17 @@ Result<Typed> typed(const Value& value) {
             if (text.find('\0') != std::string_view::npos) return Error(Errc::invalid, "a text with a NUL");
             return Typed{std::string(text), ParameterType::text};
         }
-        Result<Typed> operator()(const Blob* bytes) const { return Typed{hex_of(*bytes), ParameterType::bytea}; }
+        Result<Typed> operator()(const Blob* bytes) const { return Typed{text_of(*bytes), ParameterType::bytea}; }
     };
     return std::visit(Reader{}, value.held());
 }
 
 }  // namespace
+
+void append_bytes(std::string& out, const Blob& bytes) {
+    out += "\\x";
+    for (const std::byte byte : bytes) fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned>(byte));
+}
 
 Result<TypedValues> typed_values(std::span<const Value> values) {
     TypedValues out;
@@ -65,9 +73,7 @@ std::size_t highest_parameter(std::string_view sql) {
 }
 
 Error ours(Error error) {
-    const auto state = error.facts().find("sqlstate");
-    if (state == error.facts().end()) return error;
-    const std::string& code = state->second;
+    const std::string_view code = sqlstate_of(error);
     // Only what the values themselves are to blame for; a missing right or table is a fault of the store.
     const bool wrong = code == "23502" || code == "23514" || code.starts_with("22");
     const bool passes = code.starts_with("40");  // a deadlock, say

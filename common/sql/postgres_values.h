@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct TypedValues {
 
 // invalid: a text with a NUL, which PostgreSQL would cut.
 Result<TypedValues> typed_values(std::span<const Value> values);
+
+// As PostgreSQL writes bytes: "\x00ff".
+void append_bytes(std::string& out, const Blob& bytes);
 
 // n of the highest $n in a statement; 0: it takes no values.
 std::size_t highest_parameter(std::string_view sql);

@@ -12,21 +12,7 @@ public:
     Result<bool> step() override { return statement_.step(); }
     int columns() const override { return statement_.columns(); }
     std::string column_name(int column) const override { return statement_.column_name(column); }
-    Type type(int column) const override {
-        switch (statement_.type(column)) {
-            case sqlite::Statement::Type::null:
-                return Type::null;
-            case sqlite::Statement::Type::integer:
-                return Type::integer;
-            case sqlite::Statement::Type::real:
-                return Type::real;
-            case sqlite::Statement::Type::text:
-                return Type::text;
-            case sqlite::Statement::Type::blob:
-                return Type::blob;
-        }
-        return Type::null;
-    }
+    Type type(int column) const override { return statement_.type(column); }
     std::int64_t integer(int column) const override { return statement_.integer(column); }
     double real(int column) const override { return statement_.real(column); }
     std::string text(int column) const override { return statement_.text(column); }

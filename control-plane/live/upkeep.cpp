@@ -46,8 +46,8 @@ Result<> swept(sql::Database& db, TimeMs now, dispatch::Stir& stir) {
 
 // Failed because it wanted to write where nothing may be written, or because it went on after that.
 bool wanted_to_write(const Error& error) {
-    const auto state = error.facts().find("sqlstate");
-    return state != error.facts().end() && (state->second == "25006" || state->second == "25P02");
+    const std::string_view state = sql::sqlstate_of(error);
+    return state == "25006" || state == "25P02";
 }
 
 // Work that may touch anything, alone in the whole store. Mostly there is nothing to do: PostgreSQL, where that would

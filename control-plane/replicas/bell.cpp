@@ -1,13 +1,11 @@
 #include "control-plane/replicas/bell.h"
 
-#include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 
 #include "common/log.h"
 #include "common/pq/connection.h"
 #include "control-plane/replicas/rings.h"
+#include "storage/backoff.h"
 
 namespace backstay::replicas {
 namespace {
@@ -15,7 +13,7 @@ namespace {
 using Done = store::DatabaseThreads::Done;
 
 constexpr const char* kChannel = "backstay";
-constexpr auto kListenAgain = std::chrono::seconds(1);
+constexpr std::uint64_t kListenAgainMs = 1'000;
 constexpr std::int64_t kConnectTimeoutMs = 3'000;
 constexpr std::int64_t kSilentMs = 6'000;
 constexpr std::int64_t kListenMs = 60'000;
@@ -67,15 +65,11 @@ void Bell::listening() {
 }
 
 void Bell::listen(const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any pause;
-    while (!stop.stop_requested()) {
+    do {
         const auto listened = listen_once(stop);
         if (stop.stop_requested()) return;
         if (!listened) log::warning("the bell is not heard", {{"error", listened.error().message()}});
-        std::unique_lock lock(mutex);
-        pause.wait_for(lock, stop, kListenAgain, [] { return false; });
-    }
+    } while (wait_ms(kListenAgainMs, stop));
 }
 
 // Until the connection breaks.

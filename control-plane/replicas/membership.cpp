@@ -1,17 +1,14 @@
 #include "control-plane/replicas/membership.h"
 
-#include <chrono>
-#include <condition_variable>
-#include <mutex>
-
 #include "common/ids.h"
 #include "common/log.h"
 #include "common/version.h"
+#include "storage/backoff.h"
 
 namespace backstay::replicas {
 namespace {
 
-constexpr std::chrono::milliseconds kBeat(store::kReplicaSilentMs / 5);
+constexpr std::uint64_t kBeatMs = store::kReplicaSilentMs / 5;
 
 // Answers are passed on between replicas, which takes an address of each.
 Result<> warn_of_missing_addresses(sql::Database& db, const store::Replica& self, TimeMs now) {
@@ -29,8 +26,8 @@ Result<> warn_of_missing_addresses(sql::Database& db, const store::Replica& self
 Result<std::unique_ptr<Membership>> Membership::join(const std::string& store, std::string address,
                                                      const Clock& clock) {
     std::unique_ptr<Membership> self(new Membership({new_uuid(), std::move(address), std::string(kVersion), 0}, clock));
+    if (!sql::is_postgres_url(store)) return self;
     auto db = TRY(store::open_store(store));
-    if (db.dialect() == sql::Dialect::sqlite) return self;
     TRY(store::Replicas(db).beat(self->self_, clock.now_ms()));
     TRY(warn_of_missing_addresses(db, self->self_, clock.now_ms()));
     log::info("serving as a replica", {{"replica", self->id()}, {"address", self->address()}});
@@ -43,14 +40,7 @@ Result<std::unique_ptr<Membership>> Membership::join(const std::string& store, s
 Membership::~Membership() = default;
 
 void Membership::keep(sql::Database db, const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any wake;
-    while (true) {
-        {
-            std::unique_lock lock(mutex);
-            wake.wait_for(lock, stop, kBeat, [] { return false; });
-        }
-        if (stop.stop_requested()) break;
+    while (wait_ms(kBeatMs, stop)) {
         if (auto told = store::Replicas(db).beat(self_, clock_.now_ms()); !told)
             log::warning("no sign of life given to other replicas", {{"error", told.error().message()}});
     }

@@ -14,6 +14,23 @@ using Done = store::DatabaseThreads::Done;
 
 constexpr std::uint64_t kExchangeMs = 250;
 constexpr TimeMs kForgetMs = 60'000;
+constexpr TimeMs kClocksApartMs = 5'000;
+
+// The window that is there goes on; one that is over gives way to the caller's, and so does one of the future, which a
+// clock that was ahead began.
+constexpr std::string_view kAdd =
+    "INSERT INTO request_windows (limiter, key, began_at, taken) VALUES ($1, $2, $3, $4) "
+    "ON CONFLICT (limiter, key) DO UPDATE SET "
+    "taken = CASE WHEN request_windows.began_at <= $5 OR request_windows.began_at > $6 THEN excluded.taken "
+    "ELSE request_windows.taken + excluded.taken END, "
+    "began_at = CASE WHEN request_windows.began_at <= $5 OR request_windows.began_at > $6 THEN excluded.began_at "
+    "ELSE request_windows.began_at END "
+    "RETURNING began_at, taken";
+
+Result<> forget(sql::Database& db, TimeMs now) {
+    TRY(db.run("DELETE FROM request_windows WHERE began_at <= $1", {now - 2 * auth::RateLimiter::kWindowMs}));
+    return {};
+}
 
 }  // namespace
 
@@ -23,27 +40,6 @@ struct SharedLimits::Item {
     TimeMs began_at = 0;                             // by the wall clock, which replicas share
     std::optional<auth::RateLimiter::Sum> sum = {};  // of all; its time as `began_at`
 };
-
-namespace {
-
-// The window that is there goes on; one that is over gives way to the caller's, and so does one of the future, which a
-// clock that was ahead began.
-constexpr std::string_view kAdd =
-    "INSERT INTO request_windows (limiter, key, began_at, taken) VALUES ($1, $2, $3, $4) ON CONFLICT (limiter, key) DO "
-    "UPDATE SET taken = CASE WHEN request_windows.began_at <= $5 OR request_windows.began_at > $6 THEN excluded.taken "
-    "ELSE request_windows.taken + "
-    "excluded.taken END, began_at = CASE WHEN request_windows.began_at <= $5 OR request_windows.began_at > $6 THEN "
-    "excluded.began_at ELSE "
-    "request_windows.began_at END RETURNING began_at, taken";
-
-constexpr TimeMs kClocksApartMs = 5'000;
-
-Result<> forget(sql::Database& db, TimeMs now) {
-    TRY(db.run("DELETE FROM request_windows WHERE began_at <= $1", {now - 2 * auth::RateLimiter::kWindowMs}));
-    return {};
-}
-
-}  // namespace
 
 SharedLimits::SharedLimits(Loop& loop, store::DatabaseThreads& threads, const Clock& clock, std::vector<Named> limiters)
     : threads_(threads),

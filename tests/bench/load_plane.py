@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import os
-import re
 import select
 import shutil
 import sqlite3
@@ -12,6 +11,7 @@ import subprocess
 import psycopg2
 import psycopg2.extras
 import processes
+import settings
 from api import Api
 from control import Control
 
@@ -100,16 +100,9 @@ class Plane:
         shutil.rmtree(self.state, ignore_errors=True)
         self.control = Control(f"{self.bin}/backstay-control", self.state, dict(os.environ))
         self.control.run("init")
-        file = os.path.join(self.state, "control.toml")
-        with open(file) as settings:
-            text = settings.read()
-        for name, value in (("reads_per_minute", 0), ("writes_per_minute", 0), ("streams_per_credential", 100_000),
-                            ("connections", 100_000)):
-            text = re.sub(rf"(?m)^{name} = \d+", f"{name} = {value}", text)
+        settings.change(self.state, reads_per_minute=0, writes_per_minute=0, streams_per_credential=100_000, connections=100_000)
         if postgres:
-            text = re.sub(r"(?m)^store = .*", f'store = "{postgres.url}"', text)
-        with open(file, "w") as settings:
-            settings.write(text)
+            settings.change(self.state, store=postgres.url)
         self.running = None
 
     def start(self):

@@ -15,6 +15,7 @@ import odoo_data
 import processes
 import pytest
 import requests
+import settings
 import urllib3
 from api import Api, until_terminal
 from balancer import Balancer
@@ -36,23 +37,13 @@ class Replicas(Lab):
     def _settle(self):
         super()._settle()
         self.pg.psql("postgres", "CREATE DATABASE control")
-        self._set(self.path("control"), store=f"postgresql://postgres@:{self.pg.port}/control?host={self.pg.socket}")
-
-    @staticmethod
-    def _set(state, **wanted):
-        path = os.path.join(state, "control.toml")
-        with open(path) as file:
-            lines = file.read().splitlines()
-        with open(path, "w") as file:
-            for line in lines:
-                key = line.partition(" = ")[0]
-                file.write((f'{key} = "{wanted[key]}"' if key in wanted else line) + "\n")
+        settings.change(self.path("control"), store=f"postgresql://postgres@:{self.pg.port}/control?host={self.pg.socket}")
 
     def start_control(self, listen="127.0.0.1:0"):
         shutil.copytree(self.path("control"), self.path("second"))
         self.ports = {"control": free_port(), "second": free_port()}
         for name, port in self.ports.items():
-            self._set(self.path(name), listen=f"127.0.0.1:{port}", address=f"http://127.0.0.1:{port}")
+            settings.change(self.path(name), listen=f"127.0.0.1:{port}", address=f"http://127.0.0.1:{port}")
             self.start_replica(name)
         self.balancer = Balancer(self.ports.values())
         self.address = f"127.0.0.1:{self.balancer.port}"

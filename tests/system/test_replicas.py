@@ -12,6 +12,7 @@ from collections import Counter
 
 import pytest
 import requests
+import settings
 from api import Api, Refused
 from conftest import PRESET, new_folder
 from fake_agent import FakeAgent, Refusal
@@ -128,11 +129,11 @@ def test_a_key_used_at_two_replicas_at_the_same_time_makes_one_backup(two):
 def test_limits_hold_for_all_replicas_together(some):
     both = some(count=1)
     both.first.stop()
-    both.first.set("reads_per_minute", "100")
+    settings.change(both.first.state, reads_per_minute=100)
     both.first.start()
     both.add().stop()
     second = both.all[1]
-    second.set("reads_per_minute", "100")
+    settings.change(second.state, reads_per_minute=100)
     second.start()
     token = both.first.control.token("acme", "viewer")
     answers = Counter()

@@ -11,6 +11,7 @@ import uuid
 
 import odoo_data
 import processes
+import settings
 from api import Api
 from control import Control
 from postgres import Postgres
@@ -182,16 +183,9 @@ class Lab:
     def _settle(self):
         """The lab's S3 is on this host; another SQLite file is named in the settings, so that the administrator's commands
         find it too."""
-        wanted = {"allow_private_destinations": "true"}
+        settings.change(self.path("control"), allow_private_destinations=True)
         if (self.control_store or "").startswith("sqlite:"):
-            wanted["store"] = f'"{os.path.abspath(self.control_store.removeprefix("sqlite:"))}"'
-        settings = self.path("control", "control.toml")
-        with open(settings) as file:
-            lines = file.read().splitlines()
-        with open(settings, "w") as file:
-            for line in lines:
-                key = line.partition(" = ")[0]
-                file.write((f"{key} = {wanted[key]}" if key in wanted else line) + "\n")
+            settings.change(self.path("control"), store=os.path.abspath(self.control_store.removeprefix("sqlite:")))
 
     def start_control(self, listen="127.0.0.1:0"):
         listening = self.path("control", "listen")

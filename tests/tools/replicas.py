@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import processes
+import settings
 from balancer import Balancer
 from control_plane import ControlPlane
 from postgres import Postgres
@@ -18,21 +19,11 @@ class Replica(ControlPlane):
         self.store, self.like, self.wrapper, self.host = store, like, list(wrapper), host
         self.control.run("init")
         self._change_limits()
-        self.set("store", f'"{store}"')
         # The first of a minute must not meet what a test before it took.
-        self.set("reads_per_minute", "6000")
-        self.set("writes_per_minute", "6000")
-        self.set("folder", '""')
+        settings.change(self.state, store=store, reads_per_minute=6000, writes_per_minute=6000, folder="")
         if like:
             for key in ("jwt.key", "secrets.key"):
                 shutil.copy(os.path.join(like.state, key), os.path.join(self.state, key))
-
-    def set(self, name, value):
-        path = pathlib.Path(self.state, "control.toml")
-        lines = path.read_text().splitlines()
-        changed = [f"{name} = {value}" if line.startswith(name + " ") else line for line in lines]
-        assert changed != lines or f"{name} = {value}" in lines, name
-        path.write_text("\n".join(changed) + "\n")
 
     def up(self):
         self.start()

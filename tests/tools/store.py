@@ -9,6 +9,7 @@ import uuid
 
 import psycopg2
 import psycopg2.extras
+import settings
 
 SERVER = os.environ.get("BACKSTAY_TEST_STORE")
 
@@ -34,13 +35,8 @@ def place(state):
 def settle(state):
     """A new installation gets the store that these tests run on."""
     url = new_url()
-    if not url:
-        return
-    settings = os.path.join(state, "control.toml")
-    with open(settings) as file:
-        text = file.read()
-    with open(settings, "w") as file:
-        file.write(re.sub(r'(?m)^store = ".*"', f'store = "{url}"', text))
+    if url:
+        settings.change(state, store=url)
 
 
 class _Postgres:
