@@ -14,7 +14,8 @@ Found<KeptAnswer> Idempotency::find(std::string_view credential, std::string_vie
 }
 
 Result<> Idempotency::keep(std::string_view credential, std::string_view key, const KeptAnswer& answer, TimeMs now) {
-    TRY(db_.run("DELETE FROM idempotency WHERE created_at <= $1", {now - kKeptMs}));
+    TRY(db_.run("DELETE FROM idempotency WHERE credential = $1 AND key = $2 AND created_at <= $3",
+                {credential, key, now - kKeptMs}));
     TRY(
         db_.run("INSERT INTO idempotency (credential, key, request_hash, status, body, created_at) "
                 "VALUES ($1, $2, $3, $4, $5, $6)",

@@ -23,7 +23,7 @@ public:
     explicit Idempotency(sql::Database& db) : db_(db) {}
 
     Found<KeptAnswer> find(std::string_view credential, std::string_view key, TimeMs now);
-    // Also forgets what is older than a day.
+    // In place of one that is older than a day. What nobody asks for again is purged (live/purge.h).
     Result<> keep(std::string_view credential, std::string_view key, const KeptAnswer& answer, TimeMs now);
 
 private:

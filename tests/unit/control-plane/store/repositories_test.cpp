@@ -141,6 +141,13 @@ TEST_F(RepositoriesTest, ForgetKeptAnswersAfterADay) {
     EXPECT_TRUE(kept.keep("u1", "key", {"hash", 201, "body"}, kNow + Idempotency::kKeptMs));
 }
 
+TEST_F(RepositoriesTest, LeaveTheKeptAnswersOfOthersAlone) {
+    Idempotency kept(*db_);
+    ASSERT_TRUE(kept.keep("another", "key", {"hash", 201, "body"}, kNow));
+    ASSERT_TRUE(kept.keep("u1", "key", {"hash", 201, "body"}, kNow + Idempotency::kKeptMs));
+    EXPECT_TRUE(kept.find("another", "key", kNow + 1).value()) << "the purge forgets it";
+}
+
 TEST_F(RepositoriesTest, UseAnEnrolmentTokenOnce) {
     EnrollTokens tokens(*db_);
     EnrollToken token{"t1", acme_, "db1", "me", kNow, kNow + 1000, std::nullopt, std::nullopt};
