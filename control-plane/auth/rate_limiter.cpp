@@ -17,9 +17,11 @@ RateDecision RateLimiter::take(std::string_view key, std::int64_t now_ms) {
     Window& window = windows_[std::string(key)];
     if (window.taken == 0 || now_ms - window.began_ms >= kWindowMs) window = {now_ms, 0, 0};
     ++window.taken;
-    ++window.untold;
-    untold_.insert(std::string(key));
-    pressing_ = pressing_ || window.untold * kPressingPart >= limit_;
+    if (shared_) {
+        ++window.untold;
+        untold_.insert(std::string(key));
+        pressing_ = pressing_ || window.untold * kPressingPart >= limit_;
+    }
     return decide(window, now_ms);
 }
 

@@ -41,6 +41,8 @@ public:
     RateDecision look(std::string_view key, std::int64_t now_ms) const;
     std::int64_t limit() const { return limit_; }
 
+    // Others count too: from now on what is taken here is gathered for them.
+    void share() { shared_ = true; }
     // Everything that others have not been told yet; it counts as told from then on.
     std::vector<Taken> gather();
     // Of a key that was gathered: all replicas together took so many in the window that began then. nullopt: it could
@@ -66,6 +68,7 @@ private:
     std::size_t capacity_;
     std::unordered_map<std::string, Window> windows_;
     std::unordered_set<std::string> untold_;
+    bool shared_ = false;
     bool pressing_ = false;
 };
 

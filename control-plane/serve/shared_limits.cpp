@@ -1,6 +1,7 @@
 #include "control-plane/serve/shared_limits.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 
@@ -37,15 +38,32 @@ Result<> forget(sql::Database& db, TimeMs now) {
 struct SharedLimits::Item {
     const Named* of = nullptr;
     auth::Taken taken;
-    TimeMs began_at = 0;                             // by the wall clock, which replicas share
-    std::optional<auth::RateLimiter::Sum> sum = {};  // of all; its time as `began_at`
+    std::optional<auth::RateLimiter::Sum> sum = {};  // of all
 };
+
+// Replicas share the wall clock, which is `ahead` of the limiters'.
+Result<> SharedLimits::add(sql::Database& db, std::vector<Item>& items, TimeMs now, std::int64_t ahead, bool forgets) {
+    if (forgets) TRY(forget(db, now));
+    for (Item& item : items) {
+        item.sum = TRY(store::first_row(
+            db.query(kAdd, {item.of->name, item.taken.key, item.taken.began_ms + ahead, item.taken.count,
+                            now - auth::RateLimiter::kWindowMs, now + kClocksApartMs}),
+            [&](const sql::Statement& row) {
+                return auth::RateLimiter::Sum{row.integer(0) - ahead, row.integer(1)};
+            }));
+    }
+    return {};
+}
 
 SharedLimits::SharedLimits(Loop& loop, store::DatabaseThreads& threads, const Clock& clock, std::vector<Named> limiters)
     : threads_(threads),
       clock_(clock),
       limiters_(std::move(limiters)),
-      timer_(loop, kExchangeMs, kExchangeMs, [this] { exchange(); }) {}
+      timer_(loop, kExchangeMs, kExchangeMs, [this] { exchange(); }) {
+    for (const Named& one : limiters_) one.limiter.share();
+}
+
+SharedLimits::~SharedLimits() = default;
 
 void SharedLimits::taken() {
     const bool pressing =
@@ -53,36 +71,28 @@ void SharedLimits::taken() {
     if (pressing) exchange();
 }
 
+void SharedLimits::gather() {
+    for (const Named& one : limiters_) {
+        for (auth::Taken& taken : one.limiter.gather()) waiting_.push_back({&one, std::move(taken)});
+    }
+}
+
 void SharedLimits::exchange() {
     if (exchanging_) return;
+    if (waiting_.empty()) gather();
     const TimeMs now = clock_.now_ms();
-    const std::int64_t ahead = now - steady_ms();
-    std::vector<Item> items;
-    for (const Named& one : limiters_) {
-        for (auth::Taken& taken : one.limiter.gather()) {
-            const TimeMs began_at = taken.began_ms + ahead;
-            items.push_back({&one, std::move(taken), began_at, std::nullopt});
-        }
-    }
     const bool forgets = now >= forget_at_;
-    if (items.empty() && !forgets) return;
+    if (waiting_.empty() && !forgets) return;
     if (forgets) forget_at_ = now + kForgetMs;
+    const auto first = waiting_.end() - static_cast<std::ptrdiff_t>(std::min(waiting_.size(), kAtOnce));
+    std::vector<Item> items(std::make_move_iterator(first), std::make_move_iterator(waiting_.end()));
+    waiting_.erase(first, waiting_.end());
+    const std::int64_t ahead = now - steady_ms();
     exchanging_ =
         threads_.submit(store::DatabaseThreads::Lane::exchange,
                         [this, items = std::move(items), now, ahead, forgets](sql::Database& db) mutable -> Done {
-                            const auto added = [&]() -> Result<> {
-                                if (forgets) TRY(forget(db, now));
-                                for (Item& item : items) {
-                                    item.sum = TRY(store::first_row(
-                                        db.query(kAdd, {item.of->name, item.taken.key, item.began_at, item.taken.count,
-                                                        now - auth::RateLimiter::kWindowMs, now + kClocksApartMs}),
-                                        [&](const sql::Statement& row) {
-                                            return auth::RateLimiter::Sum{row.integer(0) - ahead, row.integer(1)};
-                                        }));
-                                }
-                                return {};
-                            }();
-                            if (!added) log::warning("limits not shared", {{"error", added.error().message()}});
+                            if (auto added = add(db, items, now, ahead, forgets); !added)
+                                log::warning("limits not shared", {{"error", added.error().message()}});
                             return [this, done = std::move(items)] { settle(done); };
                         });
     // What was gathered is lost then, as at a restart: the queue holds hundreds of these.
@@ -92,6 +102,7 @@ void SharedLimits::exchange() {
 void SharedLimits::settle(const std::vector<Item>& items) {
     exchanging_ = false;
     for (const Item& item : items) item.of->limiter.settle(item.taken, item.sum);
+    if (!waiting_.empty()) exchange();
 }
 
 }  // namespace backstay::serve

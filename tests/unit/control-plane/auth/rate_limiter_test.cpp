@@ -21,6 +21,7 @@ TEST(RateLimiter, LetsSoManyThroughInAMinuteAndNoMore) {
 
 TEST(RateLimiter, TellsWhatItTookAndCountsWhatOthersTook) {
     RateLimiter limiter(100);
+    limiter.share();
     for (int i = 0; i < 3; ++i) limiter.take("a", 10'000);
     EXPECT_FALSE(limiter.is_pressing());
     for (int i = 0; i < 2; ++i) limiter.take("a", 10'000);
@@ -41,6 +42,7 @@ TEST(RateLimiter, TellsWhatItTookAndCountsWhatOthersTook) {
 
 TEST(RateLimiter, TellsAgainWhatCouldNotBeTold) {
     RateLimiter limiter(100);
+    limiter.share();
     limiter.take("a", 0);
     const auto gathered = limiter.gather();
     limiter.settle(gathered.front(), std::nullopt);
@@ -49,6 +51,7 @@ TEST(RateLimiter, TellsAgainWhatCouldNotBeTold) {
 
 TEST(RateLimiter, ForgetsWhatWasToldOfAWindowThatIsOver) {
     RateLimiter limiter(100);
+    limiter.share();
     limiter.take("a", 0);
     const auto gathered = limiter.gather();
     limiter.take("a", 60'000);
@@ -78,6 +81,16 @@ TEST(RateLimiter, ForgetsWhatIsOverWhenItIsFull) {
     EXPECT_TRUE(limiter.take("e", 70'000).allowed);
     EXPECT_FALSE(limiter.take("e", 70'001).allowed);
     for (const char* key : {"f", "g", "h", "i", "j"}) EXPECT_TRUE(limiter.take(key, 70'002).allowed);
+}
+
+TEST(RateLimiter, GathersNothingThatNobodyTakes) {
+    RateLimiter limiter(20);
+    limiter.take("a", 0);
+    EXPECT_FALSE(limiter.is_pressing());
+    EXPECT_TRUE(limiter.gather().empty());
+    limiter.share();
+    limiter.take("b", 0);
+    EXPECT_EQ(limiter.gather().size(), 1U);
 }
 
 }  // namespace

@@ -1,6 +1,11 @@
 // A store on a PostgreSQL of the suite's own.
 #pragma once
 
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
 #include "control-plane/store/store.h"
 #include "tests/support/private_postgres.h"
 
