@@ -16,9 +16,6 @@ namespace {
 
 constexpr TimeMs kMinuteMs = 60'000;
 constexpr TimeMs kDayMs = 24 * 60 * kMinuteMs;
-constexpr auto kFirst = std::chrono::seconds(10);
-constexpr auto kLook = std::chrono::minutes(1);
-constexpr auto kAfterFailure = std::chrono::hours(1);
 
 // One inside of the state folder is ours to make; another may be a disk that is not mounted.
 Result<> check_folder(const Settings& settings) {
@@ -89,9 +86,10 @@ Result<> before_upgrade(const Settings& settings, TimeMs now) {
     return {};
 }
 
-Daily::Daily(const Settings& settings, const Clock& clock)
+Daily::Daily(const Settings& settings, const Clock& clock, const Pauses& pauses)
     : settings_(settings),
       clock_(clock),
+      pauses_(pauses),
       newest_(newest_of(settings.backup.folder, clock.now_ms())),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
@@ -102,25 +100,27 @@ Result<bool> Daily::is_mine() {
     return duty_->hold("own backup");
 }
 
+// A store that does not answer is no backup that failed: it is soon looked at again.
 void Daily::run(const std::stop_token& stop) {
-    std::chrono::seconds pause = kFirst;
+    std::chrono::milliseconds pause = pauses_.first;
     while (true) {
         {
             std::unique_lock lock(mutex_);
             wake_.wait_for(lock, stop, pause, [] { return false; });
         }
         if (stop.stop_requested()) return;
+        pause = pauses_.look;
         const auto mine = is_mine();
         if (mine && !*mine) continue;
         const auto looked = mine ? look(settings_, clock_.now_ms(), stop) : Result<TimeMs>(mine.error());
         if (stop.stop_requested()) return;
         if (looked) {
             newest_ = *looked;
-        } else {
-            log::error("control plane not backed up",
-                       {{"error", looked.error().message()}, {"hint", looked.error().hint()}});
+            continue;
         }
-        pause = looked ? std::chrono::seconds(kLook) : std::chrono::seconds(kAfterFailure);
+        log::error("control plane not backed up",
+                   {{"error", looked.error().message()}, {"hint", looked.error().hint()}});
+        if (mine) pause = pauses_.failed;
     }
 }
 

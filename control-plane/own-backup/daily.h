@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -29,9 +30,16 @@ Result<> before_upgrade(const Settings& settings, TimeMs now);
 
 class Daily {
 public:
-    // Both outlive it. Looks first after ten seconds, then each minute; after a failure in an hour. Of several replicas
-    // one makes them, until its connection to the store ends.
-    Daily(const Settings& settings, const Clock& clock);
+    // Before the first look, between two, and after a backup that failed.
+    struct Pauses {
+        std::chrono::milliseconds first = std::chrono::seconds(10);
+        std::chrono::milliseconds look = std::chrono::minutes(1);
+        std::chrono::milliseconds failed = std::chrono::hours(1);
+    };
+
+    // Both outlive it. Of several replicas one makes them, until its connection to the store ends.
+    Daily(const Settings& settings, const Clock& clock) : Daily(settings, clock, Pauses()) {}
+    Daily(const Settings& settings, const Clock& clock, const Pauses& pauses);
     ~Daily();
     Daily(const Daily&) = delete;
     Daily& operator=(const Daily&) = delete;
@@ -45,6 +53,7 @@ private:
 
     const Settings& settings_;
     const Clock& clock_;
+    const Pauses pauses_;
     std::optional<sql::Database> duty_;  // whose connection holds it
     std::atomic<TimeMs> newest_{0};
     std::mutex mutex_;

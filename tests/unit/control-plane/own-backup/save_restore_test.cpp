@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <thread>
 
 #include "common/files/files.h"
 #include "common/process/account.h"
@@ -15,6 +16,7 @@
 #include "control-plane/store/audit.h"
 #include "control-plane/store/organizations.h"
 #include "control-plane/store/store.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
 
 namespace backstay::own_backup {
@@ -62,6 +64,21 @@ protected:
     const std::string state_ = folder_.path() + "/state";
     Settings settings_;
 };
+
+TEST_F(OwnBackup, IsMadeSoonAfterTheStoreAnswersAgain) {
+    const std::string away = settings_.store + ".away";
+    std::filesystem::rename(settings_.store, away);
+    Daily::Pauses pauses;
+    pauses.first = pauses.look = std::chrono::milliseconds(50);
+    const FakeClock clock(kNow);
+    const Daily daily(settings_, clock, pauses);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    EXPECT_EQ(daily.newest(), 0);
+    std::filesystem::rename(away, settings_.store);
+    const std::int64_t until = steady_ms() + 20'000;
+    while (daily.newest() == 0 && steady_ms() < until) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    EXPECT_EQ(daily.newest(), kNow);
+}
 
 TEST_F(OwnBackup, PutsDatabaseSettingsAndKeysBack) {
     auto saved = save(settings_, to("b"), kNow);
