@@ -52,23 +52,39 @@ Result<> check_version(std::int32_t version) {
                                         mend));
 }
 
+struct Newcomer {
+    control_plane::EnrollRequest request;
+    store::EnrollToken token;
+};
+
+Result<Newcomer> newcomer(const api::Call& call, sql::Database& db) {
+    Newcomer out;
+    out.request = TRY(message<control_plane::EnrollRequest>(call));
+    TRY(check_version(out.request.protocol_version));
+    auto token = TRY(store::EnrollTokens(db).usable(auth::hash_secret(out.request.token), call.now));
+    if (!token) return api::problem(401, "invalid_token", "this enrolment token is unknown, used or expired");
+    out.token = std::move(*token);
+    return out;
+}
+
+Result<std::string> organization_of_newcomer(const api::Call& call, sql::Database& db) {
+    Newcomer found = TRY(newcomer(call, db));
+    return std::move(found.token.organization_id);
+}
+
 Result<http::Response> enroll(api::Call& call, sql::Transaction& transaction) {
     sql::Database& db = transaction.database();
-    const auto request = TRY(message<control_plane::EnrollRequest>(call));
-    TRY(check_version(request.protocol_version));
-    store::EnrollTokens tokens(db);
-    const auto token = TRY(tokens.usable(auth::hash_secret(request.token), call.now));
-    if (!token) return api::problem(401, "invalid_token", "this enrolment token is unknown, used or expired");
+    const auto [request, token] = TRY(newcomer(call, db));
     store::Agent wanted;
-    wanted.organization_id = token->organization_id;
+    wanted.organization_id = token.organization_id;
     wanted.hostname = cut_utf8(request.hostname, 253);
-    wanted.name = token->name.empty() ? cut_utf8(wanted.hostname, kNameMost) : token->name;
+    wanted.name = token.name.empty() ? cut_utf8(wanted.hostname, kNameMost) : token.name;
     if (!registry::check_name("hostname", wanted.name)) wanted.name = "agent";
     wanted.version = request.agent_version;
     wanted.protocol_version = request.protocol_version;
     const std::string credential = auth::new_secret(auth::kAgentPrefix);
     const store::Agent agent = TRY(store::Agents(db).create(wanted, auth::hash_secret(credential), call.now));
-    TRY(tokens.use(token->id, agent.id, call.now));
+    TRY(store::EnrollTokens(db).use(token.id, agent.id, call.now));
     control_plane::EnrollAnswer answer;
     answer.agent_id = agent.id;
     answer.organization_id = agent.organization_id;
@@ -169,7 +185,7 @@ void add_agent_routes(api::RouteTable& routes, AssignmentPolls& polls, dispatch:
         out.access = access;
         return out;
     };
-    routes.add_write(spec("/agent/v1/enroll", api::Access::open), enroll);
+    routes.add_write(spec("/agent/v1/enroll", api::Access::open), enroll, organization_of_newcomer);
     routes.add_write(spec("/agent/v1/heartbeat", api::Access::agent),
                      [stirred, open = std::move(open)](api::Call& call, sql::Transaction& t) {
                          return heartbeat(call, t, open, stirred);

@@ -57,9 +57,11 @@ Route& RouteTable::make(const RouteSpec& spec) {
 
 void RouteTable::add(const RouteSpec& spec, ReadHandler handler) { make(spec).read = std::move(handler); }
 
-void RouteTable::add_write(const RouteSpec& spec, WriteHandler handler) {
+void RouteTable::add_write(const RouteSpec& spec, WriteHandler handler, OrganizationOf organization_of) {
     assert(!spec.slow);
-    make(spec).write = std::move(handler);
+    Route& route = make(spec);
+    route.write = std::move(handler);
+    route.organization_of = std::move(organization_of);
 }
 
 void RouteTable::add_loop(const RouteSpec& spec, LoopHandler handler) { make(spec).loop = std::move(handler); }

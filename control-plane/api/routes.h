@@ -49,6 +49,9 @@ struct RouteSpec {
 
 using ReadHandler = std::function<Result<http::Response>(Call&, sql::Database&)>;
 using WriteHandler = std::function<Result<http::Response>(Call&, sql::Transaction&)>;
+// Of a route that anybody may call: the organization that it writes for, or its refusal, so that strangers keep no
+// writer waiting. Outside of the transaction: the handler looks again.
+using OrganizationOf = std::function<Result<std::string>(const Call&, sql::Database&)>;
 // Event streams and long polls: on the loop thread, keeps the exchange until it answers. Database work goes through
 // DatabaseThreads.
 using LoopHandler = std::function<void(Call, std::unique_ptr<http::Exchange>)>;
@@ -67,6 +70,7 @@ struct Route {
     ReadHandler read;
     WriteHandler write;
     LoopHandler loop;
+    OrganizationOf organization_of;  // of a write; may be empty
 
     bool writes() const { return method != "GET" && method != "HEAD"; }
 };
@@ -74,7 +78,7 @@ struct Route {
 class RouteTable {
 public:
     void add(const RouteSpec& spec, ReadHandler handler);
-    void add_write(const RouteSpec& spec, WriteHandler handler);
+    void add_write(const RouteSpec& spec, WriteHandler handler, OrganizationOf organization_of = {});
     void add_loop(const RouteSpec& spec, LoopHandler handler);
 
     struct Match {

@@ -119,10 +119,12 @@ Result<http::Response> run_slow(const Checks& checks, const api::Route& route, s
 Result<sql::Transaction> begin_write(const Checks& checks, const api::Route& route, const auth::Credential& credential,
                                      api::Call& call, sql::Database& db) {
     if (db.dialect() == sql::Dialect::postgres) TRY(admit(checks, route, credential, call, db));
-    const std::string organization = call.organization_id;
+    const std::string before = call.organization_id;
+    std::string organization = before;
+    if (route.organization_of) organization = TRY(route.organization_of(call, db));
     auto transaction = TRY(sql::Transaction::begin(db, organization));
     TRY(admit(checks, route, credential, call, db));
-    if (db.dialect() == sql::Dialect::postgres && call.organization_id != organization)
+    if (db.dialect() == sql::Dialect::postgres && call.organization_id != before)
         return api::problem(503, "busy", "the organization was changed at this moment; try again");
     return transaction;
 }

@@ -25,6 +25,16 @@ protected:
                 if (call.request.body == "answers") return api::error_answer(409, "late", "refused");
                 return api::message_answer(201, made.id);
             });
+        routes_.add_write(
+            {.method = "POST", .pattern = "/guests", .access = api::Access::open},
+            [this](api::Call& call, sql::Transaction& tx) -> Result<http::Response> {
+                TRY(store::Projects(tx.database()).create(acme_, call.request.body, "", call.now));
+                return api::message_answer(201, "welcome");
+            },
+            [this](const api::Call& call, sql::Database&) -> Result<std::string> {
+                if (call.request.body == "stranger") return api::problem(401, "invalid_token", "nobody knows you");
+                return acme_;
+            });
         routes_.add({"GET", "/projects", auth::Permission::view_backups},
                     [](api::Call& call, sql::Database& db) -> Result<http::Response> {
                         const auto all = TRY(store::Projects(db).list(call.organization_id, "", {}));
@@ -39,13 +49,17 @@ protected:
     }
     http::Response run_as(const auth::Credential& credential, const std::string& method, const std::string& body,
                           const std::string& key = "") {
+        return run_at("/projects", credential, method, body, key);
+    }
+    http::Response run_at(const std::string& path, const auth::Credential& credential, const std::string& method,
+                          const std::string& body, const std::string& key = "") {
         api::Call call;
         call.request.method = method;
-        call.request.target = "/projects";
+        call.request.target = path;
         call.request.body = body;
         call.request_id = std::to_string(++requests_);
         call.now = kNow;
-        const auto match = routes_.find(method, "/projects");
+        const auto match = routes_.find(method, path);
         auto answer = run_call({gate_, box_}, *match.route, credential, key, call, *db_);
         tasks_ = call.after_commit.size();
         return answer ? std::move(*answer) : api::error_answer(answer.error());
@@ -59,6 +73,19 @@ protected:
     int requests_ = 0;
     std::size_t tasks_ = 0;
 };
+
+TEST_F(RunCallTest, RefusesAStrangerThoughOthersWrite) {
+    auto db = store::open_store(path_).value();
+    const auto writer = sql::Transaction::begin(db).value();
+    EXPECT_EQ(run_at("/guests", {}, "POST", "stranger").status, 401);
+}
+
+TEST_F(RunCallTest, WritesForTheOrganizationThatTheRouteNames) {
+    auto db = store::open_store(path_).value();
+    std::optional<sql::Transaction> writer;
+    if (testing::on_postgres()) writer.emplace(sql::Transaction::begin(db, other_).value());
+    EXPECT_EQ(run_at("/guests", {}, "POST", "guest").status, 201);
+}
 
 TEST_F(RunCallTest, CommitsWhatSucceeds) {
     EXPECT_EQ(run("POST", "shop").status, 201);
