@@ -46,8 +46,8 @@ Result<Slots::Slot> take_slot(Slots& slots, const Bound& bound) {
                          kComeAgainSeconds);
 }
 
-void Transfers::start(std::unique_ptr<http::Exchange> exchange, const std::vector<Bound>& bounds, Lane lane,
-                      Work work) {
+void Transfers::start(std::unique_ptr<http::Exchange> exchange, const std::string& organization,
+                      const std::vector<Bound>& bounds, Lane lane, Work work) {
     if (stopping_) return exchange->respond(api::error_answer(503, "stopping", "the control plane is stopping"));
     Transfer transfer;
     for (const Bound& bound : bounds) {
@@ -59,12 +59,14 @@ void Transfers::start(std::unique_ptr<http::Exchange> exchange, const std::vecto
     exchange->on_abandoned([this, number] { gone(number); });
     transfer.exchange = std::move(exchange);
     const bool taken = threads_.submit(
-        lane, [this, number, stop = transfer.stop.get_token(), work = std::move(work)](sql::Database& db) -> Done {
+        lane,
+        [this, number, stop = transfer.stop.get_token(), work = std::move(work)](sql::Database& db) -> Done {
             auto ran = stop.stop_requested() ? Result<>(not_wanted()) : work(number, stop, db);
             std::optional<http::Response> refusal;
             if (!ran) refusal = api::error_answer(ran.error());
             return [this, number, refusal = std::move(refusal)] { worked(number, refusal); };
-        });
+        },
+        organization);
     transfers_.emplace(number, std::move(transfer));
     if (!taken) worked(number, api::error_answer(503, "overloaded", "too many transfers are on their way; try again"));
 }
@@ -73,24 +75,25 @@ void Transfers::send(std::unique_ptr<http::Exchange> exchange, Order order) {
     std::vector<Bound> bounds{transfers_of(order.organization_id)};
     if (!order.ticket.empty()) bounds.push_back({"ticket " + order.ticket, 1});
     http::Request request = exchange->request();
-    start(std::move(exchange), bounds, Lane::transfer,
+    const std::string organization = order.organization_id;
+    start(std::move(exchange), organization, bounds, Lane::transfer,
           [this, order = std::move(order), request = std::move(request)](
               std::uint64_t number, const std::stop_token& stop, sql::Database& db) {
               return run(number, stop, order, request, db);
           });
 }
 
-void Transfers::make(std::unique_ptr<http::Exchange> exchange, std::vector<Bound> bounds, http::Response head,
-                     Make make) {
-    start(std::move(exchange), bounds, Lane::transfer,
+void Transfers::make(std::unique_ptr<http::Exchange> exchange, const std::string& organization,
+                     std::vector<Bound> bounds, http::Response head, Make make) {
+    start(std::move(exchange), organization, bounds, Lane::transfer,
           [this, head = std::move(head), make = std::move(make)](std::uint64_t number, const std::stop_token& stop,
                                                                  sql::Database& db) {
               return run_make(number, stop, head, make, db);
           });
 }
 
-void Transfers::ask(std::unique_ptr<http::Exchange> exchange, Ask ask) {
-    start(std::move(exchange), {}, Lane::storage,
+void Transfers::ask(std::unique_ptr<http::Exchange> exchange, const std::string& organization, Ask ask) {
+    start(std::move(exchange), organization, {}, Lane::storage,
           [this, ask = std::move(ask)](std::uint64_t number, const std::stop_token&, sql::Database& db) -> Result<> {
               auto response = TRY(ask(db));
               post_answer(number, std::move(response));

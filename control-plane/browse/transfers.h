@@ -64,11 +64,12 @@ public:
     // refusal; later the connection breaks off, so that nobody takes what came for the whole. `make` runs on a transfer
     // thread and ends soon when it is told to stop.
     using Make = std::function<Result<>(sql::Database& db, Sink& sink, const std::stop_token& stop)>;
-    void make(std::unique_ptr<http::Exchange> exchange, std::vector<Bound> bounds, http::Response head, Make make);
+    void make(std::unique_ptr<http::Exchange> exchange, const std::string& organization, std::vector<Bound> bounds,
+              http::Response head, Make make);
 
     // Answers with what `ask` says on a storage thread.
     using Ask = std::function<Result<http::Response>(sql::Database&)>;
-    void ask(std::unique_ptr<http::Exchange> exchange, Ask ask);
+    void ask(std::unique_ptr<http::Exchange> exchange, const std::string& organization, Ask ask);
 
     // What is under way ends, nothing begins any more.
     void stop();
@@ -88,7 +89,8 @@ private:
     // On a thread of `Lane`. An error is answered, if nothing was yet.
     using Work = std::function<Result<>(std::uint64_t number, const std::stop_token&, sql::Database&)>;
 
-    void start(std::unique_ptr<http::Exchange> exchange, const std::vector<Bound>& bounds, Lane lane, Work work);
+    void start(std::unique_ptr<http::Exchange> exchange, const std::string& organization,
+               const std::vector<Bound>& bounds, Lane lane, Work work);
     Result<> run(std::uint64_t number, const std::stop_token& stop, const Order& order, const http::Request& request,
                  sql::Database& db);
     Result<> run_make(std::uint64_t number, const std::stop_token& stop, const http::Response& head, const Make& make,

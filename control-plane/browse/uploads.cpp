@@ -86,7 +86,8 @@ void Uploads::take(const api::Call& call, std::unique_ptr<http::Exchange> exchan
             auto ran = run(number, stop, wish, db);
             auto answer = ran ? std::move(*ran) : api::error_answer(ran.error());
             return [this, number, answer = std::move(answer)] { finish(number, answer); };
-        });
+        },
+        call.organization_id);
     if (!taken) finish(number, api::error_answer(503, "overloaded", "too many transfers are on their way; try again"));
 }
 

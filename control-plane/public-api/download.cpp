@@ -110,7 +110,7 @@ void send_zip(const DownloadParts& parts, const Call& call, std::unique_ptr<http
     head.headers.set("Content-Type", "application/zip");
     head.headers.set("Content-Disposition", browse::content_disposition(call.param("backupId") + ".zip"));
     const std::string& organization = call.organization_id;
-    parts.browser.transfers.make(std::move(exchange),
+    parts.browser.transfers.make(std::move(exchange), organization,
                                  {browse::transfers_of(organization), browse::zips_of(organization)}, std::move(head),
                                  [call, parts](sql::Database& db, Sink& sink, const std::stop_token& stop) {
                                      return make_zip(call, db, parts, sink, stop);
@@ -118,7 +118,7 @@ void send_zip(const DownloadParts& parts, const Call& call, std::unique_ptr<http
 }
 
 void send_urls(const DownloadParts& parts, const Call& call, std::unique_ptr<http::Exchange> exchange) {
-    parts.browser.transfers.ask(std::move(exchange),
+    parts.browser.transfers.ask(std::move(exchange), call.organization_id,
                                 [call, parts](sql::Database& db) { return urls(call, db, parts.browser); });
 }
 

@@ -110,6 +110,12 @@ public:
         return count.get_future().get() == 0 && threads_->busy(store::DatabaseThreads::Lane::transfer) == 0;
     }
     int making() const { return making_; }
+    // What /asked?org= is answered with, on a storage thread. Before the first request.
+    void answer_asked(std::function<Result<http::Response>(const std::string& org)> ask) { ask_ = std::move(ask); }
+    std::size_t asked() const {
+        return threads_->queued(store::DatabaseThreads::Lane::storage) +
+               threads_->busy(store::DatabaseThreads::Lane::storage);
+    }
     relay::StorageDesk& desk() { return desk_; }
     const std::string& agent() const { return world_.agent.id; }
 
@@ -124,9 +130,13 @@ private:
         if (path == "/upload") return uploads_->take(call(request), std::move(exchange), 1 << 30);
         if (path.starts_with("/content/")) return take_content(path.substr(9), std::move(exchange));
         const std::string* organization = request.query_value("org");
+        if (path == "/asked") {
+            return transfers_->ask(std::move(exchange), *organization,
+                                   [this, of = *organization](sql::Database&) { return ask_(of); });
+        }
         std::vector<Bound> bounds;
         if (organization != nullptr) bounds.push_back(transfers_of(*organization));
-        transfers_->make(std::move(exchange), bounds, {},
+        transfers_->make(std::move(exchange), organization == nullptr ? "" : *organization, bounds, {},
                          [this, path](sql::Database&, Sink& sink, const std::stop_token& stop) {
                              ++making_;
                              auto made = make(path, sink, stop);
@@ -175,6 +185,7 @@ private:
     std::string destination_;
     std::vector<control_plane::StorageRequest> waiting_;
     std::atomic<int> making_ = 0;
+    std::function<Result<http::Response>(const std::string&)> ask_;
     std::unique_ptr<Loop> loop_;
     std::unique_ptr<store::DatabaseThreads> threads_;
     std::unique_ptr<relay::Pumps> pumps_;

@@ -1,4 +1,8 @@
 // Content on its way over real sockets: peers that leave, how much may be under way, and the end in the middle of it.
+#include <algorithm>
+#include <future>
+#include <mutex>
+
 #include "tests/unit/control-plane/browse/carrier.h"
 
 namespace backstay::browse {
@@ -59,6 +63,28 @@ TEST(Transfers, AreBoundedForEachOrganization) {
     EXPECT_TRUE(in_time([&] {
         return carrier.get("/begun?org=a").take_until("\r\n").value_or("").find(" 200 ") != std::string::npos;
     }));
+}
+
+TEST(Transfers, AskForOneOrganizationAfterTheOther) {
+    constexpr std::size_t kNoisy = 20;
+    std::promise<void> all_asked;
+    std::mutex mutex;
+    std::vector<std::string> begun;
+    Carrier carrier;
+    carrier.answer_asked([&, wait = all_asked.get_future().share()](const std::string& organization) {
+        wait.wait();
+        const std::lock_guard lock(mutex);
+        begun.push_back(organization);
+        return http::Response{200, {}, ""};
+    });
+    std::vector<RawClient> clients;
+    for (std::size_t i = 0; i < kNoisy; ++i) clients.push_back(carrier.get("/asked?org=noisy"));
+    ASSERT_TRUE(in_time([&] { return carrier.asked() == kNoisy; }));
+    clients.push_back(carrier.get("/asked?org=quiet"));
+    ASSERT_TRUE(in_time([&] { return carrier.asked() == kNoisy + 1; }));
+    all_asked.set_value();
+    for (RawClient& client : clients) EXPECT_TRUE(client.read_answer());
+    EXPECT_LT(std::ranges::find(begun, "quiet") - begun.begin(), kNoisy / 2);
 }
 
 TEST(Transfers, SendOneBodyOfATicketAtATime) {
