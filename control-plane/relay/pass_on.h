@@ -24,7 +24,7 @@
 namespace backstay::relay {
 
 // In a request that was passed on: the replica that did. Nothing is passed on twice.
-inline constexpr const char* kPassedOnBy = "Backstay-Passed-On-By";
+inline constexpr const char* kPassedOnBy = "Passed-On-By";
 
 http::Response nobody_waits();
 
