@@ -46,6 +46,7 @@ class Database {
 public:
     // A path, or postgresql://…
     static Result<Database> open(const std::string& store, const OpenOptions& options = {});
+    explicit Database(std::unique_ptr<Driver> driver) : driver_(std::move(driver)) {}
 
     Dialect dialect() const { return driver_->dialect(); }
 
@@ -83,7 +84,6 @@ public:
 private:
     friend class Snapshot;
     friend class Transaction;
-    explicit Database(std::unique_ptr<Driver> driver) : driver_(std::move(driver)) {}
     std::unique_ptr<Driver> driver_;
 };
 

@@ -1,3 +1,5 @@
+#include <map>
+
 #include "control-plane/admin-api/admin_routes.h"
 #include "control-plane/api/answer.h"
 #include "control-plane/api/scope.h"
@@ -37,12 +39,16 @@ BOOST_DESCRIBE_STRUCT(EnvironmentChange, (),
                       (name, type, agent_id, database, description, cluster, filestore, odoo_conf))
 
 // An environment with what its agent is doing, as people see it.
-Result<json::Object> shown(const store::Environment& environment, sql::Database& db, TimeMs now) {
+json::Object shown(const store::Environment& environment, const store::Agent* agent, TimeMs now) {
     json::Object object = registry::view(environment);
-    const auto agent = TRY(store::Agents(db).find(environment.organization_id, environment.agent_id));
-    object.emplace("agentName", agent ? json::Value(agent->name) : json::Value(nullptr));
-    object.emplace("agentStatus", agent ? registry::view(*agent, now).at("status") : json::Value(nullptr));
+    object.emplace("agentName", agent != nullptr ? json::Value(agent->name) : json::Value(nullptr));
+    object.emplace("agentStatus", agent != nullptr ? registry::view(*agent, now).at("status") : json::Value(nullptr));
     return object;
+}
+
+Result<json::Object> shown(const store::Environment& environment, sql::Database& db, TimeMs now) {
+    const auto agent = TRY(store::Agents(db).find(environment.organization_id, environment.agent_id));
+    return shown(environment, agent ? &*agent : nullptr, now);
 }
 
 void change_optional(std::optional<std::string>& member, const std::optional<std::string>& change) {
@@ -58,8 +64,15 @@ Result<http::Response> list_environments(Call& call, sql::Database& db) {
     const auto project = TRY(api::find_project(call, db, call.param("projectId")));
     const auto page = TRY(api::page_of(call, 50));
     const auto listing = TRY(store::Environments(db).of_project(call.organization_id, project.id, page));
+    std::vector<std::string> ids;
+    for (const auto& item : listing.items) ids.push_back(item.agent_id);
+    std::map<std::string, store::Agent> agents;
+    for (auto& agent : TRY(store::Agents(db).find_each(call.organization_id, ids))) agents.emplace(agent.id, agent);
     json::Array items;
-    for (const auto& item : listing.items) items.push_back(TRY(shown(item, db, call.now)));
+    for (const auto& item : listing.items) {
+        const auto agent = agents.find(item.agent_id);
+        items.push_back(shown(item, agent == agents.end() ? nullptr : &agent->second, call.now));
+    }
     json::Object body{{"environments", std::move(items)}, {"total", listing.total}};
     return api::json_answer(200, json::Value(std::move(body)));
 }

@@ -57,6 +57,11 @@ Alert read(const sql::Statement& row) {
     return out;
 }
 
+struct AlertPage {
+    std::vector<Alert> rows;
+    std::int64_t total = 0;
+};
+
 // Where the thing stands in the API.
 std::optional<std::string> url_of(const Finding& finding) {
     const About& about = finding.about;
@@ -209,17 +214,16 @@ Result<bool> Alerts::was_raised(std::string_view organization, std::string_view 
 }
 
 Result<store::Listing<Alert>> Alerts::list(const AlertFilter& filter) {
-    static constexpr std::string_view kWhere =
-        "organization_id = $1 AND ($2 = '' OR project_id = $2) AND ($3 = 1 OR dismissed_at IS NULL)";
-    store::Listing<Alert> out;
-    out.total = TRY(count_of(db_.query(fmt::format("SELECT COUNT(*) FROM alerts WHERE {}", kWhere),
-                                       {filter.organization_id, filter.project_id, filter.include_dismissed})));
-    out.items =
-        TRY(all_rows(db_.query(select(fmt::format("{} ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5", kWhere)),
-                               {filter.organization_id, filter.project_id, filter.include_dismissed, filter.page.limit,
-                                filter.page.offset}),
-                     read));
-    return out;
+    const auto narrowed = [&filter](store::Where where) {
+        return where.is("organization_id", filter.organization_id).is("project_id", store::given(filter.project_id));
+    };
+    const bool all = filter.include_dismissed;
+    AlertPage page = TRY(store::counted_page<AlertPage>(
+        db_,
+        {"alerts", kColumns, narrowed(store::Where(all ? "true" : "dismissed_at IS NULL")), "alert_counts",
+         narrowed(store::Where(all ? "true" : "is_dismissed = 0")), filter.page.limit, filter.page.offset},
+        read));
+    return store::Listing<Alert>{std::move(page.rows), page.total};
 }
 
 store::Found<Alert> Alerts::find(std::string_view organization, std::string_view id) {
@@ -227,13 +231,14 @@ store::Found<Alert> Alerts::find(std::string_view organization, std::string_view
 }
 
 Result<Counts> Alerts::count(std::string_view organization, std::string_view project) {
-    auto rows =
-        TRY(db_.query("SELECT COUNT(*), COUNT(*) FILTER (WHERE read_at IS NULL) FROM alerts WHERE organization_id = $1 "
-                      "AND dismissed_at IS "
-                      "NULL AND ($2 = '' OR project_id = $2)",
-                      {organization, project}));
-    TRY(rows.step());
-    return Counts{rows.integer(0), rows.integer(1)};
+    const auto there = [&](std::string_view condition) {
+        store::Where where(condition);
+        return where.is("organization_id", organization).is("project_id", store::given(project));
+    };
+    Counts counts;
+    counts.undismissed = TRY(store::counted(db_, "alert_counts", there("is_dismissed = 0")));
+    counts.unread = TRY(store::counted(db_, "alert_counts", there("is_dismissed = 0 AND is_read = 0")));
+    return counts;
 }
 
 Result<> Alerts::mark_read(std::string_view organization, std::string_view id, std::string_view by, TimeMs now) {

@@ -1,5 +1,7 @@
 #include "control-plane/api/answer.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 
 namespace backstay::api {
@@ -99,6 +101,17 @@ http::Response json_answer(int status, const json::Value& value) {
     response.headers.set("Content-Type", "application/json");
     response.body = json::serialize(value);
     return response;
+}
+
+http::Response json_text_answer(std::string text) {
+    http::Response response;
+    response.headers.set("Content-Type", "application/json");
+    response.body = std::move(text);
+    return response;
+}
+
+http::Response list_answer(std::string_view name, const std::vector<std::string>& items, std::int64_t total) {
+    return json_text_answer(fmt::format(R"({{"{}":[{}],"total":{}}})", name, fmt::join(items, ","), total));
 }
 
 http::Response message_answer(int status, std::string_view message) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/http/message.h"
 #include "common/json/json.h"
@@ -12,6 +13,10 @@
 namespace backstay::api {
 
 http::Response json_answer(int status, const json::Value& value);
+// What is the text of JSON already.
+http::Response json_text_answer(std::string text);
+// {name: […], "total": n}
+http::Response list_answer(std::string_view name, const std::vector<std::string>& items, std::int64_t total);
 http::Response message_answer(int status, std::string_view message);  // {"message": …}
 http::Response no_content();
 

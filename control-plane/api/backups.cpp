@@ -1,7 +1,5 @@
 #include "control-plane/api/backups.h"
 
-#include <fmt/format.h>
-
 #include "control-plane/api/operation_answers.h"
 #include "control-plane/api/operation_scope.h"
 #include "control-plane/api/scope.h"
@@ -16,22 +14,11 @@ using auth::Permission;
 
 constexpr std::size_t kLabelMost = 200;
 
-http::Response json_answer_of(std::string text) {
-    http::Response response;
-    response.headers.set("Content-Type", "application/json");
-    response.body = std::move(text);
-    return response;
-}
-
 Result<http::Response> list_page(const Call& call, sql::Database& db, const operations::BackupFilter& filter) {
     const auto page = TRY(operations::list_backups(db, filter));
     Names names(db, call.organization_id, call.now);
-    std::string backups;
-    for (const operations::BackupRow& row : page.rows) {
-        const std::string backup = TRY(backup_answer(names, row));
-        backups.append(backups.empty() ? "" : ",").append(backup);
-    }
-    return json_answer_of(fmt::format(R"({{"backups":[{}],"total":{}}})", backups, page.total));
+    const auto backups = TRY(backup_answers(names, page.rows));
+    return list_answer("backups", backups, page.total);
 }
 
 Result<operations::BackupFilter> filter_of(const Call& call, std::int64_t usual) {
@@ -66,7 +53,7 @@ Result<http::Response> show(Call& call, sql::Database& db) {
     const auto row = TRY(find_backup(call, db, call.param("backupId")));
     Names names(db, call.organization_id, call.now);
     std::string answer = TRY(backup_answer(names, row));
-    return json_answer_of(std::move(answer));
+    return json_text_answer(std::move(answer));
 }
 
 struct CreateRequest {

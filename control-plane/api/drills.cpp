@@ -69,7 +69,7 @@ Result<json::Object> drill_list_view(sql::Database& db, const store::Environment
                                      const operations::OperationPage& found) {
     json::Object out = TRY(drills_view(db, environment));
     json::Array drills;
-    for (const auto& row : found.rows) drills.push_back(TRY(operation_answer(row)));
+    for (const auto& row : found.rows) drills.push_back(TRY(json::parse(operation_answer(row))));
     out["drills"] = std::move(drills);
     out["total"] = found.total;
     return out;

@@ -72,10 +72,13 @@ std::string evidence_text(const std::optional<operations::Testimony>& testimony,
 }
 
 // The object's text with one more member, which is JSON already.
+std::string with_member(std::string object, std::string_view name, std::string_view member) {
+    object.pop_back();
+    return object.append(",\"").append(name).append("\":").append(member).append("}");
+}
+
 std::string with_member(json::Object object, std::string_view name, std::string_view member) {
-    std::string out = json::serialize(json::Value(std::move(object)));
-    out.pop_back();
-    return out.append(",\"").append(name).append("\":").append(member).append("}");
+    return with_member(json::serialize(json::Value(std::move(object))), name, member);
 }
 
 }  // namespace
@@ -102,6 +105,18 @@ Result<std::optional<store::Environment>> Names::environment(const std::optional
     auto found = TRY(store::Environments(db_).find_any(organization_id_, *id));
     environments_.emplace(*id, found);
     return found;
+}
+
+Result<> Names::learn(const std::vector<std::string>& environments) {
+    for (const std::string& id : environments) {
+        environments_.emplace(id, std::nullopt);
+        judged_.emplace(id, Judged());
+    }
+    for (auto& environment : TRY(store::Environments(db_).find_each(organization_id_, environments))) {
+        environments_[environment.id] = std::move(environment);
+    }
+    for (const std::string& id : TRY(store::Schedules(db_).enabled_of(environments))) judged_.erase(id);
+    return {};
 }
 
 Result<Names::Judged> Names::judge(const std::string& environment_id) {
@@ -151,9 +166,11 @@ Result<std::optional<TimeMs>> Names::age_limit_of(const operations::BackupRow& r
     return limit;
 }
 
-Result<std::string> backup_answer(Names& names, const operations::BackupRow& row) {
-    const auto testimony = TRY(operations::testimony_of(names.db(), row.id));
-    const auto copies = TRY(operations::copies_of(names.db(), row.id));
+namespace {
+
+Result<std::string> backup_text(Names& names, const operations::BackupRow& row,
+                                const std::optional<operations::Testimony>& testimony,
+                                const std::vector<CopyRecord>& copies) {
     const auto environment = TRY(names.environment(row.environment_id));
     json::Object out;
     out["id"] = row.id;
@@ -185,6 +202,35 @@ Result<std::string> backup_answer(Names& names, const operations::BackupRow& row
     return with_member(std::move(out), "recoveryEvidence", evidence_text(testimony, "backup"));
 }
 
+}  // namespace
+
+Result<std::string> backup_answer(Names& names, const operations::BackupRow& row) {
+    const auto testimony = TRY(operations::testimony_of(names.db(), row.id));
+    const auto copies = TRY(operations::copies_of(names.db(), row.id));
+    return backup_text(names, row, testimony, copies);
+}
+
+Result<std::vector<std::string>> backup_answers(Names& names, const std::vector<operations::BackupRow>& rows) {
+    std::vector<std::string> ids;
+    std::vector<std::string> environments;
+    for (const operations::BackupRow& row : rows) {
+        ids.push_back(row.id);
+        if (row.environment_id) operations::add_once(environments, *row.environment_id);
+    }
+    TRY(names.learn(environments));
+    const auto testimonies = TRY(operations::testimonies_of(names.db(), ids));
+    const auto copies = TRY(operations::copies_of_each(names.db(), ids));
+    std::vector<std::string> answers;
+    for (const operations::BackupRow& row : rows) {
+        const auto testimony = testimonies.find(row.id);
+        const auto stored = copies.find(row.id);
+        answers.push_back(TRY(
+            backup_text(names, row, testimony == testimonies.end() ? std::nullopt : std::optional(testimony->second),
+                        stored == copies.end() ? std::vector<CopyRecord>() : stored->second)));
+    }
+    return answers;
+}
+
 Result<json::Value> restore_answer(Names& names, const operations::RestoreRow& row) {
     const auto operation = TRY(operations::find_operation(names.db(), row.id));
     const auto source = TRY(names.environment(row.source_environment_id));
@@ -212,7 +258,7 @@ Result<json::Value> restore_answer(Names& names, const operations::RestoreRow& r
     return json::Value(std::move(out));
 }
 
-Result<json::Value> operation_answer(const OperationRow& row) {
+std::string operation_answer(const operations::ListedOperation& row) {
     // A deletion names what it removes as its subject, when that is a snapshot.
     const bool of_snapshot = row.kind == operations::Kind::snapshot || row.kind == operations::Kind::rollback ||
                              (row.kind == operations::Kind::deletion && row.subject == row.backup_id);
@@ -229,10 +275,10 @@ Result<json::Value> operation_answer(const OperationRow& row) {
     out["createdAt"] = to_rfc3339(row.created_at);
     out["startedAt"] = time_answer(row.started_at);
     out["completedAt"] = time_answer(row.completed_at);
-    out["progress"] = row.progress ? json::encode(*row.progress) : json::Value(json::Object());
-    out["recoveryEvidence"] =
-        operations::is_judged(row.kind) ? evidence_answer(row, operations::to_string(row.kind)) : json::Value(nullptr);
-    return json::Value(std::move(out));
+    const std::string text = with_member(std::move(out), "progress", row.testimony.progress.value_or("{}"));
+    const std::string evidence =
+        operations::is_judged(row.kind) ? evidence_text(row.testimony, operations::to_string(row.kind)) : "null";
+    return with_member(text, "recoveryEvidence", evidence);
 }
 
 json::Value step_answer(const std::string& operation_id, const operations::StepRow& row) {

@@ -10,7 +10,7 @@
 #include "common/domain/retention.h"
 #include "common/json/json.h"
 #include "control-plane/operations/history.h"
-#include "control-plane/operations/rows.h"
+#include "control-plane/operations/listing.h"
 #include "control-plane/operations/snapshots.h"
 #include "control-plane/store/environments.h"
 
@@ -23,6 +23,8 @@ public:
         : db_(db), organization_id_(std::move(organization_id)), now_(now) {}
     // Null members when it is unknown here; also of environments that are hidden by now.
     Result<std::optional<store::Environment>> environment(const std::optional<std::string>& id);
+    // All at once: those that are asked for later.
+    Result<> learn(const std::vector<std::string>& environments);
     // The tiers that keep this backup now, by the schedule of its environment; none without one.
     Result<json::Array> tiers_of(const operations::BackupRow& row);
     // When the greatest age of those tiers is reached; none when one of them has none, or nothing keeps it.
@@ -47,10 +49,12 @@ private:
 
 // The text of its JSON.
 Result<std::string> backup_answer(Names& names, const operations::BackupRow& row);
+// The same for a page of a list, with few questions to the store.
+Result<std::vector<std::string>> backup_answers(Names& names, const std::vector<operations::BackupRow>& rows);
+std::string operation_answer(const operations::ListedOperation& row);
 Result<json::Value> restore_answer(Names& names, const operations::RestoreRow& row);
 Result<json::Value> snapshot_answer(Names& names, const operations::SnapshotRow& row);
 Result<json::Value> rollback_answer(Names& names, const operations::RollbackRow& row);
-Result<json::Value> operation_answer(const operations::OperationRow& row);
 json::Value step_answer(const std::string& operation_id, const operations::StepRow& row);
 
 // The environment is as the caller may see it: absent for a key that is limited to another project.

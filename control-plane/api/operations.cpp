@@ -6,7 +6,7 @@
 #include "control-plane/api/scope.h"
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/dispatch/job_rows.h"
-#include "control-plane/operations/rows.h"
+#include "control-plane/operations/listing.h"
 
 namespace backstay::api {
 namespace {
@@ -46,12 +46,9 @@ Result<http::Response> list(Call& call, sql::Database& db) {
     }
     filter.project_id = call.principal.project_id;
     const auto found = TRY(operations::list_operations(db, filter));
-    json::Array operations;
-    for (const auto& row : found.rows) operations.push_back(TRY(operation_answer(row)));
-    json::Object body;
-    body["operations"] = std::move(operations);
-    body["total"] = found.total;
-    return json_answer(200, json::Value(std::move(body)));
+    std::vector<std::string> operations;
+    for (const auto& row : found.rows) operations.push_back(operation_answer(row));
+    return list_answer("operations", operations, found.total);
 }
 
 Result<operations::OperationRow> asked(const Call& call, sql::Database& db) {
@@ -62,8 +59,7 @@ Result<operations::OperationRow> asked(const Call& call, sql::Database& db) {
 
 Result<http::Response> show(Call& call, sql::Database& db) {
     const auto operation = TRY(asked(call, db));
-    const json::Value answer = TRY(operation_answer(operation));
-    return json_answer(200, answer);
+    return json_text_answer(operation_answer(operations::listed(operation)));
 }
 
 Result<http::Response> steps(Call& call, sql::Database& db) {

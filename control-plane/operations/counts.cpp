@@ -11,11 +11,13 @@ Result<OperationCounts> count_operations(sql::Database& db) {
         while (TRY(rows.step())) counts.jobs.push_back({rows.text(0), rows.text(1), rows.integer(2)});
     }
     {
-        auto rows = TRY(db.query("SELECT status, count(*) FROM backups WHERE deleted_at IS NULL GROUP BY status"));
+        auto rows = TRY(db.query(
+            "SELECT status, CAST(SUM(number) AS BIGINT) FROM backup_counts GROUP BY status HAVING SUM(number) > 0"));
         while (TRY(rows.step())) counts.backups.emplace(rows.text(0), rows.integer(1));
     }
     {
-        auto rows = TRY(db.query("SELECT status, count(*) FROM snapshots WHERE deleted_at IS NULL GROUP BY status"));
+        auto rows = TRY(db.query(
+            "SELECT status, CAST(SUM(number) AS BIGINT) FROM snapshot_counts GROUP BY status HAVING SUM(number) > 0"));
         while (TRY(rows.step())) counts.snapshots.emplace(rows.text(0), rows.integer(1));
     }
     auto rows = TRY(db.query(

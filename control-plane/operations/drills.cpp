@@ -49,8 +49,8 @@ Result<OperationPage> list_drills(sql::Database& db, std::string_view organizati
                                                   {organization_id, environment_id, limit, offset}),
                                          [](const sql::Statement& row) { return row.text(0); }));
     for (const std::string& id : ids) {
-        auto row = TRY(find_operation(db, id));
-        if (row) page.rows.push_back(std::move(*row));
+        const auto row = TRY(find_operation(db, id));
+        if (row) page.rows.push_back(listed(*row));
     }
     return page;
 }

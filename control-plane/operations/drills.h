@@ -7,7 +7,7 @@
 #include "common/clock.h"
 #include "common/result.h"
 #include "common/sql/database.h"
-#include "control-plane/operations/rows.h"
+#include "control-plane/operations/listing.h"
 
 namespace backstay::operations {
 

@@ -107,14 +107,18 @@ Result<std::optional<BackupRow>> find_backup(sql::Database& db, std::string_view
 }
 
 Result<BackupPage> list_backups(sql::Database& db, const BackupFilter& filter) {
-    store::Where where("deleted_at IS NULL");
-    where.is("organization_id", filter.organization_id)
-        .is("environment_id", filter.environment_id)
-        .is("project_id", filter.project_id)
-        .is("status", filter.status)
-        .is("scope", filter.scope);
-    return newest_page<BackupPage>(db, kBackupColumns, "FROM backups " + where.text(), where.values(), filter.limit,
-                                   filter.offset, read_backup);
+    const auto narrowed = [&filter](store::Where where) {
+        return where.is("organization_id", filter.organization_id)
+            .is("environment_id", filter.environment_id)
+            .is("project_id", filter.project_id)
+            .is("status", filter.status)
+            .is("scope", filter.scope);
+    };
+    return store::counted_page<BackupPage>(
+        db,
+        {"backups", kBackupColumns, narrowed(store::Where("deleted_at IS NULL")), "backup_counts",
+         narrowed(store::Where("true")), filter.limit, filter.offset},
+        read_backup);
 }
 
 Result<std::vector<BackupRow>> bases_of_agent(sql::Database& db, std::string_view agent_id) {

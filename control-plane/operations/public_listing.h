@@ -21,8 +21,7 @@ struct PublicBackup {
 
 struct PublicFilter {
     std::string organization_id;
-    std::optional<std::string> environment_id;
-    std::optional<std::string> id;
+    std::string environment_id;
     std::optional<std::string> status;
     std::optional<std::string> type;
     std::optional<bool> verified;
@@ -35,5 +34,7 @@ struct PublicPage {
 };
 // Newest first; neither base backups, which are of a whole cluster, nor what is being deleted.
 Result<PublicPage> list_public(sql::Database& db, const PublicFilter& filter);
+Result<std::optional<PublicBackup>> find_public(sql::Database& db, std::string_view organization_id,
+                                                std::string_view id);
 
 }  // namespace backstay::operations

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "common/json/json.h"
+#include "control-plane/store/id_list.h"
 #include "control-plane/store/rows.h"
-#include "control-plane/store/where.h"
 
 namespace backstay::operations {
 namespace {
@@ -16,6 +16,8 @@ constexpr std::string_view kColumns =
     "reverted, notes, progress, evidence, event_id, performed_by, created_at, started_at, completed_at, "
     "subject, steps_purged_at";
 constexpr std::int64_t kEventsKept = 100;
+constexpr std::string_view kCopyColumns =
+    "destination_id, artifact, state, object_key, sha256, size_bytes, message, reason";
 
 Result<OperationRow> read_row(const sql::Statement& row) {
     OperationRow out;
@@ -46,6 +48,20 @@ Result<OperationRow> read_row(const sql::Statement& row) {
     out.subject = row.text(20);
     out.steps_purged_at = row.optional_integer(21);
     return out;
+}
+
+CopyRecord read_copy(const sql::Statement& row) {
+    CopyRecord copy;
+    copy.destination_id = row.text(0);
+    copy.artifact = row.text(1);
+    const std::string state = row.text(2);
+    boost::describe::enum_from_string(state.c_str(), copy.state);
+    copy.key = row.text(3);
+    copy.sha256 = row.text(4);
+    copy.size_bytes = static_cast<std::uint64_t>(row.integer(5));
+    copy.message = row.text(6);
+    copy.reason = row.text(7);
+    return copy;
 }
 
 // JSON columns of one row, as text that lives as long as the statement runs.
@@ -137,37 +153,13 @@ Result<std::optional<OperationHead>> operation_head(sql::Database& db, std::stri
 }
 
 Result<std::set<std::string>> moved_on(sql::Database& db, const std::map<std::string, std::int64_t>& seen) {
-    constexpr std::size_t kAtOnce = 100;
+    std::vector<std::string> ids;
+    for (const auto& [id, event] : seen) ids.push_back(id);
     std::set<std::string> moved;
-    for (auto at = seen.begin(); at != seen.end();) {
-        std::string sql = "SELECT id, event_id FROM operations WHERE id IN (";
-        std::vector<sql::Value> ids;
-        // The same text each time, so that it is prepared once: the last id fills the places that are left.
-        for (std::size_t i = 1; i <= kAtOnce; ++i) {
-            sql += fmt::format("{}${}", i == 1 ? "" : ", ", i);
-            if (at != seen.end()) {
-                ids.emplace_back((at++)->first);
-            } else {
-                ids.push_back(ids.back());
-            }
-        }
-        auto rows = TRY(db.query(sql + ")", ids));
-        while (TRY(rows.step())) {
-            if (rows.integer(1) > seen.at(rows.text(0))) moved.insert(rows.text(0));
-        }
-    }
+    TRY(store::for_each_of(db, "SELECT id, event_id FROM operations WHERE id IN", ids, [&](const sql::Statement& row) {
+        if (row.integer(1) > seen.at(row.text(0))) moved.insert(row.text(0));
+    }));
     return moved;
-}
-
-Result<OperationPage> list_operations(sql::Database& db, const OperationFilter& filter) {
-    store::Where where("true");
-    where.is("organization_id", filter.organization_id)
-        .is("environment_id", filter.environment_id)
-        .is("backup_id", filter.backup_id)
-        .is("kind", filter.kind)
-        .holds("environment_id IN (SELECT id FROM environments WHERE project_id = $", filter.project_id, ")");
-    return store::newest_page<OperationPage>(db, kColumns, "FROM operations " + where.text(), where.values(),
-                                             filter.limit, filter.offset, read_row);
 }
 
 Result<> put_step(sql::Database& db, std::string_view operation_id, const StepRecord& step, std::int64_t sort_order) {
@@ -216,24 +208,18 @@ Result<> put_copy(sql::Database& db, std::string_view backup_id, const CopyRecor
 }
 
 Result<std::vector<CopyRecord>> copies_of(sql::Database& db, std::string_view backup_id) {
-    auto rows = TRY(db.query(
-        "SELECT destination_id, artifact, state, object_key, sha256, size_bytes, message, reason FROM copies WHERE "
-        "backup_id = $1 ORDER BY destination_id, artifact",
-        {backup_id}));
-    std::vector<CopyRecord> copies;
-    while (TRY(rows.step())) {
-        CopyRecord copy;
-        copy.destination_id = rows.text(0);
-        copy.artifact = rows.text(1);
-        const std::string state = rows.text(2);
-        boost::describe::enum_from_string(state.c_str(), copy.state);
-        copy.key = rows.text(3);
-        copy.sha256 = rows.text(4);
-        copy.size_bytes = static_cast<std::uint64_t>(rows.integer(5));
-        copy.message = rows.text(6);
-        copy.reason = rows.text(7);
-        copies.push_back(std::move(copy));
-    }
+    const std::string sql =
+        fmt::format("SELECT {} FROM copies WHERE backup_id = $1 ORDER BY destination_id, artifact", kCopyColumns);
+    return store::all_rows(db.query(sql, {backup_id}), read_copy);
+}
+
+Result<std::map<std::string, std::vector<CopyRecord>>> copies_of_each(sql::Database& db,
+                                                                      const std::vector<std::string>& backup_ids) {
+    std::map<std::string, std::vector<CopyRecord>> copies;
+    TRY(store::for_each_of(
+        db, fmt::format("SELECT {}, backup_id FROM copies WHERE backup_id IN", kCopyColumns), backup_ids,
+        [&copies](const sql::Statement& row) { copies[row.text(8)].push_back(read_copy(row)); },
+        " ORDER BY destination_id, artifact"));
     return copies;
 }
 

@@ -59,22 +59,6 @@ Result<> insert_operation(sql::Database& db, const OperationRow& operation);
 Result<> update_operation(sql::Database& db, const OperationRow& operation);
 Result<std::optional<OperationRow>> find_operation(sql::Database& db, std::string_view id);
 
-struct OperationFilter {
-    std::string organization_id;
-    std::optional<std::string> environment_id;
-    std::optional<std::string> backup_id;
-    std::optional<std::string> kind;
-    std::optional<std::string> project_id;  // only what acts on its environments
-    std::int64_t limit = 50;
-    std::int64_t offset = 0;
-};
-struct OperationPage {
-    std::vector<OperationRow> rows;
-    std::int64_t total = 0;
-};
-// Newest first.
-Result<OperationPage> list_operations(sql::Database& db, const OperationFilter& filter);
-
 struct StepRow {
     StepRecord record;
     std::int64_t sort_order = 0;
@@ -87,6 +71,9 @@ Result<> clear_steps(sql::Database& db, std::string_view operation_id);
 
 Result<> put_copy(sql::Database& db, std::string_view backup_id, const CopyRecord& copy, TimeMs now);
 Result<std::vector<CopyRecord>> copies_of(sql::Database& db, std::string_view backup_id);
+// Of several, by their backup; nothing for one that has none.
+Result<std::map<std::string, std::vector<CopyRecord>>> copies_of_each(sql::Database& db,
+                                                                      const std::vector<std::string>& backup_ids);
 // Those in which every artifact of the plan is stored.
 std::set<std::string> destinations_holding_all(const OperationPlan& plan, const std::vector<CopyRecord>& copies);
 void add_once(std::vector<std::string>& ids, const std::string& id);

@@ -168,14 +168,18 @@ Result<std::optional<SnapshotRow>> find_snapshot(sql::Database& db, std::string_
 }
 
 Result<SnapshotPage> list_snapshots(sql::Database& db, const SnapshotFilter& filter) {
-    store::Where where("deleted_at IS NULL");
-    where.is("organization_id", filter.organization_id)
-        .is("environment_id", filter.environment_id)
-        .is("project_id", filter.project_id)
-        .is("status", filter.status)
-        .holds("environment_id IN (SELECT id FROM environments WHERE type = $", filter.environment_type, ")");
-    return store::newest_page<SnapshotPage>(db, kColumns, "FROM snapshots " + where.text(), where.values(),
-                                            filter.limit, filter.offset, read_snapshot);
+    const auto narrowed = [&filter](store::Where where) {
+        return where.is("organization_id", filter.organization_id)
+            .is("environment_id", filter.environment_id)
+            .is("project_id", filter.project_id)
+            .is("status", filter.status)
+            .holds("environment_id IN (SELECT id FROM environments WHERE type = $", filter.environment_type, ")");
+    };
+    return store::counted_page<SnapshotPage>(
+        db,
+        {"snapshots", kColumns, narrowed(store::Where("deleted_at IS NULL")), "snapshot_counts",
+         narrowed(store::Where("true")), filter.limit, filter.offset},
+        read_snapshot);
 }
 
 Result<std::int64_t> count_pinned(sql::Database& db, std::string_view environment_id) {

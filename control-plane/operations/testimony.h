@@ -1,9 +1,11 @@
 // What an operation testifies, as its row holds it.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/result.h"
 #include "common/sql/database.h"
@@ -16,7 +18,12 @@ struct Testimony {
     bool ended = false;
 };
 
+// From the columns evidence, progress and phase, in this order.
+Testimony read_testimony(const sql::Statement& row, int first);
+
 // Absent: no such operation.
 Result<std::optional<Testimony>> testimony_of(sql::Database& db, std::string_view id);
+// Of several, by id.
+Result<std::map<std::string, Testimony>> testimonies_of(sql::Database& db, const std::vector<std::string>& ids);
 
 }  // namespace backstay::operations

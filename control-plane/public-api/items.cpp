@@ -82,12 +82,9 @@ Result<Item> read_item(const api::Call& call, sql::Database& db, operations::Pub
 }
 
 Result<Item> find_item(const api::Call& call, sql::Database& db, std::string_view id) {
-    operations::PublicFilter filter;
-    filter.organization_id = call.organization_id;
-    filter.id = id;
-    auto page = TRY(operations::list_public(db, filter));
-    if (page.rows.empty()) return api::not_found("backup");
-    return read_item(call, db, std::move(page.rows.front()));
+    auto found = TRY(operations::find_public(db, call.organization_id, id));
+    if (!found) return api::not_found("backup");
+    return read_item(call, db, std::move(*found));
 }
 
 Result<json::Value> item_answer(api::Names& names, const Item& item) {

@@ -10,6 +10,11 @@ constexpr const char* kPostgresIndexes =
     "SELECT 'DROP INDEX ' || i.indexrelid::regclass, pg_get_indexdef(i.indexrelid) FROM pg_index i "
     "WHERE i.indrelid = to_regclass(quote_ident($1)) "
     "AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid)";
+constexpr const char* kSqliteTriggers =
+    "SELECT 'DROP TRIGGER ' || name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = $1";
+constexpr const char* kPostgresTriggers =
+    "SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass), pg_get_triggerdef(oid) FROM pg_trigger "
+    "WHERE tgrelid = to_regclass(quote_ident($1)) AND NOT tgisinternal";
 constexpr const char* kPostgresForeignKeys =
     "SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname), "
     "format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) "
@@ -34,6 +39,7 @@ Result<RebuiltLater> RebuiltLater::drop(sql::Transaction& transaction, const Sch
     const bool sqlite = db.dialect() == sql::Dialect::sqlite;
     RebuiltLater later;
     for (const Table& table : schema) {
+        TRY(drop_found(db, sqlite ? kSqliteTriggers : kPostgresTriggers, table.name, later.words_));
         TRY(drop_found(db, sqlite ? kSqliteIndexes : kPostgresIndexes, table.name, later.words_));
         if (!sqlite) TRY(drop_found(db, kPostgresForeignKeys, table.name, later.words_));
     }

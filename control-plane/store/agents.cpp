@@ -1,6 +1,7 @@
 #include "control-plane/store/agents.h"
 
 #include "common/ids.h"
+#include "control-plane/store/id_list.h"
 #include "control-plane/store/rows.h"
 
 namespace backstay::store {
@@ -69,6 +70,14 @@ Result<Agent> Agents::create(Agent agent, std::string_view credential_hash, Time
 Found<Agent> Agents::find(std::string_view organization, std::string_view id) {
     return first_row(db_.query(select("organization_id = $1 AND id = $2 AND deleted_at IS NULL"), {organization, id}),
                      read);
+}
+
+Result<std::vector<Agent>> Agents::find_each(std::string_view organization, const std::vector<std::string>& ids) {
+    std::vector<Agent> found;
+    TRY(for_each_of(db_, select("deleted_at IS NULL AND id IN"), ids, [&](const sql::Statement& row) {
+        if (row.text(1) == organization) found.push_back(read(row));
+    }));
+    return found;
 }
 
 Found<Agent> Agents::by_credential(std::string_view credential_hash) {

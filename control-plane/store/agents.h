@@ -43,6 +43,7 @@ public:
     // A taken name gets a number behind it: two hosts may be called the same.
     Result<Agent> create(Agent agent, std::string_view credential_hash, TimeMs now);
     Found<Agent> find(std::string_view organization, std::string_view id);
+    Result<std::vector<Agent>> find_each(std::string_view organization, const std::vector<std::string>& ids);
     // For the agent's own calls: whose credential this is.
     Found<Agent> by_credential(std::string_view credential_hash);
     Found<Agent> by_id(std::string_view id);

@@ -1,7 +1,5 @@
 #include "control-plane/store/audit.h"
 
-#include <limits>
-
 #include "control-plane/store/rows.h"
 
 namespace backstay::store {
@@ -9,16 +7,35 @@ namespace {
 
 constexpr TimeMs kHourMs = 3'600'000;
 
-constexpr const char* kWhere =
-    "WHERE organization_id = $1 AND ($2 = '' OR object_id = $2 OR "
-    "object_id IN (SELECT id FROM environments WHERE project_id = $2) OR "
+// Behind "object_id = $2".
+constexpr std::string_view kOfProject =
+    " OR object_id IN (SELECT id FROM environments WHERE project_id = $2) OR "
     "object_id IN (SELECT id FROM backups WHERE project_id = $2) OR "
     "object_id IN (SELECT id FROM snapshots WHERE project_id = $2) OR "
     "object_id IN (SELECT id FROM api_keys WHERE project_id = $2) OR "
     "object_id IN (SELECT id FROM operations WHERE environment_id IN "
-    "(SELECT id FROM environments WHERE project_id = $2))) AND ($3 = '' OR actor = $3) AND "
-    "($4 = '' OR action = $4 OR substr(action, 1, length($4) + 1) = $4 || '.') AND ($5 = '' OR object_id = $5) AND "
-    "at >= $6 AND at < $7";
+    "(SELECT id FROM environments WHERE project_id = $2)))";
+
+// Whether the filter asks for more than the organization and the action, by which rows are counted.
+bool asks_more(const AuditFilter& filter) {
+    return !filter.project_id.empty() || !filter.actor.empty() || !filter.object_id.empty() || filter.since > 0 ||
+           filter.until;
+}
+
+struct Action {
+    std::string name;
+    std::int64_t number = 0;
+};
+
+// Those of the organization that the filter names: one, or a group.
+Result<std::vector<Action>> actions_of(sql::Database& db, const AuditFilter& filter) {
+    return all_rows(db.query("SELECT action, number FROM audit_counts WHERE organization_id = $1 AND ($2 = '' OR "
+                             "action = $2 OR substr(action, 1, length($2) + 1) = $2 || '.')",
+                             {filter.organization_id, filter.action}),
+                    [](const sql::Statement& row) {
+                        return Action{row.text(0), row.integer(1)};
+                    });
+}
 
 AuditEntry entry_of(const sql::Statement& row) {
     AuditEntry entry;
@@ -35,6 +52,63 @@ AuditEntry entry_of(const sql::Statement& row) {
     entry.peer = row.text(10);
     entry.status = row.optional_integer(11);
     return entry;
+}
+
+// What the list consists of, each part a walk along one index: everything, or one part for each action.
+std::vector<Where> parts_of(const AuditFilter& filter, const std::vector<Action>& actions) {
+    const sql::Value until = filter.until ? sql::Value(*filter.until) : sql::Value(nullptr);
+    const sql::Value since = filter.since > 0 ? sql::Value(filter.since) : sql::Value(nullptr);
+    const auto part = [&](Where where, const sql::Value& action) {
+        return where.is("organization_id", filter.organization_id)
+            .holds("(object_id = $", given(filter.project_id), kOfProject)
+            .is("object_id", given(filter.object_id))
+            .is("actor", given(filter.actor))
+            .is("action", action)
+            .holds("at >= $", since, "")
+            .holds("at < $", until, "");
+    };
+    std::vector<Where> parts;
+    if (filter.action.empty()) parts.push_back(part(Where("true"), nullptr));
+    for (const Action& action : actions) {
+        if (filter.action.empty() || action.number == 0) continue;
+        parts.push_back(part(parts.empty() ? Where("true") : Where("true", parts.back()), action.name));
+    }
+    return parts;
+}
+
+Result<std::int64_t> total_of(sql::Database& db, const AuditFilter& filter, const std::vector<Action>& actions,
+                              const std::vector<Where>& parts) {
+    std::int64_t total = 0;
+    if (!asks_more(filter)) {
+        for (const Action& action : actions) total += action.number;
+        return total;
+    }
+    std::string sums;
+    for (const Where& part : parts) {
+        sums.append(sums.empty() ? "SELECT " : " + ").append("(SELECT COUNT(*) FROM audit " + part.text() + ")");
+    }
+    return parts.empty() ? total : count_of(db.query(sums, parts.back().values()));
+}
+
+// The newest of each part, and of those the page: no more rows are read than the page has.
+Result<std::vector<AuditEntry>> page_of(sql::Database& db, const std::vector<Where>& parts, const Page& page) {
+    std::vector<sql::Value> values = parts.back().values();
+    const std::string first = std::to_string(values.size() + 1);
+    values.insert(values.end(), {page.limit, page.offset, page.limit + page.offset});
+    const std::string second = std::to_string(values.size() - 1);
+    const std::string last = std::to_string(values.size());
+    std::string newest;
+    for (const Where& part : parts) {
+        newest.append(newest.empty() ? "" : " UNION ALL ")
+            .append("SELECT id FROM (SELECT id FROM audit " + part.text() + " ORDER BY id DESC LIMIT $" + last +
+                    ") AS part");
+    }
+    return all_rows(db.query("SELECT id, organization_id, at, actor, actor_id, action, object_id, detail, request_id, "
+                             "request, peer, status FROM audit WHERE id IN (SELECT id FROM (" +
+                                 newest + ") AS parts ORDER BY id DESC LIMIT $" + first + " OFFSET $" + second +
+                                 ") ORDER BY id DESC",
+                             values),
+                    entry_of);
 }
 
 }  // namespace
@@ -69,19 +143,11 @@ Result<> Audit::add_refusal(const AuditEntry& entry) {
 }
 
 Result<Listing<AuditEntry>> Audit::list(const AuditFilter& filter, const Page& page) {
-    const TimeMs until = filter.until.value_or(std::numeric_limits<TimeMs>::max());
-    const std::string where = kWhere;
+    const auto actions = TRY(actions_of(db_, filter));
+    const auto parts = parts_of(filter, actions);
     Listing<AuditEntry> listing;
-    listing.total = TRY(count_of(
-        db_.query("SELECT COUNT(*) FROM audit " + where, {filter.organization_id, filter.project_id, filter.actor,
-                                                          filter.action, filter.object_id, filter.since, until})));
-    listing.items =
-        TRY(all_rows(db_.query("SELECT id, organization_id, at, actor, actor_id, action, object_id, detail, "
-                               "request_id, request, peer, status FROM audit " +
-                                   where + " ORDER BY id DESC LIMIT $8 OFFSET $9",
-                               {filter.organization_id, filter.project_id, filter.actor, filter.action,
-                                filter.object_id, filter.since, until, page.limit, page.offset}),
-                     entry_of));
+    listing.total = TRY(total_of(db_, filter, actions, parts));
+    if (page.offset < listing.total) listing.items = TRY(page_of(db_, parts, page));
     return listing;
 }
 

@@ -1,6 +1,7 @@
 #include "control-plane/store/environments.h"
 
 #include "common/ids.h"
+#include "control-plane/store/id_list.h"
 #include "control-plane/store/rows.h"
 
 namespace backstay::store {
@@ -68,6 +69,15 @@ Found<Environment> Environments::find(std::string_view organization, std::string
 
 Found<Environment> Environments::find_any(std::string_view organization, std::string_view id) {
     return first_row(db_.query(select("organization_id = $1 AND id = $2"), {organization, id}), read);
+}
+
+Result<std::vector<Environment>> Environments::find_each(std::string_view organization,
+                                                         const std::vector<std::string>& ids) {
+    std::vector<Environment> found;
+    TRY(for_each_of(db_, select("id IN"), ids, [&](const sql::Statement& row) {
+        if (row.text(1) == organization) found.push_back(read(row));
+    }));
+    return found;
 }
 
 Result<Listing<Environment>> Environments::of_project(std::string_view organization, std::string_view project,

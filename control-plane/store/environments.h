@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/clock.h"
 #include "common/domain/orders.h"
@@ -40,6 +41,7 @@ public:
     Found<Environment> find(std::string_view organization, std::string_view id);
     // Also hidden ones: of rows that outlive them.
     Found<Environment> find_any(std::string_view organization, std::string_view id);
+    Result<std::vector<Environment>> find_each(std::string_view organization, const std::vector<std::string>& ids);
     Result<Listing<Environment>> of_project(std::string_view organization, std::string_view project, const Page& page);
     Result<std::optional<Environment>> on_agent(std::string_view agent, std::string_view cluster,
                                                 std::string_view database);

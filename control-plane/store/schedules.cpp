@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/json/json.h"
+#include "control-plane/store/id_list.h"
 #include "control-plane/store/rows.h"
 
 namespace backstay::store {
@@ -108,6 +109,13 @@ Result<> Schedules::set_next(std::string_view environment, std::string_view scop
 Result<> Schedules::remove(std::string_view environment) {
     TRY(db_.run("DELETE FROM schedules WHERE environment_id = $1", {environment}));
     return {};
+}
+
+Result<std::vector<std::string>> Schedules::enabled_of(const std::vector<std::string>& environments) {
+    std::vector<std::string> found;
+    TRY(for_each_of(db_, "SELECT environment_id FROM schedules WHERE enabled = 1 AND environment_id IN", environments,
+                    [&found](const sql::Statement& row) { found.push_back(row.text(0)); }));
+    return found;
 }
 
 Result<std::vector<Schedule>> Schedules::due(TimeMs now) {

@@ -58,6 +58,8 @@ public:
     explicit Schedules(sql::Database& db) : db_(db) {}
 
     Result<std::optional<Schedule>> find(std::string_view environment);
+    // Those of these environments that have one, and it is not switched off.
+    Result<std::vector<std::string>> enabled_of(const std::vector<std::string>& environments);
     // Makes or replaces it, with both `next`.
     Result<> put(const Schedule& schedule);
     Result<> set_next(std::string_view environment, std::string_view scope, std::optional<TimeMs> next);

@@ -10,6 +10,9 @@
 
 namespace backstay::store {
 
+// NULL for "", which filters nothing. The text is borrowed.
+inline sql::Value given(std::string_view text) { return text.empty() ? sql::Value(nullptr) : sql::Value(text); }
+
 class Where {
 public:
     explicit Where(std::string_view condition) : text_("WHERE ") { text_.append(condition); }

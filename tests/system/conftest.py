@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tools"))
 
+import list_counts  # noqa: E402
 import odoo_data  # noqa: E402
 from control_plane import ControlPlane  # noqa: E402
 from lab import Lab  # noqa: E402
@@ -82,6 +83,8 @@ def plane():
     try:
         one.up()
         yield one
+        one.stop()
+        list_counts.check(one.state)  # whatever a module's tests did
     finally:
         end_plane(one)
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 
+import list_counts
 import pytest
 import store
 from conftest import PRESET, end_plane, new_folder
@@ -91,6 +92,7 @@ def test_an_installation_goes_to_postgresql_and_back(plane, pg, url):
     plane.start()
     assert plane.owner.get(f"/environments/{plane.production}/backups")["backups"] == backups
     later = plane.made_backup()["id"]
+    assert list_counts.check(plane.state) > 5
     told = call(plane, "migrate-store", "--to", f"sqlite:{plane.folder}/back.db")
     assert told.returncode == 1 and "stop the server" in told.stderr
 
@@ -100,6 +102,8 @@ def test_an_installation_goes_to_postgresql_and_back(plane, pg, url):
     plane.start()
     assert plane.owner.get(f"/backups/{later}")["status"] == "completed"
     plane.made_backup()
+    plane.stop()
+    assert list_counts.check(plane.state) > 5
 
 
 def test_a_move_that_ended_before_the_settings_is_taken_up_and_any_other_target_is_refused(plane, pg, url):

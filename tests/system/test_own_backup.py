@@ -7,6 +7,7 @@ import re
 import shutil
 import urllib.request
 
+import list_counts
 import odoo_data
 import pytest
 from api import until_terminal
@@ -84,6 +85,8 @@ def test_agents_and_people_go_on_after_the_state_folder_is_gone(plane):
     plane.agent.take(kind="restore")
     assert plane.made_backup(plane.elsewhere)["status"] == "completed"
     assert any(row["action"] == "control_plane.restore" for row in plane.owner.get("/audit-logs", limit=100)["entries"])
+    plane.stop()
+    assert list_counts.check(plane.state) > 5
 
 
 def test_a_restore_of_odoo_that_waited_is_never_begun_by_a_restored_control_plane(plane):

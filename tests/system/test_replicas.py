@@ -10,6 +10,7 @@ import time
 import uuid
 from collections import Counter
 
+import list_counts
 import pytest
 import requests
 import settings
@@ -348,3 +349,6 @@ def test_under_load_nothing_is_lost_when_a_replica_and_postgresql_die(some):
         assert fences.setdefault((job, fence), instance) == instance
     assert three.ask("SELECT count(*) FROM jobs WHERE attempt > 1") == "0"
     assert three.ask("SELECT count(*) FROM jobs j WHERE seq <> 3") == "0", "a report was taken twice, or lost"
+    for one in three.all:
+        one.stop()
+    assert list_counts.check(plane.state) > posted

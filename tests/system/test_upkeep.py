@@ -1,6 +1,7 @@
 """What the control plane does by itself as time goes by; time is moved in its store while it is down."""
 
 
+import list_counts
 import processes
 import pytest
 from conftest import PRESET, new_folder
@@ -17,6 +18,7 @@ def plane():
     one.up()
     yield one
     one.stop()
+    assert list_counts.check(one.state) > 0
     print(f"--- control.log\n{one.log()}")
 
 

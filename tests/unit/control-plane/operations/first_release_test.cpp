@@ -7,6 +7,7 @@
 #include "common/files/files.h"
 #include "common/sql/migrations.h"
 #include "control-plane/operations/history.h"
+#include "control-plane/operations/listing.h"
 #include "control-plane/operations/rows.h"
 #include "control-plane/operations/snapshots.h"
 #include "control-plane/store/agents.h"

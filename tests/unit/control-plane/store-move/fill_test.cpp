@@ -96,6 +96,21 @@ TEST_F(Fill, LeavesIndexesForeignKeysTriggersAndCountersAsAMadeStoreHasThem) {
     EXPECT_EQ(newest.integer(0), 8);
 }
 
+TEST_F(Fill, NeitherDoublesNorMissesWhatTriggersCount) {
+    const auto number = [](sql::Database& db) {
+        auto sum = db.query("SELECT CAST(SUM(number) AS BIGINT) FROM audit_counts").value();
+        EXPECT_TRUE(sum.step().value());
+        return sum.integer(0);
+    };
+    EXPECT_EQ(number(*source_), 2);
+    ASSERT_TRUE(fill_into(target_path_));
+    auto target = store::open_store(target_path_).value();
+    EXPECT_EQ(number(target), 2);
+    ASSERT_TRUE(target.run(
+        "INSERT INTO audit (organization_id, at, actor, action, object_id) VALUES ('o', 50, 'x', 'a', 'b')"));
+    EXPECT_EQ(number(target), 3);
+}
+
 TEST_F(Fill, NamesTheRowThatTheTargetCannotHoldAndStoresNothing) {
     add(9, 1, "x", std::string("a\0b", 3), nullptr);
     const auto filled = fill_into(target_path_);
