@@ -20,6 +20,7 @@ from nginx import Nginx, wrk, wrk_begun
 
 REPORTING, BATCH, SECONDS = 32, 10, 10
 DISPATCHES = 200
+STEP_MS = 5000
 
 
 def quantiles(ms):
@@ -98,27 +99,30 @@ def streams(plane, agents, count):
 
 
 def fill(plane, rows):
-    """Copies of one backup and its operation, over the years before it."""
+    """Copies of one backup, its operation and what the audit trail says of it, over the weeks before it: retention has nothing to do."""
     fake, assignment = running_job(plane, plane.agents[len(plane.environments) - 1], plane.environments[-1])
     fake.seq[(assignment["jobId"], assignment["fence"])] = 2
     fake.do_backup(assignment)
     backup = assignment["jobId"]
     before = store_size(plane)
     with plane.rows() as store:
-        series = f"generate_series(1, {rows}) AS n(i)" if store.postgres else "n"
+        series = f"generate_series(1::bigint, {rows}) AS n(i)" if store.postgres else "n"
         numbers = "" if store.postgres else f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) "
         identity = ("lpad(to_hex(n.i), 8, '0') || '-0000-4000-8000-' || lpad(to_hex(n.i), 12, '0')" if store.postgres
                     else "printf('%08x-0000-4000-8000-%012x', n.i, n.i)")
         for table in ("operations", "backups"):
             columns = store.columns(table)
-            made = {"id": identity, "created_at": "o.created_at - n.i * 60000", "completed_at": "o.completed_at - n.i * 60000",
+            made = {"id": identity, "created_at": f"o.created_at - n.i * {STEP_MS}", "completed_at": f"o.completed_at - n.i * {STEP_MS}",
                     "environment_id": "e.id", "next_check_at": "NULL"}
             values = ", ".join(made.get(name, f"o.{name}") for name in columns)
             environments = ("(SELECT id, row_number() OVER (ORDER BY id) - 1 AS at FROM environments WHERE project_id = "
                             f"'{plane.project}') e")
             store.run(f"{numbers}INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {series} JOIN {table} o ON o.id = ? "
                       f"JOIN {environments} ON e.at = n.i % {len(plane.environments)}", backup)
-    print(f"{rows} backups and their operations: {(store_size(plane) - before) / rows:.0f} bytes of the store each")
+        columns = store.columns("audit")[1:]
+        values = ", ".join(f"a.at - n.i * {STEP_MS}" if name == "at" else f"a.{name}" for name in columns)
+        store.run(f"{numbers}INSERT INTO audit ({', '.join(columns)}) SELECT {values} FROM {series} JOIN audit a ON a.object_id = ?", backup)
+    print(f"{rows} backups, their operations and their lines of the audit trail: {(store_size(plane) - before) / rows:.0f} bytes of the store each")
     return backup
 
 
@@ -132,8 +136,9 @@ def store_size(plane):
 def lists(plane, rows):
     environment = plane.environments[0]
     paths = (f"/environments/{environment}/backups?limit=50", f"/environments/{environment}/backups?limit=50&offset=5000",
-             f"/projects/{plane.project}/backups?limit=50", "/operations?limit=50", "/operations?limit=50&type=backup",
-             f"/operations?limit=50&environmentId={environment}", "/audit-logs?limit=50", f"/projects/{plane.project}/environments")
+             f"/projects/{plane.project}/backups?limit=50", f"/projects/{plane.project}/backups?limit=50&status=failed",
+             "/operations?limit=50", "/operations?limit=50&type=backup", f"/operations?limit=50&environmentId={environment}",
+             "/audit-logs?limit=50", "/audit-logs?limit=50&action=backup", "/backup-alerts?limit=50", f"/projects/{plane.project}/environments")
     for path in paths:
         rate, worst = wrk(plane.url + "/api" + path, plane.token, connections=2, seconds=4)
         verdict(f"{rows} backups: GET {path.replace(environment, '…').replace(plane.project, '…')}: {rate:.0f}/s, p99 {worst:.1f} ms   (aim 20)",
@@ -178,20 +183,28 @@ def noisy_tenant(plane):
           f"{beside:.1f} ms, p99 {beside_worst:.1f} ms")
 
 
+def all_parts(arguments, plane):
+    for count in arguments.agents:
+        idle_and_dispatch(plane, plane.agents, count, arguments.work)
+    reports(plane, plane.agents, arguments.work)
+    streams(plane, plane.agents, arguments.streams)
+    backup = fill(plane, arguments.rows)
+    lists(plane, arguments.rows)
+    noisy_tenant(plane)
+    beside_nginx(plane, backup, arguments.work)
+
+
 def measured(arguments, postgres):
     plane = Plane(arguments.bin, arguments.work, postgres).start()
     try:
         plane.register()
         plane.agents = plane.enrolled(max(*arguments.agents, REPORTING + 2) if arguments.agents else REPORTING + 2)
         plane.environments = [plane.environment(agent[2], f"env{number}") for number, agent in enumerate(plane.agents[:REPORTING + 2])]
-        for count in arguments.agents:
-            idle_and_dispatch(plane, plane.agents, count, arguments.work)
-        reports(plane, plane.agents, arguments.work)
-        streams(plane, plane.agents, arguments.streams)
-        backup = fill(plane, arguments.rows)
-        lists(plane, arguments.rows)
-        noisy_tenant(plane)
-        beside_nginx(plane, backup, arguments.work)
+        if arguments.only == "lists":
+            fill(plane, arguments.rows)
+            lists(plane, arguments.rows)
+        else:
+            all_parts(arguments, plane)
     finally:
         plane.stop()
         shutil.rmtree(plane.state, ignore_errors=True)
@@ -213,6 +226,7 @@ def main():
     parse.add_argument("--agents", type=lambda text: [int(word) for word in text.split(",") if word], default=[1_000, 10_000])
     parse.add_argument("--rows", type=int, default=1_000_000)
     parse.add_argument("--streams", type=int, default=1_000)
+    parse.add_argument("--only", choices=("lists",))
     arguments = options.parsed(parse)
     allow_files(2 * max(arguments.agents, default=0) + 200)
     if arguments.store in ("sqlite", "both"):

@@ -100,7 +100,8 @@ class Plane:
         shutil.rmtree(self.state, ignore_errors=True)
         self.control = Control(f"{self.bin}/backstay-control", self.state, dict(os.environ))
         self.control.run("init")
-        settings.change(self.state, reads_per_minute=0, writes_per_minute=0, streams_per_credential=100_000, connections=100_000)
+        # No backup of its own beside what is measured.
+        settings.change(self.state, reads_per_minute=0, writes_per_minute=0, streams_per_credential=100_000, connections=100_000, folder="")
         if postgres:
             settings.change(self.state, store=postgres.url)
         self.running = None
