@@ -163,6 +163,29 @@ def test_a_move_killed_at_any_moment_leaves_nothing_or_all(plane, pg, url):
         assert not list(pathlib.Path(plane.state).glob("*.moving*"))
 
 
+def test_a_server_that_crashes_in_the_middle_of_a_move_is_told_of_and_the_move_made_again(plane, pg, url):
+    plane.stop()
+    settings = pathlib.Path(plane.state, "control.toml")
+    before = settings.read_text()
+    pg.psql("postgres", f"CREATE DATABASE {name_of(url)}_probe")
+    began = time.monotonic()
+    moved(plane, url.replace(name_of(url), name_of(url) + "_probe"), "--keep-settings")
+    whole = time.monotonic() - began
+    for share in (0.3, 0.5, 0.7):
+        process = subprocess.Popen([plane.program, "migrate-store", "--to", url, "--keep-settings", "--state", plane.state],
+                                   env=plane.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        time.sleep(whole * share)
+        pg.crash()
+        said = process.communicate(timeout=60)[1]
+        pg.start()
+        # It may have been through already.
+        assert process.returncode == 0 or "server" in said, said
+        assert settings.read_text() == before
+        assert all(table["same"] for table in moved(plane, url, "--keep-settings")["tables"])
+        pg.psql("postgres", f"DROP DATABASE {name_of(url)} WITH (FORCE)")
+        pg.psql("postgres", f"CREATE DATABASE {name_of(url)}")
+
+
 def test_a_backup_of_one_on_postgresql_goes_back_to_either_store(plane, pg, url):
     plane.stop()
     moved(plane, url)
