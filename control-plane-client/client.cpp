@@ -96,6 +96,7 @@ struct ControlPlaneClient::Impl {
         request.headers.add("Authorization", "Bearer " + config.credential);
         request.stop = config.stop;
         const http::ClientResponse response = TRY(http.perform(request).context("storage content"));
+        if (response.status == 404) return Error(Errc::not_found, "storage content: nobody waits for it any more");
         if (response.status != 200) return refusal(response).add_context("storage content");
         return {};
     }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/jobs/odoo_zip/export.h"
+#include "agent/storage-desk/delivery.h"
 #include "common/event/byte_pipe.h"
 #include "common/log.h"
 #include "common/version.h"
@@ -62,10 +63,9 @@ Result<> send_odoo_zip(const control_plane::StorageRequest& request, const Agent
     if (!count) return std::move(count).error();
     PipeSource rest(pipe);
     Resumed source(ByteSpan(first).first(*count), rest);
-    const auto sent = client.send_content(request.request_id, source, std::nullopt);
+    const auto sent = deliver(client, request, source, std::nullopt);
     pipe.close(Error(Errc::cancelled, "nobody wants more"));
-    if (!sent) log::info("ZIP not delivered", {{"backup", request.key}, {"error", sent.error().message()}});
-    return {};
+    return sent;
 }
 
 }  // namespace backstay

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "agent/storage-desk/delivery.h"
 #include "agent/storage-desk/odoo_zip.h"
 #include "common/event/byte_pipe.h"
 #include "common/log.h"
@@ -22,7 +23,7 @@ constexpr std::size_t kMostWaiting = 100;
 constexpr std::string_view kOdooZip = "odoo_zip";
 constexpr int kQuestionThreads = 2;
 constexpr int kTransferThreads = 8;
-constexpr int kMostTellings = 6;
+constexpr std::int64_t kTellForMs = 45'000;
 constexpr std::uint64_t kFirstPauseMs = 200;
 constexpr std::uint64_t kLongestPauseMs = 5'000;
 
@@ -111,20 +112,20 @@ Result<> read(const StorageRequest& request, Storage& storage, ControlPlaneClien
         }
     });
     PipeSource source(pipe);
-    const auto sent = client.send_content(request.request_id, source, bytes);
+    const auto sent = deliver(client, request, source, bytes);
     pipe.close(Error(Errc::cancelled, "nobody wants more"));
     reader.join();
-    if (!sent) log::info("content not delivered", {{"key", request.key}, {"error", sent.error().message()}});
     return sent;
 }
 
 // Whoever asked waits for a minute: the control plane may be back by then, or another of its replicas reached.
 Result<> tell(ControlPlaneClient& client, const StorageRequest& request, const StorageAnswer& answer,
               const std::stop_token& stop) {
+    const std::int64_t until = steady_ms() + kTellForMs;
     for (int attempt = 1;; ++attempt) {
         auto told = client.answer_storage(request.request_id, answer);
         const bool may_pass = !told && told.error().code() == Errc::unavailable;
-        if (!may_pass || attempt == kMostTellings) return told;
+        if (!may_pass || steady_ms() >= until) return told;
         TRY(wait_ms(backoff_ms(attempt, kFirstPauseMs, kLongestPauseMs), stop));
     }
 }

@@ -54,8 +54,10 @@ public:
     Result<> begin_snapshot() override {
         TRY(run("BEGIN", {}));
         // It begins with the first look.
-        TRY(run("SELECT 1 FROM sqlite_schema LIMIT 1", {}));
-        return {};
+        const auto looked = run("SELECT 1 FROM sqlite_schema LIMIT 1", {});
+        if (looked) return {};
+        if (in_transaction()) TRY(roll_back());
+        return looked.error();
     }
     Result<> commit() override { return run_script("COMMIT"); }
     Result<> roll_back() override {

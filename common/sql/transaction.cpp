@@ -25,6 +25,7 @@ Transaction::~Transaction() {
 Result<> Transaction::commit() {
     if (!open_) return Error(Errc::invalid, "the transaction has ended already");
     open_ = false;
+    if (!database_->in_transaction()) return Error(Errc::unavailable, "the store ended the transaction before");
     auto committed = database_->driver_->commit();
     if (!committed && database_->in_transaction()) (void)database_->driver_->roll_back().has_value();
     return committed;

@@ -22,7 +22,7 @@ public:
     Transaction& operator=(Transaction&&) = delete;
 
     // After a failure nothing is stored, and the transaction is rolled back; but when PostgreSQL is lost in the middle
-    // of it (unavailable), it may be stored all the same.
+    // of it (unavailable), it may be stored all the same. One that the store has ended by itself is unavailable too.
     Result<> commit();
     Database& database() { return *database_; }
 
@@ -33,11 +33,16 @@ private:
 };
 
 // What `act` wrote is undone when it fails, and only that: the transaction around it goes on. A failed statement ends
-// PostgreSQL's transaction unless it stands in such a part.
+// PostgreSQL's transaction unless it stands in such a part. unavailable: the whole transaction has ended, as SQLite's
+// does when the disk is full; nothing of it is stored.
 template <class Act>
 auto apart(Database& database, Act act) -> decltype(act()) {
     TRY(database.run_script("SAVEPOINT part"));
     auto done = act();
+    if (!database.in_transaction()) {
+        const std::string why = done ? "" : ": " + done.error().message();
+        return Error(Errc::unavailable, "the store ended the transaction" + why);
+    }
     TRY(database.run_script(done ? "RELEASE part" : "ROLLBACK TO part; RELEASE part"));
     return done;
 }

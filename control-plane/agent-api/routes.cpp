@@ -52,6 +52,7 @@ Result<> check_version(std::int32_t version) {
                                         mend));
 }
 
+// Looked up before the transaction for its organization, and inside of it for what is still true.
 struct Newcomer {
     control_plane::EnrollRequest request;
     store::EnrollToken token;

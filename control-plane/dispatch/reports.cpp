@@ -99,6 +99,10 @@ private:
         // Before the hole: what is missing there may have been taken by a control plane that was put back since.
         if (job_->state == JobState::finished) return refuse(ack, "the job has ended here");
         if (report.seq != job_->seq + 1) return {};  // a hole: the agent sends again from there
+        return take_next(report, fault, ack);
+    }
+
+    Result<> take_next(const Report& report, const std::string* fault, ReportAck& ack) {
         if (!renew(*job_, report.fence, now_)) return refuse(ack, "the job has ended here");
         job_->seq = report.seq;
         job_->moved_at = now_;
@@ -106,12 +110,14 @@ private:
         const Result<> applied =
             fault == nullptr ? part([&] { return apply(report); }) : Result<>(Error(Errc::invalid, *fault));
         if (!applied) {
-            if (manner_ == Manner::together || !is_its_own(applied.error())) return applied;
+            if (!is_rejected_alone(applied.error())) return applied;
             TRY(reject(report, applied.error(), fault != nullptr, ack));
         }
         ack.seq = report.seq;
         return manner_ == Manner::together && only_tells(report.kind) ? Result<>() : settle();
     }
+
+    bool is_rejected_alone(const Error& error) const { return manner_ == Manner::one_by_one && is_its_own(error); }
 
     // What a failed act wrote, and what it did to the job, is undone where reports are taken one by one.
     template <class Act>
@@ -179,7 +185,7 @@ private:
             return {};
         });
         if (!declared) {
-            if (manner_ == Manner::together || !is_its_own(declared.error())) return declared;
+            if (!is_rejected_alone(declared.error())) return declared;
             return refuse(ack, declared.error().message());
         }
         stir_.operations.insert(job_->operation_id);
@@ -188,15 +194,17 @@ private:
 
     // A run of a schedule that we ordered and that the agent began by itself meanwhile: it is one.
     Result<> take_over(const Report& report, ReportAck& ack) {
-        Job& job = *job_;
-        auto operation = TRY(operations::find_operation(db_, job.operation_id));
-        const auto backup = TRY(operations::find_backup_row(db_, job.operation_id));
-        if (!operation || !backup || backup->deleted_at || !report.declared || report.declared->kind != job.kind) {
+        auto operation = TRY(operations::find_operation(db_, job_->operation_id));
+        const auto backup = TRY(operations::find_backup_row(db_, job_->operation_id));
+        if (!operation || !backup || backup->deleted_at || !report.declared || report.declared->kind != job_->kind) {
             return refuse(ack, "this job is not known here");
         }
-        adopt(job, now_);
         stir_.operations.insert(operation->id);
-        TRY(operations::begin(db_, *operation, job.attempt, now_));
+        const Result<> begun = part([&] {
+            adopt(*job_, now_);
+            return operations::begin(db_, *operation, job_->attempt, now_);
+        });
+        if (!begun) return is_rejected_alone(begun.error()) ? refuse(ack, begun.error().message()) : begun;
         return taken(report, ack);
     }
 

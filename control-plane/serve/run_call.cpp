@@ -132,6 +132,10 @@ Result<sql::Transaction> begin_write(const Checks& checks, const api::Route& rou
 Result<http::Response> run_in_transaction(const Checks& checks, const api::Route& route,
                                           const auth::Credential& credential, std::string_view key, api::Call& call,
                                           sql::Database& db) {
+    // Who repeats it may not be let in twice: an enrolment token is used up by then.
+    if (route.organization_of) {
+        if (auto again = TRY(replay(checks, key, call, db))) return std::move(*again);
+    }
     auto transaction = TRY(begin_write(checks, route, credential, call, db));
     if (auto again = TRY(replay(checks, key, call, db))) return std::move(*again);
     const std::int64_t before = TRY(audit_end(route, call, db));
@@ -147,9 +151,9 @@ Result<http::Response> run_in_transaction(const Checks& checks, const api::Route
 }
 
 // All that an answer is made of is of one moment where that is cheap: SQLite takes and leaves its lock once; PostgreSQL
-// would be asked twice more. What waits for other hosts holds no moment of the store.
+// would be asked twice more.
 Result<http::Response> run_read(const api::Route& route, api::Call& call, sql::Database& db) {
-    if (route.storage || db.dialect() == sql::Dialect::postgres) return route.read(call, db);
+    if (db.dialect() == sql::Dialect::postgres) return route.read(call, db);
     const auto snapshot = TRY(sql::Snapshot::begin(db));
     return route.read(call, db);
 }

@@ -91,9 +91,14 @@ void SharedLimits::exchange() {
     exchanging_ =
         threads_.submit(store::DatabaseThreads::Lane::exchange,
                         [this, items = std::move(items), now, ahead, forgets](sql::Database& db) mutable -> Done {
-                            if (auto added = add(db, items, now, ahead, forgets); !added)
-                                log::warning("limits not shared", {{"error", added.error().message()}});
-                            return [this, done = std::move(items)] { settle(done); };
+                            const auto added = add(db, items, now, ahead, forgets);
+                            if (!added) log::warning("limits not shared", {{"error", added.error().message()}});
+                            return [this, done = std::move(items), good = added.has_value()]() mutable {
+                                // Where the store is away, no more of it now: what waits would be old when it is told.
+                                if (!good) std::move(waiting_.begin(), waiting_.end(), std::back_inserter(done));
+                                if (!good) waiting_.clear();
+                                settle(done);
+                            };
                         });
     // What was gathered is lost then, as at a restart: the queue holds hundreds of these.
     if (!exchanging_) log::warning("limits not shared", {{"error", "the queue is full"}});

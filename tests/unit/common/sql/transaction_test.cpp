@@ -70,6 +70,22 @@ TEST_F(TransactionTest, UndoesAPartAlone) {
     EXPECT_EQ(value("b"), 0);
 }
 
+// SQLite ends the whole transaction then: nothing may go on outside of it.
+TEST_F(TransactionTest, ThatTheStoreEndsIsUnavailable) {
+    if (db_.dialect() == Dialect::postgres) return;  // where a full disk ends the statement only
+    ASSERT_TRUE(db_.run_script("PRAGMA cache_size = 1; PRAGMA max_page_count = 40"));
+    auto transaction = Transaction::begin(db_).value();
+    const auto failed = apart(db_, [&]() -> Result<> {
+        for (int i = 0; i < 1000; ++i)
+            TRY(db_.run("INSERT INTO counters VALUES ($1, 0)", {std::to_string(i) + std::string(2000, 'x')}));
+        return {};
+    });
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code(), Errc::unavailable);
+    EXPECT_FALSE(db_.in_transaction());
+    EXPECT_EQ(transaction.commit().error().code(), Errc::unavailable);
+}
+
 TEST_F(TransactionTest, OfOneOrganizationFollowEachOther) {
     constexpr int kTimes = 40;
     const auto work = [&](const std::string& organization) {
