@@ -178,8 +178,9 @@ cmd_test() {
       stage build
       # What does not build cannot be tested; the other presets would only say the same again.
       if [ ${#FAILED_STAGES[@]} = 0 ]; then
+        stage unit
         begin_idle_builds
-        for what in unit system postgres lint; do stage "$what"; done
+        for what in system postgres lint; do stage "$what"; done
         await_idle_builds
         for what in asan tsan fuzz; do stage "$what"; done
       fi

@@ -94,7 +94,7 @@ class Things:
         found = {}
         with store.opened(self.plane.state) as db:
             for table, columns in store.tables(db).items():
-                if "organization_id" not in columns or table in ("audit", "idempotency"):
+                if "organization_id" not in columns or table in ("audit", "audit_counts", "alert_counts", "idempotency"):
                     continue
                 kept = sorted(columns - volatile)
                 rows = db.execute(f"SELECT {', '.join(kept)} FROM {table} WHERE organization_id = ?", (self.organization,)).fetchall()
