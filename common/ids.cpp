@@ -6,8 +6,10 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
-#include <string_view>
+#include <span>
 #include <vector>
+
+#include "common/hex.h"
 
 namespace backstay {
 namespace {
@@ -27,9 +29,7 @@ std::string format_uuid(std::array<unsigned char, 16>& raw, unsigned version) {
     std::string text;
     for (std::size_t i = 0; i < raw.size(); ++i) {
         if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-        constexpr std::string_view kDigits = "0123456789abcdef";
-        text += kDigits[raw[i] >> 4];
-        text += kDigits[raw[i] & 0x0f];
+        append_hex(text, std::as_bytes(std::span(&raw[i], 1)));
     }
     return text;
 }

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "common/crypto/blake3.h"
+#include "common/hex.h"
 
 namespace backstay {
 namespace {
@@ -17,13 +18,9 @@ namespace {
 constexpr std::size_t kBlakeBytes = 32;  // 2b and 3
 
 std::string to_hex(std::span<const unsigned char> bytes) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
     std::string hex;
     hex.reserve(bytes.size() * 2);
-    for (const unsigned char byte : bytes) {
-        hex += kDigits[byte >> 4U];
-        hex += kDigits[byte & 15U];
-    }
+    append_hex(hex, std::as_bytes(bytes));
     return hex;
 }
 

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <iterator>
 
+#include "common/hex.h"
 #include "common/sql/database.h"
 
 namespace backstay::sql {
@@ -47,7 +47,7 @@ Result<Typed> typed(const Value& value) {
 
 void append_bytes(std::string& out, const Blob& bytes) {
     out += "\\x";
-    for (const std::byte byte : bytes) fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned>(byte));
+    append_hex(out, bytes);
 }
 
 Result<TypedValues> typed_values(std::span<const Value> values) {

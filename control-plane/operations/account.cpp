@@ -51,8 +51,10 @@ void Account::progress(const Progress& progress, TimeMs now) {
 Result<> Account::copy(const CopyRecord& copy, TimeMs now) {
     if (!operation_.backup_id) return {};
     TRY(put_copy(db_, *operation_.backup_id, copy, now));
-    changed_ = changed_ || makes_copies(operation_.kind);
-    if (makes_copies(operation_.kind)) return {};
+    if (makes_copies(operation_.kind)) {
+        changed_ = true;
+        return {};
+    }
     auto backup = TRY(find_operation(db_, *operation_.backup_id));
     if (!backup) return {};
     return refresh(db_, *backup, now);
