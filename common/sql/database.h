@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -82,9 +83,19 @@ public:
     }
 
 private:
+    friend class Group;
     friend class Snapshot;
     friend class Transaction;
+
+    struct OpenGroup {
+        std::string organization;
+        bool in_member = false;
+        bool has_savepoint = false;
+        std::optional<Error> lost;  // why nothing of it can be stored any more
+    };
+
     std::unique_ptr<Driver> driver_;
+    std::optional<OpenGroup> group_;
 };
 
 }  // namespace backstay::sql

@@ -58,6 +58,8 @@ public:
     virtual Result<std::int64_t> run(std::string_view sql, std::span<const Value> values) = 0;
     virtual Result<> run_script(const std::string& sql) = 0;
     virtual bool in_transaction() const = 0;
+    // A statement of it failed, and nothing but going back to a savepoint helps. SQLite undoes that statement alone.
+    virtual bool transaction_failed() const = 0;
     // See Transaction::begin.
     virtual Result<> begin(std::string_view partition) = 0;
     // See Snapshot.

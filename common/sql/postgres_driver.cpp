@@ -71,6 +71,7 @@ public:
         return ours(connection_->exec(sql));
     }
     bool in_transaction() const override { return begun_; }
+    bool transaction_failed() const override { return begun_ && connection_->transaction_failed(); }
     Result<> begin(std::string_view partition) override;
     Result<> begin_snapshot() override {
         TRY(run_script("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));

@@ -49,6 +49,7 @@ public:
     }
     Result<> run_script(const std::string& sql) override { return database_.run_script(sql); }
     bool in_transaction() const override { return database_.in_transaction(); }
+    bool transaction_failed() const override { return false; }
     // Takes the write lock now, so that it cannot fail half way for want of it.
     Result<> begin(std::string_view /*partition*/) override { return run_script("BEGIN IMMEDIATE"); }
     Result<> begin_snapshot() override {

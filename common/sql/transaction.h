@@ -15,7 +15,7 @@ namespace backstay::sql {
 class Transaction {
 public:
     // `organization`: the one whose things are written; empty: it may be anything. Another open transaction on this
-    // connection is `invalid`: they do not nest.
+    // connection is `invalid`: they do not nest. While a Group is open, this is a member of it (group.h).
     static Result<Transaction> begin(Database& database, std::string_view organization = {});
     ~Transaction();
     Transaction(Transaction&& other) noexcept;
@@ -23,6 +23,7 @@ public:
 
     // After a failure nothing is stored, and the transaction is rolled back; but when PostgreSQL is lost in the middle
     // of it (unavailable), it may be stored all the same. One that the store has ended by itself is unavailable too.
+    // A member's is stored when its group is.
     Result<> commit();
     Database& database() { return *database_; }
 

@@ -305,6 +305,7 @@ public:
     }
     Result<> run_script(const std::string& sql) override { return driver_->run_script(sql); }
     bool in_transaction() const override { return driver_->in_transaction(); }
+    bool transaction_failed() const override { return driver_->transaction_failed(); }
     Result<> begin(std::string_view partition) override { return driver_->begin(partition); }
     Result<> begin_snapshot() override { return driver_->begin_snapshot(); }
     Result<> commit() override { return driver_->commit(); }
