@@ -9,13 +9,20 @@
 #include <thread>
 #include <vector>
 
+#include "common/clock.h"
+#include "common/sql/group.h"
 #include "control-plane/store/fair_queue.h"
 #include "control-plane/store/store.h"
 
 namespace backstay::store {
 
 struct DatabaseThreads::Pool {
-    using Queue = FairQueue<Work>;
+    // One of both.
+    struct Item {
+        Work work;
+        Member member;
+    };
+    using Queue = FairQueue<Item>;
 
     enum class Turns {
         any,
@@ -24,8 +31,8 @@ struct DatabaseThreads::Pool {
         one_writer,
     };
 
-    Pool(Post post_back, std::size_t limit, Turns the_turns = Turns::any)
-        : post(std::move(post_back)), turns(the_turns), queue(limit) {}
+    Pool(Post post_back, std::size_t limit, Turns the_turns = Turns::any, const GroupLimits& limits = {})
+        : post(std::move(post_back)), turns(the_turns), group_limits(limits), queue(limit) {}
 
     ~Pool() { stop(); }
 
@@ -52,11 +59,44 @@ struct DatabaseThreads::Pool {
 
     void serve(sql::Database& database) noexcept {
         while (auto turn = next()) {
-            Done done = turn->item(database);
-            turn->item = nullptr;
+            Done done = turn->item.member ? run_members(database, *turn) : turn->item.work(database);
+            turn->item = {};
             finished(turn->tenant);
             if (done) post(std::move(done));
         }
+    }
+
+    // The first, and those that wait behind it.
+    Done run_members(sql::Database& database, Queue::Turn& first) {
+        const std::string_view organization = organization_of(first.tenant);
+        std::optional<Item> item = std::move(first.item);
+        std::optional<sql::Group> group;
+        if (!organization.empty() && member_waits(first.tenant)) {
+            // A store that cannot begin tells each by itself.
+            if (auto begun = sql::Group::begin(database, organization)) group.emplace(std::move(*begun));
+        }
+        const std::int64_t until_ms = steady_ms() + group_limits.ms;
+        std::vector<Told> told;
+        for (; item; item = next_member(first.tenant)) {
+            told.push_back(item->member(database));
+            if (!group || told.size() >= group_limits.members || steady_ms() >= until_ms) break;
+        }
+        Result<> stored;
+        if (group) stored = group->commit();
+        return [told = std::move(told), stored = std::move(stored)] {
+            for (const Told& one : told) one(stored);
+        };
+    }
+
+    bool member_waits(std::string_view tenant) const {
+        const std::lock_guard lock(mutex);
+        const Item* next = queue.first_of(tenant);
+        return next != nullptr && next->member;
+    }
+
+    std::optional<Item> next_member(std::string_view tenant) {
+        const std::lock_guard lock(mutex);
+        return queue.pop_more(tenant, [](const Item& next) { return next.member != nullptr; });
     }
 
     // None: the end. What may not begin yet is left to the thread that keeps it waiting.
@@ -84,10 +124,10 @@ struct DatabaseThreads::Pool {
         return turns == Turns::one_writer ? organization_of(tenant) : std::string_view();
     }
 
-    bool submit(std::string_view tenant, Work work) {
+    bool submit(std::string_view tenant, Item item) {
         {
             const std::lock_guard lock(mutex);
-            if (closing || !queue.push(tenant, std::move(work))) return false;
+            if (closing || !queue.push(tenant, std::move(item))) return false;
         }
         wake.notify_one();
         return true;
@@ -105,6 +145,7 @@ struct DatabaseThreads::Pool {
 
     const Post post;
     const Turns turns;
+    const GroupLimits group_limits;
     mutable std::mutex mutex;
     std::condition_variable wake;
     Queue queue;
@@ -119,9 +160,14 @@ DatabaseThreads::~DatabaseThreads() = default;
 
 Result<std::unique_ptr<DatabaseThreads>> DatabaseThreads::start(const std::string& store, Post post,
                                                                 std::size_t queue_limit) {
+    return start(store, std::move(post), queue_limit, GroupLimits());
+}
+
+Result<std::unique_ptr<DatabaseThreads>> DatabaseThreads::start(const std::string& store, Post post,
+                                                                std::size_t queue_limit, const GroupLimits& limits) {
     std::unique_ptr<DatabaseThreads> self(new DatabaseThreads());
     self->read_ = std::make_unique<Pool>(post, queue_limit);
-    self->write_ = std::make_unique<Pool>(post, queue_limit, Pool::Turns::one_writer);
+    self->write_ = std::make_unique<Pool>(post, queue_limit, Pool::Turns::one_writer, limits);
     self->slow_ = std::make_unique<Pool>(post, queue_limit);
     const bool side_by_side = sql::is_postgres_url(store);
     TRY(self->read_->add_threads(store, side_by_side ? 4 : 2));
@@ -171,7 +217,11 @@ void DatabaseThreads::stop() {
 }
 
 bool DatabaseThreads::submit(Lane lane, Work work, std::string_view tenant) {
-    return const_cast<Pool&>(pool(lane)).submit(tenant, std::move(work));
+    return const_cast<Pool&>(pool(lane)).submit(tenant, {std::move(work), {}});
+}
+
+bool DatabaseThreads::submit_member(Member member, std::string_view tenant) {
+    return write_->submit(tenant, {{}, std::move(member)});
 }
 
 std::size_t DatabaseThreads::queued(Lane lane) const { return pool(lane).size(); }

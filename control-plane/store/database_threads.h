@@ -21,6 +21,11 @@ public:
     using Done = std::function<void()>;
     // Runs on a database thread. Begins its own Transaction where it writes.
     using Work = std::function<Done(sql::Database&)>;
+    // Runs on the loop thread with what became of the transaction that the work committed.
+    using Told = std::function<void(const Result<>& stored)>;
+    // As Work, for what begins one Transaction of its organization and does nothing outside of it: several that wait
+    // are stored by one commit (sql/group.h), and told after it.
+    using Member = std::function<Told(sql::Database&)>;
     // How results come back: posts to the loop (Loop::post); called from any thread.
     using Post = std::function<void(std::function<void()>)>;
 
@@ -39,8 +44,17 @@ public:
     };
     static constexpr std::int64_t kUpkeepSilenceMs = 6'000;
 
+    // How many members one commit stores, and how long the first of them may wait until the last begins: others wait
+    // behind them. PostgreSQL remembers 64 savepoints without an effort, and a member may need two.
+    struct GroupLimits {
+        std::size_t members = 32;
+        std::int64_t ms = 20;
+    };
+
     static Result<std::unique_ptr<DatabaseThreads>> start(const std::string& store, Post post,
                                                           std::size_t queue_limit = 2000);
+    static Result<std::unique_ptr<DatabaseThreads>> start(const std::string& store, Post post, std::size_t queue_limit,
+                                                          const GroupLimits& limits);
     ~DatabaseThreads();
     // Finishes what is queued, then joins; submit refuses from then on. What the last works return is posted, and runs
     // if the loop still does. Also done by the destructor.
@@ -52,6 +66,8 @@ public:
     // begin in their order. An organization's works in the lane `write` run one after the other, those of its agents
     // among them. False: too much of this tenant waits already. Any thread.
     [[nodiscard]] bool submit(Lane lane, Work work, std::string_view tenant = {});
+    // A work of the lane `write`. Those of one line that follow each other may be stored together.
+    [[nodiscard]] bool submit_member(Member member, std::string_view tenant);
     // How many works wait in a lane.
     std::size_t queued(Lane lane) const;
     // How many of its threads are at work.

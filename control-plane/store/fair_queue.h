@@ -62,15 +62,24 @@ public:
         if (at == turns_.end()) return std::nullopt;
         const auto line = *at;
         turns_.erase(at);
-        Turn turn{line->first, std::move(line->second.front())};
-        line->second.pop_front();
-        --size_;
-        if (line->second.empty()) {
-            lines_.erase(line);
-        } else {
-            turns_.push_back(line);
-        }
-        return turn;
+        std::string tenant = line->first;
+        return Turn{std::move(tenant), take_first(line)};
+    }
+
+    // Null: nobody waits in this line.
+    const Item* first_of(std::string_view tenant) const {
+        const auto line = lines_.find(tenant);
+        return line == lines_.end() ? nullptr : &line->second.front();
+    }
+
+    // The next of this line, out of its turn; the line stands behind all others then. None: it is empty, or `may(item)`
+    // does not let its first.
+    template <class May>
+    std::optional<Item> pop_more(std::string_view tenant, const May& may) {
+        const auto line = lines_.find(tenant);
+        if (line == lines_.end() || !may(line->second.front())) return std::nullopt;
+        turns_.erase(std::ranges::find(turns_, line));
+        return take_first(line);
     }
 
     bool empty() const { return size_ == 0; }
@@ -78,6 +87,19 @@ public:
 
 private:
     using Lines = std::map<std::string, std::deque<Item>, std::less<>>;
+
+    // Of a line that is not among the turns; it comes behind them.
+    Item take_first(typename Lines::iterator line) {
+        Item first = std::move(line->second.front());
+        line->second.pop_front();
+        --size_;
+        if (line->second.empty()) {
+            lines_.erase(line);
+        } else {
+            turns_.push_back(line);
+        }
+        return first;
+    }
 
     const std::size_t room_;
     const std::size_t always_;

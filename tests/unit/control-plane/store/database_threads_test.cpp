@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -40,6 +41,15 @@ public:
         }
         task();
         return true;
+    }
+    // What was posted already.
+    void run_rest() {
+        std::deque<std::function<void()>> rest;
+        {
+            const std::lock_guard lock(mutex_);
+            rest.swap(tasks_);
+        }
+        for (const auto& task : rest) task();
     }
 
 private:
@@ -195,6 +205,127 @@ TEST_F(DatabaseThreadsTest, ReadForOneOrganizationSideBySide) {
     };
     ASSERT_TRUE(threads->submit(Lane::read, open, organization));
     EXPECT_TRUE(inbox_.run_one());
+}
+
+// Works of one organization's agents, which begin when all of them are in the line.
+class DatabaseThreadsMembersTest : public DatabaseThreadsTest {
+protected:
+    void begin(std::size_t members_at_once = 32) {
+        others_.emplace(open_store(path_).value());
+        threads_ = DatabaseThreads::start(path_, inbox_.post(), 2000, {members_at_once, 60'000}).value();
+        ASSERT_TRUE(threads_->submit(Lane::write, gate_.work(), line_));
+        while (threads_->busy(Lane::write) == 0) std::this_thread::yield();
+    }
+    // Makes an organization of this name, in a transaction of its own.
+    DatabaseThreads::Member member(const std::string& name) {
+        return [this, name](sql::Database& db) -> DatabaseThreads::Told {
+            ran_ += name;
+            const auto made = [&]() -> Result<> {
+                auto transaction = TRY(sql::Transaction::begin(db, organization_));
+                TRY(Organizations(db).create(name, "O", 1));
+                return transaction.commit();
+            }();
+            seen_ += std::to_string(stored());
+            return [this, name, good = made.has_value()](const Result<>& stored) {
+                told_ += name + (good && stored ? "+" : "-");
+                if (!stored) why_ = stored.error().code();
+            };
+        };
+    }
+    void submit(const std::string& names) {
+        for (const char name : names) ASSERT_TRUE(threads_->submit_member(member(std::string(1, name)), line_));
+    }
+    // What the last of them is told is posted as well.
+    void run_all() {
+        gate_.open();
+        threads_->stop();
+        inbox_.run_rest();
+    }
+    std::size_t stored() { return Organizations(*others_).list().value().size(); }
+
+    const std::string organization_ = new_uuid();
+    const std::string line_ = organization_ + kAgentsLine;
+    Gate gate_;
+    std::optional<sql::Database> others_;
+    std::string ran_;   // in their order
+    std::string told_;  // "a+": a was stored
+    std::string seen_;  // how many others saw behind each
+    std::optional<Errc> why_;
+    std::unique_ptr<DatabaseThreads> threads_;
+};
+
+TEST_F(DatabaseThreadsMembersTest, AreStoredTogetherAndToldThen) {
+    begin();
+    submit("abcd");
+    run_all();
+    EXPECT_EQ(ran_, "abcd");
+    EXPECT_EQ(told_, "a+b+c+d+");
+    EXPECT_EQ(seen_, "0000") << "by one commit";
+    EXPECT_EQ(stored(), 4U);
+}
+
+TEST_F(DatabaseThreadsMembersTest, AreStoredAtOnceWhenTheyAreAlone) {
+    begin();
+    submit("a");
+    run_all();
+    EXPECT_EQ(told_, "a+");
+    EXPECT_EQ(seen_, "1");
+}
+
+TEST_F(DatabaseThreadsMembersTest, FailAlone) {
+    begin();
+    submit("abac");
+    run_all();
+    EXPECT_EQ(told_, "a+b+a-c+");
+    EXPECT_EQ(stored(), 3U);
+}
+
+TEST_F(DatabaseThreadsMembersTest, KeepTheirOrderAmongOtherWorksOfTheLine) {
+    begin();
+    submit("ab");
+    ASSERT_TRUE(threads_->submit(
+        Lane::write,
+        [this](sql::Database& db) {
+            EXPECT_FALSE(db.in_transaction());
+            ran_ += "-";
+            return DatabaseThreads::Done();
+        },
+        line_));
+    submit("cd");
+    run_all();
+    EXPECT_EQ(ran_, "ab-cd");
+    EXPECT_EQ(seen_, "0022");
+    EXPECT_EQ(told_, "a+b+c+d+");
+}
+
+TEST_F(DatabaseThreadsMembersTest, LeaveTheirTurnToOthersAfterSoMany) {
+    begin(3);
+    submit("abcde");
+    const auto of_people = [this](sql::Database&) {
+        ran_ += "-";
+        return DatabaseThreads::Done();
+    };
+    ASSERT_TRUE(threads_->submit(Lane::write, of_people, organization_));
+    run_all();
+    EXPECT_EQ(ran_, "abc-de");
+    EXPECT_EQ(seen_, "00033");
+    EXPECT_EQ(told_, "a+b+c+d+e+");
+}
+
+TEST_F(DatabaseThreadsMembersTest, AreAllToldThatTheyWereNotStored) {
+    begin();
+    submit("ab");
+    const auto losing = [](sql::Database& db) -> DatabaseThreads::Told {
+        EXPECT_TRUE(db.run_script("ROLLBACK"));
+        return [](const Result<>&) {};
+    };
+    ASSERT_TRUE(threads_->submit_member(losing, line_));
+    submit("c");
+    run_all();
+    EXPECT_EQ(ran_, "abc");
+    EXPECT_EQ(told_, "a-b-c-");
+    EXPECT_EQ(why_, Errc::unavailable);
+    EXPECT_EQ(stored(), 0U);
 }
 
 TEST_F(DatabaseThreadsTest, NeedAStoreThatWasPrepared) {

@@ -6,6 +6,7 @@ namespace backstay::store {
 namespace {
 
 constexpr auto kAny = [](std::string_view) { return true; };
+constexpr auto kAnyItem = [](char) { return true; };
 
 std::string drained(FairQueue<char>& queue) {
     std::string items;
@@ -45,6 +46,32 @@ TEST(FairQueue, KeepTheTurnOfWhoMayNotYet) {
     EXPECT_FALSE(queue.pop(not_one));
     EXPECT_EQ(queue.size(), 1U);
     EXPECT_EQ(drained(queue), "b");
+}
+
+TEST(FairQueue, GiveMoreOfOneLineWhichStandsBehindAllOthersThen) {
+    FairQueue<char> queue(10);
+    for (const char item : {'a', 'b', 'c', 'd'}) ASSERT_TRUE(queue.push("one", item));
+    EXPECT_EQ(queue.pop(kAny)->item, 'a');
+    for (const char item : {'x', 'y'}) ASSERT_TRUE(queue.push("two", item));
+    const auto not_c = [](char item) { return item != 'c'; };
+    EXPECT_EQ(*queue.first_of("one"), 'b');
+    EXPECT_EQ(queue.pop_more("one", not_c), 'b');
+    EXPECT_FALSE(queue.pop_more("one", not_c)) << "they keep their order";
+    EXPECT_FALSE(queue.pop_more("three", not_c));
+    EXPECT_EQ(queue.first_of("three"), nullptr);
+    EXPECT_EQ(queue.size(), 4U);
+    EXPECT_EQ(drained(queue), "xcyd");
+}
+
+TEST(FairQueue, GiveTheLastOfOneLine) {
+    FairQueue<char> queue(10);
+    for (const char item : {'a', 'b'}) ASSERT_TRUE(queue.push("one", item));
+    EXPECT_EQ(queue.pop(kAny)->item, 'a');
+    EXPECT_EQ(queue.pop_more("one", kAnyItem), 'b');
+    EXPECT_FALSE(queue.pop_more("one", kAnyItem));
+    EXPECT_TRUE(queue.empty());
+    ASSERT_TRUE(queue.push("one", 'c'));
+    EXPECT_EQ(drained(queue), "c");
 }
 
 TEST(FairQueue, KnowWhoseALineIs) {
