@@ -230,7 +230,7 @@ Result<AssignmentsAnswer> next_assignments(sql::Database& db, const store::Agent
                                            const AssignmentsRequest& request, const OpenDestination& open, TimeMs now,
                                            Stir& stir) {
     const SessionRow session = TRY(meet(db, agent.id, request.instance_id, false, now));
-    if (now < agent.seen_at || now - agent.seen_at >= kSeenAnewMs) TRY(store::Agents(db).note_seen(agent.id, now));
+    TRY(note_seen(db, agent, now));
     Counter counter(db, open, now, stir);
     auto unfinished = TRY(take_unfinished_jobs_of_agent(db, agent.id));
     return counter.serve(std::move(unfinished), std::clamp(request.free_slots, 0, 16), session.heard_at);

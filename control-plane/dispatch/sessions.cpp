@@ -40,6 +40,11 @@ Result<> note_waiting(sql::Database& db, const Waiting& waiting) {
     return {};
 }
 
+Result<> note_seen(sql::Database& db, const store::Agent& agent, TimeMs now) {
+    if (now >= agent.seen_at && now - agent.seen_at < kSeenAnewMs) return {};
+    return store::Agents(db).note_seen(agent.id, now);
+}
+
 Result<> note_gone(sql::Database& db, const Waiting& waiting) {
     if (db.dialect() == sql::Dialect::sqlite) {
         TRY(db.run("UPDATE agent_sessions SET gone = 1 WHERE agent_id = $1 AND instance_id = $2",

@@ -8,10 +8,11 @@
 #include "common/result.h"
 #include "common/sql/database.h"
 #include "control-plane/dispatch/rules.h"
+#include "control-plane/store/agents.h"
 
 namespace backstay::dispatch {
 
-// A poll so soon after another sign of life is none worth writing.
+// A poll or a report so soon after another sign of life is none worth writing.
 inline constexpr std::int64_t kSeenAnewMs = 15'000;
 
 struct SessionRow {
@@ -24,6 +25,9 @@ Result<SessionRow> session_of(sql::Database& db, std::string_view agent_id);
 // Takes a sign of life of this process. conflict with reason duplicate_agent while another one is alive.
 Result<SessionRow> meet(sql::Database& db, std::string_view agent_id, std::string_view instance_id, bool heartbeat,
                         TimeMs now);
+
+// The agent lives, whichever process speaks for it.
+Result<> note_seen(sql::Database& db, const store::Agent& agent, TimeMs now);
 
 // The poll on which a process waits.
 struct Waiting {

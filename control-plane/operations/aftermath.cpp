@@ -29,6 +29,7 @@ std::optional<std::string> error_of(const OperationRow& operation, std::string_v
 Result<> show_backup(sql::Database& db, const OperationRow& operation, std::string_view message) {
     auto row = TRY(find_backup_row(db, operation.id));
     if (!row) return {};
+    const BackupRow before = *row;
     if (row->status != "deleting" && row->status != "deleted") {
         row->status = operation.status;
         if (!is_ended(operation) || !row->error_message || !message.empty()) {
@@ -40,6 +41,7 @@ Result<> show_backup(sql::Database& db, const OperationRow& operation, std::stri
     row->completed_at = operation.completed_at;
     // What is not whole any more is not proven; verification.h says what proves it.
     if (operation.status != "completed") row->verified_at.reset();
+    if (*row == before) return {};
     return update_backup(db, *row);
 }
 

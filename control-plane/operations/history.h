@@ -36,6 +36,8 @@ struct BackupRow {
     std::optional<std::string> error_message;
     std::string performed_by;
     std::optional<std::string> manifest;  // JSON
+
+    bool operator==(const BackupRow&) const = default;
 };
 
 Result<> insert_backup(sql::Database& db, const BackupRow& backup);

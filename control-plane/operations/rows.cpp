@@ -264,8 +264,9 @@ Result<> append_events(sql::Database& db, std::string_view operation_id, const s
         }
         TRY(db.run(sql, values));
     }
-    TRY(db.run("DELETE FROM progress_events WHERE operation_id = $1 AND event_id <= $2",
-               {operation_id, events.back().id - kEventsKept}));
+    const std::int64_t forgotten = events.back().id - kEventsKept;
+    if (forgotten < 1) return {};
+    TRY(db.run("DELETE FROM progress_events WHERE operation_id = $1 AND event_id <= $2", {operation_id, forgotten}));
     return {};
 }
 
