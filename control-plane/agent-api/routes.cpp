@@ -9,6 +9,7 @@
 #include "control-plane/auth/credential.h"
 #include "control-plane/dispatch/desk.h"
 #include "control-plane/dispatch/reports.h"
+#include "control-plane/dispatch/sessions.h"
 #include "control-plane/dispatch/watch.h"
 #include "control-plane/registry/registry.h"
 #include "control-plane/schedule/book.h"
@@ -30,12 +31,6 @@ Result<T> message(const api::Call& call) {
     json::Faults faults;
     if (!json::decode_into(value, out, faults, json::kLenient)) return api::problem(faults);
     return out;
-}
-
-Result<store::Agent> caller(const api::Call& call, sql::Database& db) {
-    auto agent = TRY(store::Agents(db).by_id(call.principal.id));
-    if (!agent) return api::problem(401, "invalid_auth", "this agent is not known any more");
-    return std::move(*agent);
 }
 
 // This version and the one before. A newer agent may mean what this control plane does not understand: it is refused
@@ -99,7 +94,7 @@ Result<http::Response> heartbeat(api::Call& call, sql::Transaction& transaction,
     sql::Database& db = transaction.database();
     const auto beat = TRY(message<control_plane::Heartbeat>(call));
     TRY(check_version(beat.protocol_version));
-    const store::Agent agent = TRY(caller(call, db));
+    const store::Agent& agent = *call.agent;
     dispatch::Stir stir;
     auto answer = TRY(dispatch::take_heartbeat(db, agent, beat, call.now, stir));
     TRY(dispatch::watch_spaces(db, agent, beat, open, call.now));
@@ -167,10 +162,10 @@ Result<Batch> read_batch(const api::Call& call) {
 Result<http::Response> reports(api::Call& call, sql::Transaction& transaction, const Stirred& stirred) {
     sql::Database& db = transaction.database();
     const auto [batch, faults] = TRY(read_batch(call));
-    const store::Agent agent = TRY(caller(call, db));
+    const store::Agent& agent = *call.agent;
     dispatch::Stir stir;
     const auto answer = TRY(dispatch::take_reports(db, agent, batch, call.now, stir, faults));
-    TRY(store::Agents(db).note_seen(agent.id, call.now));
+    TRY(dispatch::note_seen(db, agent, call.now));
     call.after_commit.emplace_back([stirred, stir] { stirred(stir); });
     return api::json_answer(200, json::encode(answer));
 }

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "common/result.h"
 #include "control-plane/api/answer.h"
 #include "control-plane/auth/principal.h"
+#include "control-plane/store/agents.h"
 #include "control-plane/store/store.h"
 
 namespace backstay::api {
@@ -22,7 +24,8 @@ struct Call {
     std::string request_id;
     std::map<std::string, std::string, std::less<>> params;  // path parameters; those named …id are checked UUIDs
     auth::Principal principal;
-    std::string organization_id;  // empty on routes without a credential
+    std::string organization_id;        // empty on routes without a credential
+    std::optional<store::Agent> agent;  // who calls an agent's route, as the store holds it
     TimeMs now = 0;
     // Run on the loop thread once the answer's transaction is committed, before the answer is sent: wake long polls
     // and event streams here.

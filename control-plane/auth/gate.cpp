@@ -1,7 +1,6 @@
 #include "control-plane/auth/gate.h"
 
 #include "control-plane/api/answer.h"
-#include "control-plane/store/agents.h"
 #include "control-plane/store/api_keys.h"
 #include "control-plane/store/organizations.h"
 
@@ -153,13 +152,14 @@ Result<Admission> Gate::admit_agent(const Credential& credential, sql::Database&
     if (credential.kind != Credential::Kind::agent) {
         return api::problem(401, "invalid_auth", "this is for agents with their own credential");
     }
-    const auto agent = TRY(store::Agents(db).by_credential(credential.hash));
+    auto agent = TRY(store::Agents(db).by_credential(credential.hash));
     if (!agent) return api::problem(401, "unknown_agent", "the agent is not enrolled here, or was removed");
     Principal principal;
     principal.kind = Principal::Kind::agent;
     principal.id = agent->id;
     principal.name = "agent:" + agent->name;
-    return Admission{std::move(principal), agent->organization_id};
+    std::string organization_id = agent->organization_id;
+    return Admission{std::move(principal), std::move(organization_id), std::move(agent)};
 }
 
 }  // namespace backstay::auth

@@ -15,6 +15,7 @@
 #include "control-plane/auth/credential.h"
 #include "control-plane/auth/known_tokens.h"
 #include "control-plane/auth/principal.h"
+#include "control-plane/store/agents.h"
 
 namespace backstay::auth {
 
@@ -22,7 +23,8 @@ inline constexpr std::int64_t kQueryTokenSeconds = 300;  // a token in a URL may
 
 struct Admission {
     Principal principal;
-    std::string organization_id;  // empty for users who name none
+    std::string organization_id;             // empty for users who name none
+    std::optional<store::Agent> agent = {};  // who was admitted as one
 };
 
 class Gate {

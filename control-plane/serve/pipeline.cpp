@@ -71,6 +71,8 @@ store::DatabaseThreads::Lane lane_of(const api::Route& route) {
     return store::DatabaseThreads::Lane::read;
 }
 
+bool is_agents_write(const api::Route& route) { return route.write && route.access == api::Access::agent; }
+
 // Who holds a link has the token in its path as a credential.
 bool is_link(const api::Route* route) { return route != nullptr && route->pattern.ends_with("/{token}"); }
 
@@ -209,8 +211,9 @@ void Pipeline::dispatch(std::unique_ptr<Pending> pending, api::Call call, auth::
     const api::Route& route = *pending->route;
     std::string key;
     if (!pending->idempotency.empty()) key = call.request.headers.get("Idempotency-Key");
-    auto work = [this, number, &route, call = std::move(call), credential = std::move(credential),
-                 key = std::move(key)](sql::Database& db) mutable -> store::DatabaseThreads::Done {
+    if (is_agents_write(route)) call.organization_id = known_organization(*pending);
+    auto run = [this, &route, call = std::move(call), credential = std::move(credential),
+                key = std::move(key)](sql::Database& db) mutable {
         Outcome outcome{http::Response{}, std::move(call)};
         if (route.loop) {
             if (auto admitted = admit(parts_.checks, route, credential, outcome.call, db); !admitted) {
@@ -219,11 +222,31 @@ void Pipeline::dispatch(std::unique_ptr<Pending> pending, api::Call call, auth::
         } else {
             outcome.answer = run_call(parts_.checks, route, credential, key, outcome.call, db);
         }
-        return [this, number, outcome = std::move(outcome)]() mutable { finish(number, std::move(outcome)); };
+        return outcome;
     };
-    const bool taken = parts_.threads.submit(lane_of(route), std::move(work), tenant_of(*pending));
-    if (!taken) return refuse(std::move(pending), api::problem(503, "overloaded", "too much is waiting; try again"));
+    if (!submit(number, *pending, std::move(run)))
+        return refuse(std::move(pending), api::problem(503, "overloaded", "too much is waiting; try again"));
     pending_.emplace(number, std::move(pending));
+}
+
+bool Pipeline::submit(std::uint64_t number, const Pending& pending, std::function<Outcome(sql::Database&)> run) {
+    const api::Route& route = *pending.route;
+    const std::string tenant = tenant_of(pending);
+    if (is_agents_write(route)) {
+        auto member = [this, number, run = std::move(run)](sql::Database& db) {
+            return [this, number, outcome = run(db)](const Result<>& stored) mutable {
+                // What was refused wrote nothing.
+                const bool wrote = outcome.answer && outcome.answer->status < 400;
+                if (wrote && !stored) outcome.answer = stored.error();
+                finish(number, std::move(outcome));
+            };
+        };
+        return parts_.threads.submit_member(std::move(member), tenant);
+    }
+    auto work = [this, number, run = std::move(run)](sql::Database& db) {
+        return [this, number, outcome = run(db)]() mutable { finish(number, std::move(outcome)); };
+    };
+    return parts_.threads.submit(lane_of(route), std::move(work), tenant);
 }
 
 void Pipeline::finish(std::uint64_t number, Outcome outcome) {
@@ -277,6 +300,10 @@ std::string Pipeline::tenant_of(const Pending& pending) const {
     if (found == admitted_.end()) return kNewcomers;
     const bool of_agent = pending.route->access == api::Access::agent;
     return of_agent ? found->second + store::kAgentsLine : found->second;
+}
+
+std::string Pipeline::known_organization(const Pending& pending) const {
+    return std::string(store::organization_of(tenant_of(pending)));
 }
 
 void Pipeline::refuse(std::unique_ptr<Pending> pending, const Error& error) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -78,6 +79,9 @@ private:
     Result<> check_limits(Pending& pending);
     Result<> mark_idempotency(Pending& pending, const api::Call& call);
     void dispatch(std::unique_ptr<Pending> pending, api::Call call, auth::Credential credential);
+    // `run` on a database thread, what came out to `finish`. False: too much waits. What agents write is a member of
+    // its organization's group.
+    bool submit(std::uint64_t number, const Pending& pending, std::function<Outcome(sql::Database&)> run);
     void finish(std::uint64_t number, Outcome outcome);
     void answer(std::unique_ptr<Pending> pending, http::Response response);
     void refuse(std::unique_ptr<Pending> pending, const Error& error);
@@ -86,6 +90,8 @@ private:
     void remember(const std::string& credential_hash, const std::string& organization_id);
     // Whose line a call waits in; those that were never let in share one.
     std::string tenant_of(const Pending& pending) const;
+    // The one of that line; empty: none.
+    std::string known_organization(const Pending& pending) const;
     void stamp(http::Response& response, const Pending& pending) const;
     void record(const Pending& pending, int status);
     // A change or a download that was refused is told in the audit trail, once an hour.

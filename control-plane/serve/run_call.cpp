@@ -1,5 +1,7 @@
 #include "control-plane/serve/run_call.h"
 
+#include <utility>
+
 #include "common/bytes.h"
 #include "common/crypto/digest.h"
 #include "common/log.h"
@@ -115,16 +117,17 @@ Result<http::Response> run_slow(const Checks& checks, const api::Route& route, s
 }
 
 // A write is alone in the call's organization. Where others write at the same time (PostgreSQL), that one must be known
-// before; whether the credential still holds is decided inside.
+// before, as an agent's is (it never changes); whether the credential still holds is decided inside.
 Result<sql::Transaction> begin_write(const Checks& checks, const api::Route& route, const auth::Credential& credential,
                                      api::Call& call, sql::Database& db) {
-    if (db.dialect() == sql::Dialect::postgres) TRY(admit(checks, route, credential, call, db));
-    const std::string before = call.organization_id;
+    const bool side_by_side = db.dialect() == sql::Dialect::postgres;
+    if (side_by_side && call.organization_id.empty()) TRY(admit(checks, route, credential, call, db));
+    const std::string before = std::exchange(call.organization_id, "");
     std::string organization = before;
     if (route.organization_of) organization = TRY(route.organization_of(call, db));
     auto transaction = TRY(sql::Transaction::begin(db, organization));
     TRY(admit(checks, route, credential, call, db));
-    if (db.dialect() == sql::Dialect::postgres && call.organization_id != before)
+    if ((side_by_side || !before.empty()) && call.organization_id != before)
         return api::problem(503, "busy", "the organization was changed at this moment; try again");
     return transaction;
 }
@@ -178,6 +181,7 @@ Result<> admit(const Checks& checks, const api::Route& route, const auth::Creden
     }
     call.principal = std::move(admission.principal);
     call.organization_id = std::move(admission.organization_id);
+    call.agent = std::move(admission.agent);
     return check_permission(route, call.principal);
 }
 

@@ -22,7 +22,8 @@ struct Checks {
 Result<> admit(const Checks& checks, const api::Route& route, const auth::Credential& credential, api::Call& call,
                sql::Database& db);
 
-// Runs the route's handler, which must not be a loop handler. `idempotency_key` empty: none was sent.
+// Runs the route's handler, which must not be a loop handler. `idempotency_key` empty: none was sent. The call's
+// organization may be known before: that of an agent's credential.
 Result<http::Response> run_call(const Checks& checks, const api::Route& route, const auth::Credential& credential,
                                 std::string_view idempotency_key, api::Call& call, sql::Database& db);
 

@@ -1,5 +1,6 @@
 #include "control-plane/serve/run_call.h"
 
+#include "common/sql/group.h"
 #include "control-plane/api/scope.h"
 #include "tests/unit/control-plane/store_fixture.h"
 
@@ -35,6 +36,11 @@ protected:
                 if (call.request.body == "stranger") return api::problem(401, "invalid_token", "nobody knows you");
                 return acme_;
             });
+        routes_.add_write({.method = "POST", .pattern = "/signs", .access = api::Access::agent},
+                          [](api::Call& call, sql::Transaction& tx) -> Result<http::Response> {
+                              TRY(store::Agents(tx.database()).note_seen(call.agent->id, kNow + 1));
+                              return api::message_answer(200, call.agent->name);
+                          });
         routes_.add({"GET", "/projects", auth::Permission::view_backups},
                     [](api::Call& call, sql::Database& db) -> Result<http::Response> {
                         const auto all = TRY(store::Projects(db).list(call.organization_id, "", {}));
@@ -52,8 +58,9 @@ protected:
         return run_at("/projects", credential, method, body, key);
     }
     http::Response run_at(const std::string& path, const auth::Credential& credential, const std::string& method,
-                          const std::string& body, const std::string& key = "") {
+                          const std::string& body, const std::string& key = "", const std::string& organization = "") {
         api::Call call;
+        call.organization_id = organization;
         call.request.method = method;
         call.request.target = path;
         call.request.body = body;
@@ -85,6 +92,24 @@ TEST_F(RunCallTest, WritesForTheOrganizationThatTheRouteNames) {
     std::optional<sql::Transaction> writer;
     if (testing::on_postgres()) writer.emplace(sql::Transaction::begin(db, other_).value());
     EXPECT_EQ(run_at("/guests", {}, "POST", "guest").status, 201);
+}
+
+TEST_F(RunCallTest, AdmitsAnAgentInTheTransactionOfItsOrganization) {
+    const std::string secret = auth::new_secret(auth::kAgentPrefix);
+    make_agent(acme_, "db1", auth::hash_secret(secret));
+    const auth::Credential credential{auth::Credential::Kind::agent, secret, false};
+    const auto sign = [&](const std::string& organization) {
+        return run_at("/signs", credential, "POST", "", "", organization);
+    };
+    const auto seen_at = [&] { return store::Agents(*db_).by_credential(credential.hash).value()->seen_at; };
+    EXPECT_EQ(sign("").body, R"({"message":"db1"})") << "which is not known yet";
+    auto group = sql::Group::begin(*db_, acme_).value();
+    EXPECT_EQ(sign(acme_).status, 200);
+    ASSERT_TRUE(group.commit());
+    EXPECT_EQ(seen_at(), kNow + 1);
+    ASSERT_TRUE(store::Agents(*db_).note_seen(store::Agents(*db_).by_credential(credential.hash).value()->id, kNow));
+    EXPECT_EQ(sign(other_).status, 503);
+    EXPECT_EQ(seen_at(), kNow) << "nothing for another organization than it was begun for";
 }
 
 TEST_F(RunCallTest, CommitsWhatSucceeds) {
