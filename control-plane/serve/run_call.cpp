@@ -1,7 +1,5 @@
 #include "control-plane/serve/run_call.h"
 
-#include <utility>
-
 #include "common/bytes.h"
 #include "common/crypto/digest.h"
 #include "common/log.h"
@@ -122,7 +120,7 @@ Result<sql::Transaction> begin_write(const Checks& checks, const api::Route& rou
                                      api::Call& call, sql::Database& db) {
     const bool side_by_side = db.dialect() == sql::Dialect::postgres;
     if (side_by_side && call.organization_id.empty()) TRY(admit(checks, route, credential, call, db));
-    const std::string before = std::exchange(call.organization_id, "");
+    const std::string before = call.organization_id;
     std::string organization = before;
     if (route.organization_of) organization = TRY(route.organization_of(call, db));
     auto transaction = TRY(sql::Transaction::begin(db, organization));

@@ -69,6 +69,7 @@ protected:
         const auto match = routes_.find(method, path);
         auto answer = run_call({gate_, box_}, *match.route, credential, key, call, *db_);
         tasks_ = call.after_commit.size();
+        organization_ = call.organization_id;
         return answer ? std::move(*answer) : api::error_answer(answer.error());
     }
     std::string projects() { return run("GET", "").body; }
@@ -79,6 +80,7 @@ protected:
     int runs_ = 0;
     int requests_ = 0;
     std::size_t tasks_ = 0;
+    std::string organization_;
 };
 
 TEST_F(RunCallTest, RefusesAStrangerThoughOthersWrite) {
@@ -110,6 +112,13 @@ TEST_F(RunCallTest, AdmitsAnAgentInTheTransactionOfItsOrganization) {
     ASSERT_TRUE(store::Agents(*db_).note_seen(store::Agents(*db_).by_credential(credential.hash).value()->id, kNow));
     EXPECT_EQ(sign(other_).status, 503);
     EXPECT_EQ(seen_at(), kNow) << "nothing for another organization than it was begun for";
+}
+
+TEST_F(RunCallTest, KnowsWhoseCallItCouldNotBegin) {
+    if (!testing::on_postgres()) return;  // there nothing is asked before
+    const auto open = sql::Transaction::begin(*db_).value();
+    EXPECT_GE(run("POST", "shop").status, 400);
+    EXPECT_EQ(organization_, acme_);
 }
 
 TEST_F(RunCallTest, CommitsWhatSucceeds) {
