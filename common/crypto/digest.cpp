@@ -101,12 +101,11 @@ void Digest::update(ByteSpan bytes) { engine_->update(bytes); }
 std::string Digest::hex() { return engine_->hex(); }
 
 std::string digest_hex(DigestKind kind, ByteSpan bytes) {
-    // To set up OpenSSL's, which is faster once it runs, costs more than the digest of a token.
-    constexpr std::size_t kShort = 2048;
-    if (kind == DigestKind::sha256 && bytes.size() <= kShort) {
-        std::array<unsigned char, crypto_hash_sha256_BYTES> out{};
-        crypto_hash_sha256(out.data(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
-        return to_hex(out);
+    // Each request has a credential to digest, and to set OpenSSL up costs more than to digest it.
+    if (kind == DigestKind::sha256) {
+        thread_local Digest sha256(DigestKind::sha256);
+        sha256.update(bytes);
+        return sha256.hex();
     }
     Digest digest(kind);
     digest.update(bytes);

@@ -91,7 +91,7 @@ void Connection::write_head(const Response& response, Framing framing, std::uint
         head += "Connection: keep-alive\r\n";
     }
     head += "\r\n";
-    send(head);
+    output_ += head;
 }
 
 void Connection::answer(Response response) {
@@ -104,7 +104,7 @@ void Connection::answer(Response response) {
         const bool named = head_only_ && response.body.empty();
         const std::uint64_t length = response.body.size();
         write_head(response, Framing::length, named ? named_length(response).value_or(length) : length);
-        if (!head_only_) send(response.body);
+        if (!head_only_) output_ += response.body;
     }
     answered();
 }

@@ -98,7 +98,7 @@ private:
     PendingExchange* exchange_ = nullptr;
     PendingStream* stream_ = nullptr;
     std::string pending_;  // input that came while an answer was due
-    std::string output_;   // answers gathered while input is taken
+    std::string output_;   // gathered until flush(): an answer whole, answers while input is taken
     std::string peer_;
     std::int64_t deadline_ms_ = 0;  // 0: none
     std::uint64_t taken_seen_ = 0;

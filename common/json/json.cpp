@@ -158,15 +158,7 @@ Error to_error(const Faults& faults) {
 
 std::string camel_case(std::string_view snake) {
     std::string camel;
-    bool raise = false;
-    for (const char c : snake) {
-        if (c == '_' && !camel.empty()) {
-            raise = true;
-        } else {
-            camel += raise && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-            raise = false;
-        }
-    }
+    detail::in_camel_case(snake, [&camel](char c) { camel += c; });
     return camel;
 }
 

@@ -18,6 +18,8 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/json/shapes.h"
+#include "common/json/text.h"
 #include "common/result.h"
 
 namespace backstay::json {
@@ -41,7 +43,6 @@ using Faults = std::vector<Fault>;
 // "field: message; field: message"
 Error to_error(const Faults& faults);
 
-enum class Names { camel, as_is };
 enum class Unknown { refuse, ignore };        // servers refuse unknown fields, readers of answers ignore them
 enum class Missing { refuse, keep_default };  // of members that are not std::optional
 
@@ -58,28 +59,6 @@ inline constexpr DecodeOptions kLenient{Names::camel, Unknown::ignore, Missing::
 std::string camel_case(std::string_view snake);
 
 namespace detail {
-
-template <class T>
-struct IsOptional : std::false_type {};
-template <class T>
-struct IsOptional<std::optional<T>> : std::true_type {};
-template <class T>
-struct IsVector : std::false_type {};
-template <class T>
-struct IsVector<std::vector<T>> : std::true_type {};
-template <class T>
-struct IsStringMap : std::false_type {};
-template <class T>
-struct IsStringMap<std::map<std::string, T>> : std::true_type {};
-
-template <class T>
-inline constexpr bool kIsDescribedEnum = std::is_enum_v<T>&& boost::describe::has_describe_enumerators<T>::value;
-template <class T>
-inline constexpr bool kIsDescribedStruct = std::is_class_v<T>&& boost::describe::has_describe_members<T>::value;
-
-inline std::string member_name(std::string_view name, Names names) {
-    return names == Names::camel ? camel_case(name) : std::string(name);
-}
 
 bool decode_bool(const Value& value, const std::string& path, bool& out, Faults& faults);
 bool decode_string(const Value& value, const std::string& path, std::string& out, Faults& faults);
@@ -103,7 +82,7 @@ void decode_struct(const Value& value, const std::string& path, const DecodeOpti
     using Members = describe::describe_members<T, describe::mod_public>;
     std::size_t used = 0;
     boost::mp11::mp_for_each<Members>([&](auto member) {
-        const std::string name = member_name(member.name, options.names);
+        const std::string_view name = member_name<decltype(member)>(options.names);
         auto& field = out.*member.pointer;
         using Field = std::remove_reference_t<decltype(field)>;
         const Value* found = object->if_contains(name);
@@ -120,7 +99,7 @@ void decode_struct(const Value& value, const std::string& path, const DecodeOpti
     for (const auto& item : *object) {
         bool known = false;
         boost::mp11::mp_for_each<Members>(
-            [&](auto member) { known = known || item.key() == member_name(member.name, options.names); });
+            [&](auto member) { known = known || item.key() == member_name<decltype(member)>(options.names); });
         if (!known) fault(faults, join(path, item.key()), "is not known here");
     }
 }
@@ -253,15 +232,10 @@ Value encode(const T& value, Names names = Names::camel) {
         static_assert(detail::kIsDescribedStruct<T>, "describe the struct with BOOST_DESCRIBE_STRUCT");
         Object object;
         boost::mp11::mp_for_each<describe::describe_members<T, describe::mod_public>>([&](auto member) {
-            object.emplace(detail::member_name(member.name, names), encode(value.*member.pointer, names));
+            object.emplace(detail::member_name<decltype(member)>(names), encode(value.*member.pointer, names));
         });
         return Value(std::move(object));
     }
-}
-
-template <class T>
-std::string encode_text(const T& value, Names names = Names::camel) {
-    return json::serialize(encode(value, names));
 }
 
 }  // namespace backstay::json

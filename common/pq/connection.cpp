@@ -297,6 +297,39 @@ Result<Rows> Connection::execute(const std::string& name, std::span<const Parame
     return state_->last_result();
 }
 
+Result<std::vector<Rows>> Connection::execute_all(std::span<const Execution> executions) {
+    if (state_->stop.stop_requested()) return Error(Errc::cancelled, "stopped").with_reason(reason::kCancelled);
+    PGconn* raw = state_->connection.get();
+    bool sent = PQenterPipelineMode(raw) == 1;
+    for (const Execution& one : executions) {
+        const std::vector<const char*> values = pointers(one.parameters);
+        sent = sent && PQsendQueryPrepared(raw, one.name.c_str(), static_cast<int>(values.size()), values.data(),
+                                           nullptr, nullptr, 0) == 1;
+    }
+    sent = sent && PQpipelineSync(raw) == 1;
+    // Until the pipeline is left in order nothing else can be asked: who comes after it must connect anew.
+    state_->given_up = true;
+    if (!sent) return error_of_result(raw, nullptr, false);
+    TRY(state_->flush());
+    std::vector<Rows> answers;
+    std::optional<Error> failed;
+    for (std::size_t i = 0; i < executions.size(); ++i) {
+        auto rows = state_->last_result();
+        if (rows) {
+            answers.push_back(std::move(*rows));
+        } else if (!failed) {
+            failed = std::move(rows).error();
+        }
+        if (failed && PQstatus(raw) != CONNECTION_OK) return std::move(*failed);
+    }
+    bool stopped = false;
+    const Rows sync(TRY(state_->next_result(stopped)));
+    state_->given_up = PQexitPipelineMode(raw) != 1;
+    if (failed) return std::move(*failed);
+    if (state_->given_up) return error_of_result(raw, nullptr, false);
+    return answers;
+}
+
 Result<Rows> Connection::query(std::string_view sql, std::span<const Parameter> parameters) {
     TRY(state_->send(sql, parameters));
     return state_->last_result();

@@ -67,6 +67,13 @@ public:
     // Prepares a statement under a name that lasts as long as the connection; `execute` runs it.
     Result<> prepare(const std::string& name, std::string_view sql, std::span<const ParameterType> types);
     Result<Rows> execute(const std::string& name, std::span<const Parameter> parameters);
+    // Several at once, in one round trip; what each answered, or the first error. Outside of a transaction they are
+    // one: all take effect or none.
+    struct Execution {
+        std::string name;
+        std::vector<Parameter> parameters;
+    };
+    Result<std::vector<Rows>> execute_all(std::span<const Execution> executions);
     // One or more statements without parameters; several are one transaction unless they say otherwise.
     Result<> exec(std::string_view sql);
     // Gives each row (row 0 of the view) as it arrives, so that memory stays flat. An error of the callback cancels

@@ -44,4 +44,10 @@ Result<Statement> Database::query(std::string_view sql, std::span<const Value> v
     return Statement(TRY(driver_->query(sql, values)));
 }
 
+Result<std::vector<Statement>> Database::query_all(std::span<const Question> questions) {
+    std::vector<Statement> answers;
+    for (auto& cursor : TRY(driver_->query_all(questions))) answers.push_back(Statement(std::move(cursor)));
+    return answers;
+}
+
 }  // namespace backstay::sql

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/result.h"
 #include "common/sql/driver.h"
@@ -57,6 +58,9 @@ public:
     Result<Statement> query(std::string_view sql, std::initializer_list<Value> values = {}) {
         return query(sql, std::span<const Value>(values.begin(), values.size()));
     }
+
+    // Several questions at once: on PostgreSQL in one round trip. Answers in their order.
+    Result<std::vector<Statement>> query_all(std::span<const Question> questions);
 
     // Runs a statement to its end, ignoring rows; answers how many rows it changed.
     Result<std::int64_t> run(std::string_view sql, std::span<const Value> values) { return driver_->run(sql, values); }

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/result.h"
 #include "common/sql/value.h"
@@ -15,6 +16,12 @@ namespace backstay::sql {
 enum class Dialect { sqlite, postgres };
 // A value's own type, as its row holds it.
 using Type = sqlite::Statement::Type;
+
+// A statement that asks, with its values; what they borrow lives until it is asked.
+struct Question {
+    std::string_view sql;
+    std::vector<Value> values;
+};
 
 // The rows that a statement answers, one after the other.
 class Cursor {
@@ -55,6 +62,7 @@ public:
 
     virtual Dialect dialect() const = 0;
     virtual Result<std::unique_ptr<Cursor>> query(std::string_view sql, std::span<const Value> values) = 0;
+    virtual Result<std::vector<std::unique_ptr<Cursor>>> query_all(std::span<const Question> questions) = 0;
     virtual Result<std::int64_t> run(std::string_view sql, std::span<const Value> values) = 0;
     virtual Result<> run_script(const std::string& sql) = 0;
     virtual bool in_transaction() const = 0;

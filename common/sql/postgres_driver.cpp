@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -62,6 +61,7 @@ public:
     Result<std::unique_ptr<Cursor>> query(std::string_view sql, std::span<const Value> values) override {
         return std::unique_ptr<Cursor>(std::make_unique<PostgresCursor>(TRY(execute(sql, values))));
     }
+    Result<std::vector<std::unique_ptr<Cursor>>> query_all(std::span<const Question> questions) override;
     Result<std::int64_t> run(std::string_view sql, std::span<const Value> values) override {
         const pq::Rows rows = TRY(execute(sql, values));
         return rows.affected();
@@ -153,11 +153,24 @@ Result<pq::Rows> PostgresDriver::execute(std::string_view sql, std::span<const V
     return rows;
 }
 
+Result<std::vector<std::unique_ptr<Cursor>>> PostgresDriver::query_all(std::span<const Question> questions) {
+    TRY(ready());
+    std::vector<pq::Connection::Execution> executions;
+    for (const Question& one : questions) {
+        TypedValues typed = TRY(typed_values(one.values));
+        std::string name = TRY(prepared(one.sql, typed.types));
+        executions.push_back({std::move(name), std::move(typed.texts)});
+    }
+    std::vector<std::unique_ptr<Cursor>> answers;
+    for (pq::Rows& rows : TRY(ours(connection_->execute_all(executions)))) {
+        answers.push_back(std::make_unique<PostgresCursor>(std::move(rows)));
+    }
+    return answers;
+}
+
 Result<std::string> PostgresDriver::prepared(std::string_view sql, std::span<const pq::ParameterType> types) {
     std::string key(sql);
-    for (const pq::ParameterType type : types) {
-        fmt::format_to(std::back_inserter(key), " {}", static_cast<unsigned>(type));
-    }
+    key.append(reinterpret_cast<const char*>(types.data()), types.size_bytes());
     if (const auto found = prepared_.find(key); found != prepared_.end()) return found->second;
     if (prepared_.size() >= kMostPrepared && !in_transaction()) {
         TRY(ours(connection_->exec("DEALLOCATE ALL")));

@@ -1,4 +1,5 @@
-// The store as it is at one moment, for many questions that must agree. Writers go on meanwhile.
+// The store as it is at one moment, that of the first question, for many questions that must agree. Writers go on
+// meanwhile.
 #pragma once
 
 #include "common/result.h"

@@ -44,6 +44,11 @@ public:
     Result<std::unique_ptr<Cursor>> query(std::string_view sql, std::span<const Value> values) override {
         return std::unique_ptr<Cursor>(std::make_unique<SqliteCursor>(TRY(database_.query(sql, values))));
     }
+    Result<std::vector<std::unique_ptr<Cursor>>> query_all(std::span<const Question> questions) override {
+        std::vector<std::unique_ptr<Cursor>> answers;
+        for (const Question& one : questions) answers.push_back(TRY(query(one.sql, one.values)));
+        return answers;
+    }
     Result<std::int64_t> run(std::string_view sql, std::span<const Value> values) override {
         return database_.run(sql, values);
     }
@@ -54,11 +59,7 @@ public:
     Result<> begin(std::string_view /*partition*/) override { return run_script("BEGIN IMMEDIATE"); }
     Result<> begin_snapshot() override {
         TRY(run("BEGIN", {}));
-        // It begins with the first look.
-        const auto looked = run("SELECT 1 FROM sqlite_schema LIMIT 1", {});
-        if (looked) return {};
-        if (in_transaction()) TRY(roll_back());
-        return looked.error();
+        return {};
     }
     Result<> commit() override { return run_script("COMMIT"); }
     Result<> roll_back() override {

@@ -150,8 +150,7 @@ void Connection::make_room() {
 }
 
 Result<Prepared*> Connection::take(std::string_view sql) {
-    const std::string key(sql);
-    const auto found = cache.find(key);
+    const auto found = cache.find(sql);
     if (found != cache.end() && !found->second->in_use) {
         found->second->in_use = true;
         found->second->used_at = ++uses;
@@ -165,7 +164,7 @@ Result<Prepared*> Connection::take(std::string_view sql) {
     prepared->cached = true;
     make_room();
     Prepared* raw = prepared.get();
-    cache.emplace(key, std::move(prepared));
+    cache.emplace(sql, std::move(prepared));
     return raw;
 }
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -32,9 +33,15 @@ struct Prepared {
     std::uint64_t used_at = 0;
 };
 
+// Looks texts up without making them strings first.
+struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+};
+
 struct Connection {
     sqlite3* handle = nullptr;
-    std::unordered_map<std::string, std::unique_ptr<Prepared>> cache;
+    std::unordered_map<std::string, std::unique_ptr<Prepared>, TextHash, std::equal_to<>> cache;
     std::uint64_t uses = 0;
     std::function<void(const Error& error)> on_damage;
 

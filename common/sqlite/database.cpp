@@ -32,6 +32,10 @@ Result<> configure(Database& database, sqlite3* handle) {
         "ON");
 }
 
+// Nobody asks SQLite how much memory it has, and to count it takes a lock of all threads at each allocation. Too late
+// when another library began to use SQLite: then it counts.
+void keep_no_memory_figures() { [[maybe_unused]] static const int done = ::sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+
 }  // namespace
 
 Database::Database(std::unique_ptr<detail::Connection> connection) : connection_(std::move(connection)) {}
@@ -40,6 +44,7 @@ Database::Database(Database&&) noexcept = default;
 Database& Database::operator=(Database&&) noexcept = default;
 
 Result<Database> Database::open(const std::string& path, const OpenOptions& options) {
+    keep_no_memory_figures();
     if (options.create) {
         TRY(create_private(path));
     } else if (::access(path.c_str(), F_OK) != 0) {

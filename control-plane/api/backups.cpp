@@ -1,6 +1,6 @@
 #include "control-plane/api/backups.h"
 
-#include "control-plane/api/operation_answers.h"
+#include "control-plane/api/backup_answers.h"
 #include "control-plane/api/operation_scope.h"
 #include "control-plane/api/scope.h"
 #include "control-plane/dispatch/job_rows.h"
@@ -50,9 +50,9 @@ Result<http::Response> list_of_project(Call& call, sql::Database& db) {
 }
 
 Result<http::Response> show(Call& call, sql::Database& db) {
-    const auto row = TRY(find_backup(call, db, call.param("backupId")));
+    const auto shown = TRY(find_shown_backup(call, db, call.param("backupId")));
     Names names(db, call.organization_id, call.now);
-    std::string answer = TRY(backup_answer(names, row));
+    std::string answer = TRY(backup_answer(names, shown));
     return json_text_answer(std::move(answer));
 }
 

@@ -13,33 +13,6 @@ namespace {
 
 using operations::OperationRow;
 
-json::Value checksum_of(const std::vector<CopyRecord>& copies, std::string_view artifact) {
-    for (const CopyRecord& copy : copies) {
-        if (copy.artifact == artifact && !copy.sha256.empty()) return json::Value("sha256:" + copy.sha256);
-    }
-    return json::Value(nullptr);
-}
-
-bool is_there(const CopyRecord& copy) { return copy.state == CopyState::uploaded || copy.state == CopyState::verified; }
-
-// Destination id → folder, of those that hold the commit marker.
-json::Object remote_paths(const operations::BackupRow& row, const std::vector<CopyRecord>& copies) {
-    json::Object out;
-    for (const CopyRecord& copy : copies) {
-        if (copy.artifact != artifact::kManifest || !is_there(copy)) continue;
-        const std::size_t slash = copy.key.rfind('/');
-        out[copy.destination_id] =
-            !row.folder.empty() || slash == std::string::npos ? row.folder : copy.key.substr(0, slash);
-    }
-    return out;
-}
-
-json::Array copy_answers(const std::vector<CopyRecord>& copies) {
-    json::Array out;
-    for (const CopyRecord& copy : copies) out.push_back(json::encode(copy));
-    return out;
-}
-
 // What stands in recoveryEvidence.progress is an object in the contract, also before there is any.
 json::Value evidence_value(const std::string& evidence, json::Value progress, std::string_view kind) {
     json::Object out;
@@ -58,28 +31,29 @@ json::Value evidence_value(const std::string& evidence, json::Value progress, st
     return json::Value(std::move(out));
 }
 
-// What an operation that ended testifies stays as it is stored: to read it and write it again was more than half of an
-// answer's cost.
-std::string evidence_text(const std::optional<operations::Testimony>& testimony, std::string_view kind) {
-    if (!testimony) return json::serialize(evidence_value("", nullptr, kind));
-    const bool whole = testimony->evidence.find(R"("progress":{)") != std::string::npos;
-    if (testimony->ended && whole) return testimony->evidence;
-    json::Value progress;
-    if (testimony->progress) {
-        if (auto stored = json::parse(*testimony->progress)) progress = std::move(*stored);
-    }
-    return json::serialize(evidence_value(testimony->evidence, std::move(progress), kind));
-}
+using Text = std::optional<std::string_view>;
 
-// The object's text with one more member, which is JSON already.
-std::string with_member(std::string object, std::string_view name, std::string_view member) {
-    object.pop_back();
-    return object.append(",\"").append(name).append("\":").append(member).append("}");
-}
+struct OperationAnswer {
+    std::string_view id;
+    std::string_view type;
+    std::string_view status;
+    Text environment_id;
+    Text backup_id;
+    Text snapshot_id;
+    Text subject_id;
+    std::string_view performed_by;
+    Text error_message;
+    Timestamp created_at;
+    std::optional<Timestamp> started_at;
+    std::optional<Timestamp> completed_at;
+    json::Written progress;
+    json::Written recovery_evidence;
+};
+BOOST_DESCRIBE_STRUCT(OperationAnswer, (),
+                      (id, type, status, environment_id, backup_id, snapshot_id, subject_id, performed_by,
+                       error_message, created_at, started_at, completed_at, progress, recovery_evidence))
 
-std::string with_member(json::Object object, std::string_view name, std::string_view member) {
-    return with_member(json::serialize(json::Value(std::move(object))), name, member);
-}
+Text unless_empty(std::string_view text) { return text.empty() ? std::nullopt : Text(text); }
 
 }  // namespace
 
@@ -90,8 +64,25 @@ json::Value evidence_answer(const std::optional<OperationRow>& operation, std::s
     return evidence_value(operation->evidence, std::move(progress), kind);
 }
 
+// What an operation that ended testifies stays as it is stored: to read it and write it again was more than half of an
+// answer's cost.
+json::Written evidence_text(const std::optional<operations::Testimony>& testimony, std::string_view kind) {
+    if (!testimony) return {json::serialize(evidence_value("", nullptr, kind))};
+    const bool whole = testimony->evidence.find(R"("progress":{)") != std::string::npos;
+    if (testimony->ended && whole) return {testimony->evidence};
+    json::Value progress;
+    if (testimony->progress) {
+        if (auto stored = json::parse(*testimony->progress)) progress = std::move(*stored);
+    }
+    return {json::serialize(evidence_value(testimony->evidence, std::move(progress), kind))};
+}
+
 json::Value time_answer(const std::optional<TimeMs>& time) {
     return time ? json::Value(to_rfc3339(*time)) : json::Value(nullptr);
+}
+
+std::optional<Timestamp> stamp_answer(const std::optional<TimeMs>& time) {
+    return time ? std::optional(Timestamp{*time}) : std::nullopt;
 }
 
 json::Value text_answer(const std::optional<std::string>& text) {
@@ -143,11 +134,11 @@ Result<const std::vector<retention::Tier>*> Names::keepers_of(const operations::
     return found == known->second.tiers.end() ? none : &found->second;
 }
 
-Result<json::Array> Names::tiers_of(const operations::BackupRow& row) {
-    json::Array out;
+Result<std::vector<std::string_view>> Names::tiers_of(const operations::BackupRow& row) {
+    std::vector<std::string_view> out;
     const auto* keepers = TRY(keepers_of(row));
     if (keepers == nullptr) return out;
-    for (const retention::Tier tier : *keepers) out.push_back(json::Value(retention::name_of(tier)));
+    for (const retention::Tier tier : *keepers) out.push_back(retention::name_of(tier));
     return out;
 }
 
@@ -164,71 +155,6 @@ Result<std::optional<TimeMs>> Names::age_limit_of(const operations::BackupRow& r
         limit = std::max(limit.value_or(0), row.created_at + days * kDayMs);
     }
     return limit;
-}
-
-namespace {
-
-Result<std::string> backup_text(Names& names, const operations::BackupRow& row,
-                                const std::optional<operations::Testimony>& testimony,
-                                const std::vector<CopyRecord>& copies) {
-    const auto environment = TRY(names.environment(row.environment_id));
-    json::Object out;
-    out["id"] = row.id;
-    out["backupType"] = row.scope;
-    out["status"] = row.status;
-    out["environmentId"] = text_answer(row.environment_id);
-    out["environmentName"] = environment ? json::Value(environment->name) : json::Value(nullptr);
-    out["environmentType"] = environment ? json::Value(environment->type) : json::Value(nullptr);
-    out["createdAt"] = to_rfc3339(row.created_at);
-    out["startedAt"] = time_answer(row.started_at);
-    out["completedAt"] = time_answer(row.completed_at);
-    out["sizeBytes"] = row.size_bytes;
-    out["dbChecksum"] = checksum_of(copies, artifact::kDatabase);
-    out["filestoreChecksum"] = checksum_of(copies, artifact::kFilestore);
-    out["configChecksum"] = checksum_of(copies, artifact::kConfig);
-    out["remotePaths"] = remote_paths(row, copies);
-    out["gfsTiers"] = TRY(names.tiers_of(row));
-    out["errorMessage"] = text_answer(row.error_message);
-    // Beyond the contract.
-    out["projectId"] = text_answer(row.project_id);
-    out["trigger"] = row.trigger_kind;
-    out["label"] = text_answer(row.label);
-    out["retention"] = row.retention;
-    out["performedBy"] = row.performed_by;
-    out["verifiedAt"] = time_answer(row.verified_at);
-    out["databaseBytes"] = row.database_bytes;
-    out["filestoreBytes"] = row.filestore_bytes;
-    out["copies"] = copy_answers(copies);
-    return with_member(std::move(out), "recoveryEvidence", evidence_text(testimony, "backup"));
-}
-
-}  // namespace
-
-Result<std::string> backup_answer(Names& names, const operations::BackupRow& row) {
-    const auto testimony = TRY(operations::testimony_of(names.db(), row.id));
-    const auto copies = TRY(operations::copies_of(names.db(), row.id));
-    return backup_text(names, row, testimony, copies);
-}
-
-Result<std::vector<std::string>> backup_answers(Names& names, const std::vector<operations::BackupRow>& rows) {
-    std::vector<std::string> ids;
-    std::vector<std::string> environments;
-    for (const operations::BackupRow& row : rows) {
-        ids.push_back(row.id);
-        if (row.environment_id) operations::add_once(environments, *row.environment_id);
-    }
-    TRY(names.learn(environments));
-    const auto testimonies = TRY(operations::testimonies_of(names.db(), ids));
-    const auto copies = TRY(operations::copies_of_each(names.db(), ids));
-    std::vector<std::string> answers;
-    for (const operations::BackupRow& row : rows) {
-        const auto testimony = testimonies.find(row.id);
-        const auto stored = copies.find(row.id);
-        answers.push_back(TRY(
-            backup_text(names, row, testimony == testimonies.end() ? std::nullopt : std::optional(testimony->second),
-                        stored == copies.end() ? std::vector<CopyRecord>() : stored->second)));
-    }
-    return answers;
 }
 
 Result<json::Value> restore_answer(Names& names, const operations::RestoreRow& row) {
@@ -262,23 +188,22 @@ std::string operation_answer(const operations::ListedOperation& row) {
     // A deletion names what it removes as its subject, when that is a snapshot.
     const bool of_snapshot = row.kind == operations::Kind::snapshot || row.kind == operations::Kind::rollback ||
                              (row.kind == operations::Kind::deletion && row.subject == row.backup_id);
-    json::Object out;
-    out["id"] = row.id;
-    out["type"] = operations::to_string(row.kind);
-    out["status"] = row.status;
-    out["environmentId"] = text_answer(row.environment_id);
-    out["backupId"] = of_snapshot ? json::Value(nullptr) : text_answer(row.backup_id);
-    out["snapshotId"] = of_snapshot ? text_answer(row.backup_id) : json::Value(nullptr);
-    out["subjectId"] = row.subject.empty() ? json::Value(nullptr) : json::Value(row.subject);
-    out["performedBy"] = row.performed_by;
-    out["errorMessage"] = row.failure.empty() ? json::Value(nullptr) : json::Value(row.failure);
-    out["createdAt"] = to_rfc3339(row.created_at);
-    out["startedAt"] = time_answer(row.started_at);
-    out["completedAt"] = time_answer(row.completed_at);
-    const std::string text = with_member(std::move(out), "progress", row.testimony.progress.value_or("{}"));
-    const std::string evidence =
-        operations::is_judged(row.kind) ? evidence_text(row.testimony, operations::to_string(row.kind)) : "null";
-    return with_member(text, "recoveryEvidence", evidence);
+    OperationAnswer out;
+    out.id = row.id;
+    out.type = operations::to_string(row.kind);
+    out.status = row.status;
+    out.environment_id = row.environment_id;
+    (of_snapshot ? out.snapshot_id : out.backup_id) = row.backup_id;
+    out.subject_id = unless_empty(row.subject);
+    out.performed_by = row.performed_by;
+    out.error_message = unless_empty(row.failure);
+    out.created_at = {row.created_at};
+    out.started_at = stamp_answer(row.started_at);
+    out.completed_at = stamp_answer(row.completed_at);
+    out.progress = {row.testimony.progress.value_or("{}")};
+    out.recovery_evidence =
+        operations::is_judged(row.kind) ? evidence_text(row.testimony, out.type) : json::Written{"null"};
+    return json::encode_text(out);
 }
 
 json::Value step_answer(const std::string& operation_id, const operations::StepRow& row) {

@@ -1,4 +1,4 @@
-// Backups, snapshots, restores, rollbacks, operations and steps as the contract writes them: every field there, null
+// Snapshots, restores, rollbacks, operations and steps as the contract writes them: every field there, null
 // for what is not known.
 #pragma once
 
@@ -26,7 +26,7 @@ public:
     // All at once: those that are asked for later.
     Result<> learn(const std::vector<std::string>& environments);
     // The tiers that keep this backup now, by the schedule of its environment; none without one.
-    Result<json::Array> tiers_of(const operations::BackupRow& row);
+    Result<std::vector<std::string_view>> tiers_of(const operations::BackupRow& row);
     // When the greatest age of those tiers is reached; none when one of them has none, or nothing keeps it.
     Result<std::optional<TimeMs>> age_limit_of(const operations::BackupRow& row);
     sql::Database& db() { return db_; }
@@ -48,9 +48,6 @@ private:
 };
 
 // The text of its JSON.
-Result<std::string> backup_answer(Names& names, const operations::BackupRow& row);
-// The same for a page of a list, with few questions to the store.
-Result<std::vector<std::string>> backup_answers(Names& names, const std::vector<operations::BackupRow>& rows);
 std::string operation_answer(const operations::ListedOperation& row);
 Result<json::Value> restore_answer(Names& names, const operations::RestoreRow& row);
 Result<json::Value> snapshot_answer(Names& names, const operations::SnapshotRow& row);
@@ -60,7 +57,10 @@ json::Value step_answer(const std::string& operation_id, const operations::StepR
 // The environment is as the caller may see it: absent for a key that is limited to another project.
 // recoveryEvidence; `kind` names the operation when there is none.
 json::Value evidence_answer(const std::optional<operations::OperationRow>& operation, std::string_view kind);
+// The same as text, of what the operation's row testifies.
+json::Written evidence_text(const std::optional<operations::Testimony>& testimony, std::string_view kind);
 json::Value time_answer(const std::optional<TimeMs>& time);
+std::optional<Timestamp> stamp_answer(const std::optional<TimeMs>& time);
 json::Value text_answer(const std::optional<std::string>& text);
 
 }  // namespace backstay::api

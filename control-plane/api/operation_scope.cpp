@@ -33,6 +33,12 @@ Result<operations::BackupRow> find_backup(const Call& call, sql::Database& db, s
     return std::move(*found);
 }
 
+Result<operations::ShownBackup> find_shown_backup(const Call& call, sql::Database& db, std::string_view id) {
+    auto found = TRY(operations::find_shown_backup(db, call.organization_id, id));
+    if (!found || !may_see(call, found->row.project_id)) return not_found("backup");
+    return std::move(*found);
+}
+
 Result<operations::SnapshotRow> find_snapshot(const Call& call, sql::Database& db, std::string_view id) {
     auto found = TRY(operations::find_snapshot(db, call.organization_id, id));
     if (!found || !may_see(call, found->project_id)) return not_found("snapshot");

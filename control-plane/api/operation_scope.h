@@ -8,12 +8,15 @@
 #include "control-plane/api/call.h"
 #include "control-plane/operations/history.h"
 #include "control-plane/operations/rows.h"
+#include "control-plane/operations/shown_backup.h"
 #include "control-plane/operations/snapshots.h"
 #include "control-plane/store/destinations.h"
 
 namespace backstay::api {
 
 Result<operations::BackupRow> find_backup(const Call& call, sql::Database& db, std::string_view id);
+// The same with what its answer speaks of.
+Result<operations::ShownBackup> find_shown_backup(const Call& call, sql::Database& db, std::string_view id);
 Result<operations::SnapshotRow> find_snapshot(const Call& call, sql::Database& db, std::string_view id);
 Result<operations::RestoreRow> find_restore(const Call& call, sql::Database& db, std::string_view id);
 Result<operations::RollbackRow> find_rollback(const Call& call, sql::Database& db, std::string_view id);

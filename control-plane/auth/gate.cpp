@@ -12,11 +12,11 @@ Error missing() { return api::problem(401, "missing_auth", "send a token or an A
 Error no_organization() { return api::not_found("organization"); }
 
 // The role that the token itself gives in this organization.
-std::optional<Role> claimed_role(const Claims& claims, const store::Organization& organization) {
+std::optional<Role> claimed_role(const Claims& claims, const std::string& organization_id) {
     for (const OrganizationClaim& claim : claims.organizations) {
-        if (claim.id == organization.id) return claim.role;
+        if (claim.id == organization_id) return claim.role;
     }
-    if (claims.organization_id == organization.id) return claims.role;
+    if (claims.organization_id == organization_id) return claims.role;
     return std::nullopt;
 }
 
@@ -28,28 +28,12 @@ bool names_organization(const Claims& claims, const std::string& id) {
     return false;
 }
 
-Result<store::Organization> choose(const Claims& claims, std::string_view slug, sql::Database& db) {
-    store::Organizations organizations(db);
-    std::optional<store::Organization> found;
-    if (!slug.empty()) {
-        found = TRY(organizations.by_slug(slug));
-    } else if (claims.organization_id) {
-        found = TRY(organizations.by_id(*claims.organization_id));
-    } else if (claims.organizations.size() == 1) {
-        found = TRY(organizations.by_id(claims.organizations.front().id));
-    } else {
-        return api::problem(400, "org_required", "name the organization in the header X-Org-Slug");
-    }
-    if (!found) return no_organization();
-    return std::move(*found);
-}
-
 // Who belongs to it: those whose token names it, and members that the store knows.
-Result<Role> role_in(const Claims& claims, const store::Organization& organization, sql::Database& db) {
-    if (const auto role = claimed_role(claims, organization)) return *role;
-    const auto member = TRY(store::Organizations(db).role_of(organization.id, claims.subject));
+Result<Role> role_in(const Claims& claims, const std::string& organization_id, sql::Database& db) {
+    if (const auto role = claimed_role(claims, organization_id)) return *role;
+    const auto member = TRY(store::Organizations(db).role_of(organization_id, claims.subject));
     if (member) return parse_role(*member).value_or(Role::viewer);
-    if (names_organization(claims, organization.id)) return Role::viewer;
+    if (names_organization(claims, organization_id)) return Role::viewer;
     return no_organization();
 }
 
@@ -92,6 +76,21 @@ Result<Claims> Gate::claims_of(const Credential& credential, TimeMs now) const {
     return claims;
 }
 
+Result<std::string> Gate::choose(const Claims& claims, std::string_view slug, sql::Database& db, TimeMs now) const {
+    std::string_view named = slug;
+    if (slug.empty() && claims.organization_id) named = *claims.organization_id;
+    if (named.empty() && claims.organizations.size() == 1) named = claims.organizations.front().id;
+    if (named.empty()) return api::problem(400, "org_required", "name the organization in the header X-Org-Slug");
+    // A slug that looks like an id is none of another organization's.
+    const std::string key = (slug.empty() ? "id " : "slug ") + std::string(named);
+    if (auto known = organizations_.find(key, now)) return std::move(*known);
+    store::Organizations organizations(db);
+    auto found = slug.empty() ? TRY(organizations.by_id(named)) : TRY(organizations.by_slug(named));
+    if (!found) return no_organization();
+    organizations_.keep(key, found->id, now);
+    return std::move(found->id);
+}
+
 Result<Admission> Gate::admit_member(const Credential& credential, std::string_view slug, sql::Database& db,
                                      TimeMs now) const {
     switch (credential.kind) {
@@ -105,9 +104,9 @@ Result<Admission> Gate::admit_member(const Credential& credential, std::string_v
             break;
     }
     const auto claims = TRY(claims_of(credential, now));
-    const auto organization = TRY(choose(claims, slug, db));
-    const Role role = TRY(role_in(claims, organization, db));
-    return Admission{user_principal(claims, role), organization.id};
+    auto organization_id = TRY(choose(claims, slug, db, now));
+    const Role role = TRY(role_in(claims, organization_id, db));
+    return Admission{user_principal(claims, role), std::move(organization_id)};
 }
 
 Result<Admission> Gate::admit_user(const Credential& credential, sql::Database& db, TimeMs now) const {

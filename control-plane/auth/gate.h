@@ -48,7 +48,14 @@ private:
     Result<Admission> admit_key(const Credential& credential, std::string_view slug, sql::Database& db,
                                 TimeMs now) const;
     JwtVerifier verifier_;
-    mutable KnownTokens known_;  // saves work, changes no answer
+    // The id of the organization that the caller speaks for.
+    Result<std::string> choose(const Claims& claims, std::string_view slug, sql::Database& db, TimeMs now) const;
+
+    static constexpr std::size_t kOrganizationsMost = 10'000;
+    static constexpr TimeMs kOrganizationKnownMs = 10'000;
+    // Both save work and change no answer: an organization does not go, and keeps its slug.
+    mutable KnownTokens known_;
+    mutable Lately<std::string> organizations_{kOrganizationsMost, kOrganizationKnownMs};  // id or slug → id
 };
 
 }  // namespace backstay::auth

@@ -2,13 +2,12 @@
 // minute at most and never beyond their end, so that a key that is taken away is obeyed soon. Any thread.
 #pragma once
 
-#include <mutex>
 #include <optional>
-#include <string>
-#include <unordered_map>
+#include <string_view>
 
 #include "common/clock.h"
 #include "control-plane/auth/claims.h"
+#include "control-plane/auth/lately.h"
 
 namespace backstay::auth {
 
@@ -17,16 +16,15 @@ public:
     static constexpr TimeMs kKnownMs = 60'000;
     static constexpr std::size_t kMost = 10'000;
 
-    std::optional<Claims> find(const std::string& hash, TimeMs now) const;
-    void keep(const std::string& hash, const Claims& claims, TimeMs now);
+    std::optional<Claims> find(std::string_view hash, TimeMs now) const {
+        auto claims = lately_.find(hash, now);
+        if (claims && now >= claims->expires_at) claims.reset();
+        return claims;
+    }
+    void keep(std::string_view hash, Claims claims, TimeMs now) { lately_.keep(hash, std::move(claims), now); }
 
 private:
-    struct Entry {
-        Claims claims;
-        TimeMs verified_at = 0;
-    };
-    mutable std::mutex mutex_;
-    std::unordered_map<std::string, Entry> entries_;  // guarded by mutex_
+    Lately<Claims> lately_{kMost, kKnownMs};
 };
 
 }  // namespace backstay::auth

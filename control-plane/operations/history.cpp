@@ -12,15 +12,34 @@ using store::all_rows;
 using store::first_row;
 using store::newest_page;
 
-constexpr std::string_view kBackupColumns =
-    "id, organization_id, project_id, environment_id, agent_id, scope, trigger_kind, status, label, retention, folder, "
-    "created_at, started_at, completed_at, verified_at, deleted_at, size_bytes, database_bytes, filestore_bytes, "
-    "error_message, performed_by, manifest";
-
 constexpr std::string_view kRestoreColumns =
     "id, organization_id, backup_id, source_environment_id, target_environment_id, agent_id, target_type, scope, "
     "status, created_at, started_at, completed_at, keep_until, undone_at, error_message, safety_backup_id, "
     "performed_by";
+
+RestoreRow read_restore(const sql::Statement& row) {
+    RestoreRow out;
+    out.id = row.text(0);
+    out.organization_id = row.text(1);
+    out.backup_id = row.text(2);
+    out.source_environment_id = row.optional_text(3);
+    out.target_environment_id = row.optional_text(4);
+    out.agent_id = row.text(5);
+    out.target_type = row.text(6);
+    out.scope = row.text(7);
+    out.status = row.text(8);
+    out.created_at = row.integer(9);
+    out.started_at = row.optional_integer(10);
+    out.completed_at = row.optional_integer(11);
+    out.keep_until = row.optional_integer(12);
+    out.undone_at = row.optional_integer(13);
+    out.error_message = row.optional_text(14);
+    out.safety_backup_id = row.optional_text(15);
+    out.performed_by = row.text(16);
+    return out;
+}
+
+}  // namespace
 
 BackupRow read_backup(const sql::Statement& row) {
     BackupRow out;
@@ -48,29 +67,6 @@ BackupRow read_backup(const sql::Statement& row) {
     out.manifest = row.optional_text(21);
     return out;
 }
-
-RestoreRow read_restore(const sql::Statement& row) {
-    RestoreRow out;
-    out.id = row.text(0);
-    out.organization_id = row.text(1);
-    out.backup_id = row.text(2);
-    out.source_environment_id = row.optional_text(3);
-    out.target_environment_id = row.optional_text(4);
-    out.agent_id = row.text(5);
-    out.target_type = row.text(6);
-    out.scope = row.text(7);
-    out.status = row.text(8);
-    out.created_at = row.integer(9);
-    out.started_at = row.optional_integer(10);
-    out.completed_at = row.optional_integer(11);
-    out.keep_until = row.optional_integer(12);
-    out.undone_at = row.optional_integer(13);
-    out.error_message = row.optional_text(14);
-    out.safety_backup_id = row.optional_text(15);
-    out.performed_by = row.text(16);
-    return out;
-}
-}  // namespace
 
 Result<> insert_backup(sql::Database& db, const BackupRow& row) {
     const std::string sql = fmt::format(

@@ -40,6 +40,14 @@ struct BackupRow {
     bool operator==(const BackupRow&) const = default;
 };
 
+// The columns of a backup, and a row of them.
+inline constexpr std::string_view kBackupColumns =
+    "id, organization_id, project_id, environment_id, agent_id, scope, trigger_kind, status, label, retention, folder, "
+    "created_at, started_at, completed_at, verified_at, deleted_at, size_bytes, database_bytes, filestore_bytes, "
+    "error_message, performed_by, manifest";
+inline constexpr int kBackupColumnCount = 22;
+BackupRow read_backup(const sql::Statement& row);
+
 Result<> insert_backup(sql::Database& db, const BackupRow& backup);
 Result<> update_backup(sql::Database& db, const BackupRow& backup);
 // Also one that is deleted, of whatever organization: for the machinery, not for people.

@@ -207,10 +207,19 @@ Result<> put_copy(sql::Database& db, std::string_view backup_id, const CopyRecor
     return {};
 }
 
-Result<std::vector<CopyRecord>> copies_of(sql::Database& db, std::string_view backup_id) {
-    const std::string sql =
+sql::Question copies_question(std::string_view backup_id) {
+    static const std::string kSql =
         fmt::format("SELECT {} FROM copies WHERE backup_id = $1 ORDER BY destination_id, artifact", kCopyColumns);
-    return store::all_rows(db.query(sql, {backup_id}), read_copy);
+    return {kSql, {backup_id}};
+}
+
+Result<std::vector<CopyRecord>> read_copies(Result<sql::Statement> rows) {
+    return store::all_rows(std::move(rows), read_copy);
+}
+
+Result<std::vector<CopyRecord>> copies_of(sql::Database& db, std::string_view backup_id) {
+    const auto question = copies_question(backup_id);
+    return read_copies(db.query(question.sql, question.values));
 }
 
 Result<std::map<std::string, std::vector<CopyRecord>>> copies_of_each(sql::Database& db,

@@ -71,6 +71,9 @@ Result<> clear_steps(sql::Database& db, std::string_view operation_id);
 
 Result<> put_copy(sql::Database& db, std::string_view backup_id, const CopyRecord& copy, TimeMs now);
 Result<std::vector<CopyRecord>> copies_of(sql::Database& db, std::string_view backup_id);
+// The same in two halves, for who asks more at once.
+sql::Question copies_question(std::string_view backup_id);
+Result<std::vector<CopyRecord>> read_copies(Result<sql::Statement> rows);
 // Of several, by their backup; nothing for one that has none.
 Result<std::map<std::string, std::vector<CopyRecord>>> copies_of_each(sql::Database& db,
                                                                       const std::vector<std::string>& backup_ids);

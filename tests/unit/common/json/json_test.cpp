@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace backstay::json {
 namespace {
 
@@ -32,6 +34,51 @@ TEST(Json, RoundTripInCamelCase) {
     const auto back = decode_text<Outer>(text);
     ASSERT_TRUE(back) << back.error().message();
     EXPECT_EQ(encode_text(*back), text);
+}
+
+// Every kind of value that can be described, with all that must be escaped.
+struct Everything {
+    std::string text;
+    std::string_view view;
+    const char* word = "";
+    bool yes = false;
+    double real = 0;
+    double whole = 0;
+    std::int64_t least = std::numeric_limits<std::int64_t>::min();
+    std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+    Value any;
+    Object object;
+    std::optional<Inner> nothing;
+    std::optional<std::vector<Inner>> list;
+    std::vector<std::string> none;
+    std::map<std::string, Inner> by_name;
+    std::map<std::string, int> empty;
+    Outer outer;
+};
+BOOST_DESCRIBE_STRUCT(Everything, (),
+                      (text, view, word, yes, real, whole, least, most, any, object, nothing, list, none, by_name,
+                       empty, outer))
+
+TEST(Json, TextIsWhatTheDocumentSerializesTo) {
+    Everything value;
+    for (int c = 0; c < 256; ++c) value.text += static_cast<char>(c);
+    value.text += "\u00e4\u20ac\xf0\x9f\x98\x80";
+    value.view = "a\"b";
+    value.word = "back\\slash";
+    value.yes = true;
+    value.real = 0.1;
+    value.whole = 100;
+    value.any = Array{1, nullptr, "x"};
+    value.object = {{"k", 1.5}};
+    value.list = {{1, "one"}, {2, std::nullopt}};
+    value.by_name = {{"", {}}, {"a \"quoted\" name", {3, "three"}}};
+    value.outer = {"a", -3, Colour::blue, {{7, std::nullopt}}, {{"k", "v"}}, Timestamp{1001}};
+    for (const Names names : {Names::camel, Names::as_is})
+        EXPECT_EQ(encode_text(value, names), json::serialize(encode(value, names)));
+}
+
+TEST(Json, WrittenTextIsPutInAsItStands) {
+    EXPECT_EQ(encode_text(std::vector<Written>{{"{\"a\":1}"}, {"null"}}), R"([{"a":1},null])");
 }
 
 TEST(Json, NamesEveryFaultByItsPath) {
