@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "common/result.h"
@@ -18,8 +19,10 @@ enum class Level { debug, info, warning, error };
 struct Field {
     std::string_view key;
     std::string value;
+    Field(std::string_view k, std::string_view v) : key(k), value(v) {}
     template <class T>
-    Field(std::string_view k, const T& v) : key(k), value(fmt::format("{}", v)) {}
+    requires(!std::is_convertible_v<T, std::string_view>) Field(std::string_view k, const T& v)
+        : key(k), value(fmt::format("{}", v)) {}
 };
 
 // Lines below this level are dropped; info at start. Call it before threads start.

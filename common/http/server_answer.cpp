@@ -1,6 +1,6 @@
 // How a connection writes its answers: head, framing, streams.
 
-#include <fmt/format.h>
+#include <fmt/compile.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +14,8 @@
 namespace backstay::http {
 
 namespace {
+
+constexpr std::size_t kUsualHead = 512;
 
 // The server's own business, whatever a handler says.
 constexpr std::array<std::string_view, 4> kOwnFields = {"content-length", "transfer-encoding", "connection", "date"};
@@ -39,9 +41,10 @@ std::string http_date() {
     constexpr std::array<const char*, 7> kDays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     constexpr std::array<const char*, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    return fmt::format("{}, {:02} {} {} {:02}:{:02}:{:02} GMT", kDays[static_cast<std::size_t>(parts.tm_wday)],
-                       parts.tm_mday, kMonths[static_cast<std::size_t>(parts.tm_mon)], parts.tm_year + 1900,
-                       parts.tm_hour, parts.tm_min, parts.tm_sec);
+    return fmt::format(FMT_COMPILE("{}, {:02} {} {} {:02}:{:02}:{:02} GMT"),
+                       kDays[static_cast<std::size_t>(parts.tm_wday)], parts.tm_mday,
+                       kMonths[static_cast<std::size_t>(parts.tm_mon)], parts.tm_year + 1900, parts.tm_hour,
+                       parts.tm_min, parts.tm_sec);
 }
 
 bool without_body(int status) { return status == 204 || status == 304; }
@@ -63,8 +66,10 @@ std::optional<std::uint64_t> named_length(const Response& head) {
 void Connection::write_head(const Response& response, Framing framing, std::uint64_t length) {
     // What is left of a body that nobody reads to its end cannot be told from the next request.
     if (response.headers.get("Connection") == "close" || body_open_) keep_alive_ = false;
-    std::string head =
-        fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\n", response.status, reason_phrase(response.status), http_date());
+    std::string& head = output_;
+    head.reserve(head.size() + kUsualHead + response.body.size());
+    fmt::format_to(std::back_inserter(head), FMT_COMPILE("HTTP/1.1 {} {}\r\nDate: {}\r\n"), response.status,
+                   reason_phrase(response.status), http_date());
     for (const auto& [name, value] : response.headers.all()) {
         if (own_field(name)) continue;
         append_clean(head, name);
@@ -91,7 +96,6 @@ void Connection::write_head(const Response& response, Framing framing, std::uint
         head += "Connection: keep-alive\r\n";
     }
     head += "\r\n";
-    output_ += head;
 }
 
 void Connection::answer(Response response) {

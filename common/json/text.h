@@ -106,10 +106,16 @@ void write(std::string& out, const T& value, Names names) {
 
 }  // namespace detail
 
+// Behind what stands there.
+template <class T>
+void append_text(std::string& out, const T& value, Names names = Names::camel) {
+    detail::write(out, value, names);
+}
+
 template <class T>
 std::string encode_text(const T& value, Names names = Names::camel) {
     std::string text;
-    detail::write(text, value, names);
+    append_text(text, value, names);
     return text;
 }
 

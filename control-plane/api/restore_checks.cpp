@@ -169,7 +169,8 @@ Result<RestorePlan> plan_restore_request(const Call& call, sql::Database& db, co
         return conflict("target_busy", busy.front().kind + " " + busy.front().operation_id + " works on the target");
     }
     TRY(choose_origin(call, db, backup, request, plan));
-    const Manifest manifest = TRY(known_manifest(backup.manifest, "backup_not_restorable"));
+    const auto text = TRY(operations::manifest_of(db, backup.id));
+    const Manifest manifest = TRY(known_manifest(text, "backup_not_restorable"));
     const Inventory inventory = TRY(store::inventory_of(db, plan.target.agent_id));
     if (const auto obstacle = version_obstacle(manifest, inventory, plan.target)) {
         return rule_broken("version_mismatch", "targetEnvironmentId", *obstacle);

@@ -127,9 +127,8 @@ Result<> settle_test(sql::Database& db, const OperationRow& operation, TimeMs no
 
 // What the manifest of a backup or a snapshot says; false when it is not known.
 Result<bool> source_is_neutralized(sql::Database& db, const std::string& id) {
-    const auto backup = TRY(find_backup_row(db, id));
-    std::optional<std::string> text = backup ? backup->manifest : std::nullopt;
-    if (!backup) {
+    std::optional<std::string> text = TRY(manifest_of(db, id));
+    if (!text) {
         const auto snapshot = TRY(find_snapshot_row(db, id));
         if (snapshot) text = snapshot->manifest;
     }
@@ -172,7 +171,7 @@ Result<> store_results(sql::Database& db, const OperationRow& operation, const c
         row->size_bytes = static_cast<std::int64_t>(finish.size_bytes);
         row->database_bytes = static_cast<std::int64_t>(finish.database_bytes);
         row->filestore_bytes = static_cast<std::int64_t>(finish.filestore_bytes);
-        if (finish.manifest) row->manifest = json::serialize(json::Value(*finish.manifest));
+        if (finish.manifest) TRY(keep_manifest(db, row->id, json::encode_text(*finish.manifest)));
         return update_backup(db, *row);
     }
     if (operation.kind == Kind::restore) {

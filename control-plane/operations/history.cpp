@@ -64,30 +64,29 @@ BackupRow read_backup(const sql::Statement& row) {
     out.filestore_bytes = row.integer(18);
     out.error_message = row.optional_text(19);
     out.performed_by = row.text(20);
-    out.manifest = row.optional_text(21);
     return out;
 }
 
 Result<> insert_backup(sql::Database& db, const BackupRow& row) {
     const std::string sql = fmt::format(
         "INSERT INTO backups ({}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, "
-        "$18, $19, $20, $21, $22)",
+        "$18, $19, $20, $21)",
         kBackupColumns);
-    TRY(db.run(sql, {row.id,           row.organization_id, row.project_id,     row.environment_id,  row.agent_id,
-                     row.scope,        row.trigger_kind,    row.status,         row.label,           row.retention,
-                     row.folder,       row.created_at,      row.started_at,     row.completed_at,    row.verified_at,
-                     row.deleted_at,   row.size_bytes,      row.database_bytes, row.filestore_bytes, row.error_message,
-                     row.performed_by, row.manifest}));
+    TRY(db.run(sql, {row.id,          row.organization_id, row.project_id,     row.environment_id,  row.agent_id,
+                     row.scope,       row.trigger_kind,    row.status,         row.label,           row.retention,
+                     row.folder,      row.created_at,      row.started_at,     row.completed_at,    row.verified_at,
+                     row.deleted_at,  row.size_bytes,      row.database_bytes, row.filestore_bytes, row.error_message,
+                     row.performed_by}));
     return {};
 }
 
 Result<> update_backup(sql::Database& db, const BackupRow& row) {
     static constexpr std::string_view kSql =
         "UPDATE backups SET status = $2, folder = $3, started_at = $4, completed_at = $5, verified_at = $6, "
-        "deleted_at = $7, size_bytes = $8, database_bytes = $9, filestore_bytes = $10, error_message = $11, "
-        "manifest = $12 WHERE id = $1";
+        "deleted_at = $7, size_bytes = $8, database_bytes = $9, filestore_bytes = $10, error_message = $11 "
+        "WHERE id = $1";
     TRY(db.run(kSql, {row.id, row.status, row.folder, row.started_at, row.completed_at, row.verified_at, row.deleted_at,
-                      row.size_bytes, row.database_bytes, row.filestore_bytes, row.error_message, row.manifest}));
+                      row.size_bytes, row.database_bytes, row.filestore_bytes, row.error_message}));
     return {};
 }
 
@@ -100,6 +99,17 @@ Result<std::optional<BackupRow>> find_backup(sql::Database& db, std::string_view
     const std::string sql = fmt::format(
         "SELECT {} FROM backups WHERE id = $1 AND organization_id = $2 AND deleted_at IS NULL", kBackupColumns);
     return first_row(db.query(sql, {id, organization_id}), read_backup);
+}
+
+Result<std::optional<std::string>> manifest_of(sql::Database& db, std::string_view backup_id) {
+    auto rows = TRY(db.query("SELECT manifest FROM backups WHERE id = $1", {backup_id}));
+    const bool found = TRY(rows.step());
+    return found ? rows.optional_text(0) : std::nullopt;
+}
+
+Result<> keep_manifest(sql::Database& db, std::string_view backup_id, std::string_view manifest) {
+    TRY(db.run("UPDATE backups SET manifest = $2 WHERE id = $1", {backup_id, manifest}));
+    return {};
 }
 
 Result<BackupPage> list_backups(sql::Database& db, const BackupFilter& filter) {

@@ -35,7 +35,6 @@ struct BackupRow {
     std::int64_t filestore_bytes = 0;
     std::optional<std::string> error_message;
     std::string performed_by;
-    std::optional<std::string> manifest;  // JSON
 
     bool operator==(const BackupRow&) const = default;
 };
@@ -44,8 +43,8 @@ struct BackupRow {
 inline constexpr std::string_view kBackupColumns =
     "id, organization_id, project_id, environment_id, agent_id, scope, trigger_kind, status, label, retention, folder, "
     "created_at, started_at, completed_at, verified_at, deleted_at, size_bytes, database_bytes, filestore_bytes, "
-    "error_message, performed_by, manifest";
-inline constexpr int kBackupColumnCount = 22;
+    "error_message, performed_by";
+inline constexpr int kBackupColumnCount = 21;
 BackupRow read_backup(const sql::Statement& row);
 
 Result<> insert_backup(sql::Database& db, const BackupRow& backup);
@@ -53,6 +52,11 @@ Result<> update_backup(sql::Database& db, const BackupRow& backup);
 // Also one that is deleted, of whatever organization: for the machinery, not for people.
 Result<std::optional<BackupRow>> find_backup_row(sql::Database& db, std::string_view id);
 Result<std::optional<BackupRow>> find_backup(sql::Database& db, std::string_view organization_id, std::string_view id);
+
+// Its manifest as JSON; absent until it is known. Not a part of the row: it is as large as the rest of it and seldom
+// asked for.
+Result<std::optional<std::string>> manifest_of(sql::Database& db, std::string_view backup_id);
+Result<> keep_manifest(sql::Database& db, std::string_view backup_id, std::string_view manifest);
 
 struct BackupFilter {
     std::string organization_id;

@@ -35,7 +35,7 @@ class Nginx:
 daemon off; worker_processes 1; pid {self.folder}/pid; error_log {self.folder}/error.log; user root;
 events {{ worker_connections 1024; }}
 http {{ client_body_temp_path {self.folder}; proxy_temp_path {self.folder}; fastcgi_temp_path {self.folder}; uwsgi_temp_path {self.folder};
-scgi_temp_path {self.folder}; access_log off; sendfile on; keepalive_requests 100000000; default_type application/json;
+scgi_temp_path {self.folder}; access_log {self.folder}/access.log; sendfile on; keepalive_requests 100000000; default_type application/json;
 server {{ listen 127.0.0.1:{self.port}; root {self.folder}/root; }} }}
 """)
 
