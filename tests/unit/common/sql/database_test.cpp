@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <limits>
 
+#include "common/sql/transaction.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_store.h"
 
@@ -56,6 +58,65 @@ TEST_F(DatabaseTest, ReadsNullAsNothing) {
     EXPECT_EQ(rows->optional_text(0), std::nullopt);
     EXPECT_EQ(rows->integer(0), 0);
     EXPECT_TRUE(rows->blob(1).empty());
+}
+
+TEST_F(DatabaseTest, AnswersSeveralQuestionsInTheirOrder) {
+    ASSERT_TRUE(db_.run("INSERT INTO things (id, number) VALUES ($1, $2), ($3, $4)", {"a", 1, "b", 2}));
+    const std::string second = "b";
+    for (int round = 0; round < 2; ++round) {  // the second time they are prepared
+        const std::array questions = {Question{"SELECT number FROM things WHERE id = $1", {"a"}},
+                                      Question{"SELECT id FROM things WHERE id = $1 AND number > $2", {second, 7}},
+                                      Question{"SELECT id, number FROM things ORDER BY id", {}}};
+        auto answers = db_.query_all(questions);
+        ASSERT_TRUE(answers) << answers.error().message();
+        ASSERT_EQ(answers->size(), 3U);
+        ASSERT_TRUE(*(*answers)[0].step());
+        EXPECT_EQ((*answers)[0].integer(0), 1);
+        EXPECT_FALSE(*(*answers)[1].step());
+        ASSERT_TRUE(*(*answers)[2].step());
+        ASSERT_TRUE(*(*answers)[2].step());
+        EXPECT_EQ((*answers)[2].text(0), "b");
+        EXPECT_FALSE(*(*answers)[2].step());
+    }
+    EXPECT_TRUE(db_.query_all({})->empty());
+}
+
+// Steps through all, as SQLite finds out only then.
+Result<> ask(Database& db, std::span<const Question> questions) {
+    for (Statement& answer : TRY(db.query_all(questions))) {
+        while (TRY(answer.step())) {
+        }
+    }
+    return {};
+}
+
+TEST_F(DatabaseTest, AQuestionThatFailsAmongOthersLeavesTheConnectionInOrder) {
+    ASSERT_TRUE(db_.run("INSERT INTO things (id, number) VALUES ($1, $2)", {"a", 1}));
+    const std::array questions = {Question{"SELECT number FROM things", {}},
+                                  Question{"INSERT INTO things (id) VALUES ($1) RETURNING id", {"a"}},
+                                  Question{"SELECT id FROM things", {}}};
+    const auto failed = ask(db_, questions);
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code(), Errc::conflict) << failed.error().message();
+    auto rows = db_.query("SELECT number FROM things");
+    ASSERT_TRUE(rows) << rows.error().message();
+    ASSERT_TRUE(*rows->step());
+    EXPECT_EQ(rows->integer(0), 1);
+}
+
+TEST_F(DatabaseTest, AsksSeveralQuestionsInsideATransaction) {
+    auto transaction = Transaction::begin(db_);
+    ASSERT_TRUE(transaction);
+    ASSERT_TRUE(db_.run("INSERT INTO things (id) VALUES ($1)", {"a"}));
+    const std::array questions = {Question{"SELECT count(*) FROM things", {}}, Question{"SELECT id FROM things", {}}};
+    {
+        auto answers = db_.query_all(questions);
+        ASSERT_TRUE(answers) << answers.error().message();
+        ASSERT_TRUE(*(*answers)[0].step());
+        EXPECT_EQ((*answers)[0].integer(0), 1);
+    }
+    ASSERT_TRUE(transaction->commit());
+    EXPECT_TRUE(ask(db_, questions));
 }
 
 // The same statement with NULL and with a value: prepared by text and types.
