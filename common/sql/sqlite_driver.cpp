@@ -44,11 +44,6 @@ public:
     Result<std::unique_ptr<Cursor>> query(std::string_view sql, std::span<const Value> values) override {
         return std::unique_ptr<Cursor>(std::make_unique<SqliteCursor>(TRY(database_.query(sql, values))));
     }
-    Result<std::vector<std::unique_ptr<Cursor>>> query_all(std::span<const Question> questions) override {
-        std::vector<std::unique_ptr<Cursor>> answers;
-        for (const Question& one : questions) answers.push_back(TRY(query(one.sql, one.values)));
-        return answers;
-    }
     Result<std::int64_t> run(std::string_view sql, std::span<const Value> values) override {
         return database_.run(sql, values);
     }
