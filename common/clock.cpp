@@ -20,6 +20,10 @@ std::int64_t steady_ms() {
 
 namespace {
 
+// What four digits of a year can say: 0000-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z.
+constexpr TimeMs kYear0 = -62'167'219'200'000;
+constexpr TimeMs kYear9999 = 253'402'300'799'999;
+
 // Some ten times stand in each answer; fmt took five times as long.
 template <std::size_t Width>
 char* put_digits(char* at, unsigned number) {
@@ -36,15 +40,15 @@ char* put(char* at, char c) {
 
 std::string to_rfc3339(TimeMs time) {
     using namespace std::chrono;
+    // No clock says so, but a row may hold any number.
+    if (time < kYear0) return "0000-01-01T00:00:00Z";
+    if (time > kYear9999) return "9999-12-31T23:59:59Z";
     const sys_time<milliseconds> instant{milliseconds(time)};
     const auto day = floor<days>(instant);
     const year_month_day date{day};
     const auto of_day = static_cast<unsigned>((instant - day).count());
-    const int year = static_cast<int>(date.year());
-    // No clock says so, but a row may hold any number.
-    if (year < 0 || year > 9999) return year < 0 ? "0000-01-01T00:00:00Z" : "9999-12-31T23:59:59Z";
     std::array<char, sizeof("2006-01-02T15:04:05.999Z")> text{};
-    char* at = put_digits<4>(text.data(), static_cast<unsigned>(year));
+    char* at = put_digits<4>(text.data(), static_cast<unsigned>(static_cast<int>(date.year())));
     at = put_digits<2>(put(at, '-'), static_cast<unsigned>(date.month()));
     at = put_digits<2>(put(at, '-'), static_cast<unsigned>(date.day()));
     at = put_digits<2>(put(at, 'T'), of_day / 3'600'000);

@@ -297,6 +297,24 @@ Result<Rows> Connection::execute(const std::string& name, std::span<const Parame
     return state_->last_result();
 }
 
+namespace {
+// Whoever comes after a pipeline that was not left must connect anew: nothing else can be asked.
+class LeavesInOrder {
+public:
+    template <class State>
+    explicit LeavesInOrder(State& state) : connection_(state.connection.get()), given_up_(state.given_up) {}
+    ~LeavesInOrder() {
+        if (PQpipelineStatus(connection_) != PQ_PIPELINE_OFF) given_up_ = true;
+    }
+    LeavesInOrder(const LeavesInOrder&) = delete;
+    LeavesInOrder& operator=(const LeavesInOrder&) = delete;
+
+private:
+    PGconn* connection_;
+    bool& given_up_;
+};
+}  // namespace
+
 Result<std::vector<Rows>> Connection::execute_all(std::span<const Execution> executions) {
     if (state_->stop.stop_requested()) return Error(Errc::cancelled, "stopped").with_reason(reason::kCancelled);
     PGconn* raw = state_->connection.get();
@@ -307,26 +325,24 @@ Result<std::vector<Rows>> Connection::execute_all(std::span<const Execution> exe
                                            nullptr, nullptr, 0) == 1;
     }
     sent = sent && PQpipelineSync(raw) == 1;
-    // Until the pipeline is left in order nothing else can be asked: who comes after it must connect anew.
-    state_->given_up = true;
+    const LeavesInOrder guard(*state_);
     if (!sent) return error_of_result(raw, nullptr, false);
     TRY(state_->flush());
     std::vector<Rows> answers;
     std::optional<Error> failed;
     for (std::size_t i = 0; i < executions.size(); ++i) {
         auto rows = state_->last_result();
+        if (!rows && !usable()) return rows.error();
         if (rows) {
             answers.push_back(std::move(*rows));
         } else if (!failed) {
             failed = std::move(rows).error();
         }
-        if (failed && PQstatus(raw) != CONNECTION_OK) return std::move(*failed);
     }
     bool stopped = false;
     const Rows sync(TRY(state_->next_result(stopped)));
-    state_->given_up = PQexitPipelineMode(raw) != 1;
+    if (PQexitPipelineMode(raw) != 1) return error_of_result(raw, nullptr, false);
     if (failed) return std::move(*failed);
-    if (state_->given_up) return error_of_result(raw, nullptr, false);
     return answers;
 }
 

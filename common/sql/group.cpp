@@ -15,6 +15,14 @@ Result<Group> Group::begin(Database& database, std::string_view organization) {
     return Group(database);
 }
 
+Group Group::lost(Database& database, std::string_view organization, Error why) {
+    Database::OpenGroup opened;
+    opened.organization = organization;
+    opened.lost = std::move(why);
+    database.group_ = std::move(opened);
+    return Group(database);
+}
+
 Group::Group(Group&& other) noexcept : database_(other.database_), open_(std::exchange(other.open_, false)) {}
 
 Group::~Group() {
@@ -29,6 +37,7 @@ Result<> Group::commit() {
     if (!open_) return Error(Errc::invalid, "the group has ended already");
     const Group ended = std::move(*this);
     if (database_->group_->in_member) return Error(Errc::invalid, "a member of the group has not ended");
+    TRY(check_stands(*database_));
     if (database_->driver_->transaction_failed())
         database_->group_->lost = Error(Errc::conflict, "a statement failed that was no member's");
     TRY(check_stands(*database_));

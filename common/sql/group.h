@@ -14,6 +14,8 @@ class Group {
 public:
     // As Transaction::begin. A Transaction of another organization, or of all, is unavailable while the group is open.
     static Result<Group> begin(Database& database, std::string_view organization);
+    // One that could not begin: each Transaction in it is unavailable at once, and so is commit().
+    static Group lost(Database& database, std::string_view organization, Error why);
     ~Group();
     Group(Group&& other) noexcept;
     Group& operator=(Group&&) = delete;

@@ -91,6 +91,7 @@ public:
 private:
     Result<> ready();
     Result<pq::Rows> execute(std::string_view sql, std::span<const Value> values);
+    Result<> make_room(std::size_t more);
     Result<std::string> prepared(std::string_view sql, std::span<const pq::ParameterType> types);
 
     const std::string url_;
@@ -146,6 +147,7 @@ Result<> PostgresDriver::ready() {
 Result<pq::Rows> PostgresDriver::execute(std::string_view sql, std::span<const Value> values) {
     TRY(ready());
     const TypedValues typed = TRY(typed_values(values));
+    TRY(make_room(1));
     const std::string name = TRY(prepared(sql, typed.types));
     auto rows = ours(connection_->execute(name, typed.texts));
     const bool on_standby = !rows && sqlstate_of(rows.error()) == "25006";
@@ -155,6 +157,8 @@ Result<pq::Rows> PostgresDriver::execute(std::string_view sql, std::span<const V
 
 Result<std::vector<std::unique_ptr<Cursor>>> PostgresDriver::query_all(std::span<const Question> questions) {
     TRY(ready());
+    // Before the first: its name must hold until all are asked.
+    TRY(make_room(questions.size()));
     std::vector<pq::Connection::Execution> executions;
     for (const Question& one : questions) {
         TypedValues typed = TRY(typed_values(one.values));
@@ -168,14 +172,18 @@ Result<std::vector<std::unique_ptr<Cursor>>> PostgresDriver::query_all(std::span
     return answers;
 }
 
+// For so many statements that may be new.
+Result<> PostgresDriver::make_room(std::size_t more) {
+    if (prepared_.size() + more <= kMostPrepared || in_transaction()) return {};
+    TRY(ours(connection_->exec("DEALLOCATE ALL")));
+    prepared_.clear();
+    return {};
+}
+
 Result<std::string> PostgresDriver::prepared(std::string_view sql, std::span<const pq::ParameterType> types) {
     std::string key(sql);
     key.append(reinterpret_cast<const char*>(types.data()), types.size_bytes());
     if (const auto found = prepared_.find(key); found != prepared_.end()) return found->second;
-    if (prepared_.size() >= kMostPrepared && !in_transaction()) {
-        TRY(ours(connection_->exec("DEALLOCATE ALL")));
-        prepared_.clear();
-    }
     // PostgreSQL itself would take more values than the text speaks of.
     if (const std::size_t highest = highest_parameter(sql); highest != types.size()) {
         return Error(Errc::invalid, fmt::format("a statement takes {} values, {} were given", highest, types.size()));

@@ -44,13 +44,13 @@ public:
     Result<Claims> claims_of(const Credential& credential, TimeMs now) const;
 
 private:
+    // The id of the organization that the caller speaks for.
+    Result<std::string> choose(const Claims& claims, std::string_view slug, sql::Database& db, TimeMs now) const;
     Result<Claims> verified_claims(const Credential& credential, TimeMs now) const;
     Result<Admission> admit_key(const Credential& credential, std::string_view slug, sql::Database& db,
                                 TimeMs now) const;
-    JwtVerifier verifier_;
-    // The id of the organization that the caller speaks for.
-    Result<std::string> choose(const Claims& claims, std::string_view slug, sql::Database& db, TimeMs now) const;
 
+    JwtVerifier verifier_;
     static constexpr std::size_t kOrganizationsMost = 10'000;
     static constexpr TimeMs kOrganizationKnownMs = 10'000;
     // Both save work and change no answer: an organization does not go, and keeps its slug.

@@ -14,7 +14,8 @@ ShownBackup read_shown(const sql::Statement& row) {
     constexpr int kBeside = kBackupColumnCount;
     ShownBackup out;
     out.row = read_backup(row);
-    if (!row.is_null(kBeside)) out.testimony = read_testimony(row, kBeside);
+    const bool has_operation = !row.is_null(kBeside + 2);
+    if (has_operation) out.testimony = read_testimony(row, kBeside);
     out.environment_name = row.optional_text(kBeside + 3);
     out.environment_type = row.optional_text(kBeside + 4);
     out.scheduled = row.boolean(kBeside + 5);

@@ -1,18 +1,12 @@
 #include "control-plane/operations/testimony.h"
 
 #include "control-plane/store/id_list.h"
-#include "control-plane/store/rows.h"
 
 namespace backstay::operations {
 
 Testimony read_testimony(const sql::Statement& row, int first) {
     const std::string phase = row.text(first + 2);
     return {row.text(first), row.optional_text(first + 1), phase == "ended" || phase == "cancelled"};
-}
-
-Result<std::optional<Testimony>> testimony_of(sql::Database& db, std::string_view id) {
-    return store::first_row(db.query("SELECT evidence, progress, phase FROM operations WHERE id = $1", {id}),
-                            [](const sql::Statement& row) { return read_testimony(row, 0); });
 }
 
 Result<std::map<std::string, Testimony>> testimonies_of(sql::Database& db, const std::vector<std::string>& ids) {

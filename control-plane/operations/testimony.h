@@ -4,7 +4,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "common/result.h"
@@ -21,9 +20,7 @@ struct Testimony {
 // From the columns evidence, progress and phase, in this order.
 Testimony read_testimony(const sql::Statement& row, int first);
 
-// Absent: no such operation.
-Result<std::optional<Testimony>> testimony_of(sql::Database& db, std::string_view id);
-// Of several, by id.
+// Of several operations, by id.
 Result<std::map<std::string, Testimony>> testimonies_of(sql::Database& db, const std::vector<std::string>& ids);
 
 }  // namespace backstay::operations

@@ -235,7 +235,8 @@ bool Pipeline::submit(std::uint64_t number, const Pending& pending, std::functio
     if (is_agents_write(route)) {
         auto member = [this, number, run = std::move(run)](sql::Database& db) {
             return [this, number, outcome = run(db)](const Result<>& stored) mutable {
-                // What was refused wrote nothing.
+                // What was refused wrote nothing. (No agent is refused for what a member before it wrote, which may
+                // be lost by now: only for its form, its version and its credential.)
                 const bool wrote = outcome.answer && outcome.answer->status < 400;
                 if (wrote && !stored) outcome.answer = stored.error();
                 finish(number, std::move(outcome));

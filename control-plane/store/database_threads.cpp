@@ -72,8 +72,9 @@ struct DatabaseThreads::Pool {
         std::optional<Item> item = std::move(first.item);
         std::optional<sql::Group> group;
         if (!organization.empty() && member_waits(first.tenant)) {
-            // A store that cannot begin tells each by itself.
-            if (auto begun = sql::Group::begin(database, organization)) group.emplace(std::move(*begun));
+            auto begun = sql::Group::begin(database, organization);
+            // What held it up would hold up each of them as long.
+            group.emplace(begun ? std::move(*begun) : sql::Group::lost(database, organization, begun.error()));
         }
         const std::int64_t until_ms = steady_ms() + group_limits.ms;
         std::vector<Told> told;

@@ -27,7 +27,6 @@ class OnPostgres:
 
     def crash(self):
         self.replicas.pg.crash()
-        time.sleep(0.2)
         self.replicas.pg.start()
 
     def end(self):

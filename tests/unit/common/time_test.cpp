@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "common/clock.h"
 
 namespace backstay {
@@ -18,6 +20,8 @@ TEST(Rfc3339, WhatNoYearOfFourDigitsHoldsIsItsEdge) {
     EXPECT_EQ(to_rfc3339(-62'167'219'200'000), "0000-01-01T00:00:00Z");
     EXPECT_EQ(to_rfc3339(253'402'300'799'999), "9999-12-31T23:59:59.999Z");
     EXPECT_EQ(to_rfc3339(253'402'300'800'000), "9999-12-31T23:59:59Z");
+    EXPECT_EQ(to_rfc3339(std::numeric_limits<TimeMs>::max()), "9999-12-31T23:59:59Z");
+    EXPECT_EQ(to_rfc3339(std::numeric_limits<TimeMs>::min()), "0000-01-01T00:00:00Z");
 }
 
 TEST(Rfc3339, OffsetsAreConverted) {

@@ -165,6 +165,19 @@ TEST_F(GroupTest, ThatTheStoreEndedStoresNothing) {
     EXPECT_EQ(stored("a"), 1);
 }
 
+TEST_F(GroupTest, ThatCouldNotBeginTellsEachMemberAtOnce) {
+    {
+        auto group = Group::lost(db_, kAcme, Error(Errc::timed_out, "somebody else writes"));
+        EXPECT_EQ(add_one(db_, "a").error().code(), Errc::unavailable);
+        EXPECT_EQ(add_one(db_, "b").error().code(), Errc::unavailable);
+        const auto stored = group.commit();
+        EXPECT_EQ(stored.error().code(), Errc::unavailable);
+        EXPECT_NE(stored.error().message().find("somebody else writes"), std::string::npos);
+    }
+    ASSERT_TRUE(add_one(db_, "a")) << "what comes after it";
+    EXPECT_EQ(stored("a"), 1);
+}
+
 TEST_F(GroupTest, StaysEndedThoughAnotherTransactionIsOpen) {
     if (testing::on_postgres()) return;  // there the connection is gone
     auto group = Group::begin(db_, kAcme).value();

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <array>
 #include <thread>
 
+#include "common/clock.h"
 #include "common/sql/transaction.h"
 #include "tests/support/private_postgres.h"
 
@@ -105,6 +107,36 @@ TEST_F(PostgresStore, GivesAServerUpThatStandsStill) {
     EXPECT_EQ(db.run("SELECT 1").error().code(), Errc::unavailable);
     EXPECT_TRUE(db.run("SELECT 1")) << "over another connection";
     ::kill(backend, SIGCONT);
+}
+
+// Once, however many questions wait for it.
+TEST_F(PostgresStore, WaitsOnceForAServerThatStandsStill) {
+    Database db = Database::open(url(), {.statement_timeout_ms = 1'000}).value();
+    const std::array questions = {Question{"SELECT pg_backend_pid()", {}}, Question{"SELECT 2", {}},
+                                  Question{"SELECT 3", {}}, Question{"SELECT 4", {}}};
+    auto answers = db.query_all(questions);
+    ASSERT_TRUE(answers && (*answers)[0].step());
+    const auto backend = static_cast<pid_t>((*answers)[0].integer(0));
+    ASSERT_EQ(::kill(backend, SIGSTOP), 0);
+    const std::int64_t begun = steady_ms();
+    EXPECT_EQ(db.query_all(questions).error().code(), Errc::unavailable);
+    EXPECT_LT(steady_ms() - begun, 20'000) << "6 s for each of five waits";
+    EXPECT_TRUE(db.query_all(questions)) << "over another connection";
+    ::kill(backend, SIGCONT);
+}
+
+// So many that the prepared ones are dropped on the way: never between two questions.
+TEST_F(PostgresStore, KeepsWhatItPreparedForQuestionsThatAreAskedTogether) {
+    Database db = Database::open(url()).value();
+    for (int i = 0; i < 1300; ++i) {
+        const std::string fresh = "SELECT " + std::to_string(i);
+        const std::array questions = {Question{"SELECT 'known'", {}}, Question{fresh, {}}};
+        auto answers = db.query_all(questions);
+        ASSERT_TRUE(answers) << i << ": " << answers.error().message();
+        ASSERT_TRUE((*answers)[0].step() && (*answers)[1].step());
+        EXPECT_EQ((*answers)[0].text(0), "known");
+        EXPECT_EQ((*answers)[1].integer(0), i);
+    }
 }
 
 TEST_F(PostgresStore, TellsNothingOfAUrlThatItDoesNotUnderstand) {

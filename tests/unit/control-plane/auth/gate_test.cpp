@@ -63,6 +63,21 @@ TEST_F(GateTest, ChoosesAmongSeveralOrganizationsByTheHeader) {
     EXPECT_EQ(member(token({{"orgs", one}}))->organization_id, other_);
 }
 
+// For a while without a look at the store; never under a name of another kind.
+TEST_F(GateTest, RemembersThatAnOrganizationIsThere) {
+    const auto mine = token({{"org", acme_}, {"role", "owner"}});
+    ASSERT_EQ(refusal(mine), "");
+    ASSERT_TRUE(db_->run("UPDATE organizations SET deleted_at = 1 WHERE id = $1", {acme_}));
+    EXPECT_EQ(refusal(mine), "") << "known by its id";
+    EXPECT_EQ(refusal(mine, "acme"), "not_found") << "never asked for by its slug";
+    EXPECT_EQ(refusal(mine, acme_), "not_found") << "an id is no slug";
+    const auto later = gate_.admit_member(mine, "", *db_, kNow + 10'000);
+    ASSERT_FALSE(later);
+    EXPECT_EQ(later.error().reason(), "not_found");
+    ASSERT_TRUE(db_->run("UPDATE organizations SET deleted_at = NULL WHERE id = $1", {acme_}));
+    EXPECT_EQ(refusal(mine, "acme"), "") << "what was not found is not remembered";
+}
+
 TEST_F(GateTest, KnowsMembersThatTheirTokenDoesNotName) {
     EXPECT_EQ(refusal(token({{"sub", "u9"}}), "acme"), "not_found");
     ASSERT_TRUE(store::Organizations(*db_).add_member(acme_, "u9", "admin", kNow));
