@@ -7,6 +7,7 @@
 #include "agent/state/snapshots.h"
 #include "agent/state/wal.h"
 #include "agent/wal/segment_name.h"
+#include "common/domain/copies.h"
 #include "common/domain/verdict.h"
 #include "common/sqlite/transaction.h"
 
@@ -19,8 +20,7 @@ bool holds_all(const OperationEvidence& evidence, const std::string& destination
     if (!evidence.plan) return false;
     return std::all_of(evidence.plan->artifacts.begin(), evidence.plan->artifacts.end(), [&](const std::string& name) {
         return std::any_of(evidence.copies.begin(), evidence.copies.end(), [&](const CopyRecord& copy) {
-            return copy.destination_id == destination && copy.artifact == name &&
-                   (copy.state == CopyState::uploaded || copy.state == CopyState::verified);
+            return copy.destination_id == destination && copy.artifact == name && is_stored(copy);
         });
     });
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "common/domain/copies.h"
 #include "common/domain/reasons.h"
 
 namespace backstay {
@@ -25,9 +26,7 @@ const CopyRecord* find_copy(const std::vector<CopyRecord>& copies, const std::st
     return nullptr;
 }
 
-bool is_stored(const CopyRecord* copy) {
-    return copy != nullptr && (copy->state == CopyState::uploaded || copy->state == CopyState::verified);
-}
+bool is_stored(const CopyRecord* copy) { return copy != nullptr && is_stored(*copy); }
 
 bool holds_everything(const OperationPlan& plan, const std::vector<CopyRecord>& copies,
                       const std::string& destination) {
@@ -171,7 +170,7 @@ std::string state_after_the_end(const EvidenceInput& input, const std::string& s
     if (input.phase != Phase::ended && input.phase != Phase::cancelled) return state;
     if (state != "uploading" && state != "pending") return state;
     const bool any =
-        std::any_of(input.copies.begin(), input.copies.end(), [](const CopyRecord& copy) { return is_stored(&copy); });
+        std::any_of(input.copies.begin(), input.copies.end(), [](const CopyRecord& copy) { return is_stored(copy); });
     return any ? "partial" : "failed";
 }
 

@@ -9,18 +9,17 @@ namespace backstay::sql {
 Result<Group> Group::begin(Database& database, std::string_view organization) {
     if (database.in_transaction()) return Error(Errc::invalid, "a transaction is open already");
     TRY(database.driver_->begin(organization));
-    Database::OpenGroup opened;
-    opened.organization = organization;
-    database.group_ = std::move(opened);
-    return Group(database);
+    return Group(database, organization);
 }
 
 Group Group::lost(Database& database, std::string_view organization, Error why) {
-    Database::OpenGroup opened;
-    opened.organization = organization;
-    opened.lost = std::move(why);
-    database.group_ = std::move(opened);
-    return Group(database);
+    return Group(database, organization, std::move(why));
+}
+
+Group::Group(Database& database, std::string_view organization, std::optional<Error> lost) : database_(&database) {
+    database.group_.emplace();
+    database.group_->organization = organization;
+    database.group_->lost = std::move(lost);
 }
 
 Group::Group(Group&& other) noexcept : database_(other.database_), open_(std::exchange(other.open_, false)) {}
@@ -36,10 +35,10 @@ Group::~Group() {
 Result<> Group::commit() {
     if (!open_) return Error(Errc::invalid, "the group has ended already");
     const Group ended = std::move(*this);
-    if (database_->group_->in_member) return Error(Errc::invalid, "a member of the group has not ended");
-    TRY(check_stands(*database_));
-    if (database_->driver_->transaction_failed())
-        database_->group_->lost = Error(Errc::conflict, "a statement failed that was no member's");
+    auto& group = *database_->group_;
+    if (group.in_member) return Error(Errc::invalid, "a member of the group has not ended");
+    if (!group.lost && database_->driver_->transaction_failed())
+        group.lost = Error(Errc::conflict, "a statement failed that was no member's");
     TRY(check_stands(*database_));
     return database_->driver_->commit();
 }

@@ -3,6 +3,7 @@
 // what it committed is stored when the group is, and only then may anybody be told of it.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "common/result.h"
@@ -26,7 +27,7 @@ public:
 
 private:
     friend class Transaction;
-    explicit Group(Database& database) : database_(&database) {}
+    Group(Database& database, std::string_view organization, std::optional<Error> lost = {});
     // Of the member whose turn it is.
     static Result<> begin_member(Database& database, std::string_view organization);
     static Result<> commit_member(Database& database);

@@ -15,6 +15,7 @@
 #include "common/result.h"
 #include "common/sqlite/statement.h"
 #include "common/sqlite/value.h"
+#include "common/text_hash.h"
 
 namespace backstay::sqlite::detail {
 
@@ -31,12 +32,6 @@ struct Prepared {
     bool in_use = false;
     bool cached = false;
     std::uint64_t used_at = 0;
-};
-
-// Looks texts up without making them strings first.
-struct TextHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
 };
 
 struct Connection {

@@ -2,6 +2,7 @@
 
 #include <span>
 
+#include "common/domain/copies.h"
 #include "control-plane/operations/testimony.h"
 
 namespace backstay::api {
@@ -60,13 +61,11 @@ std::optional<std::string> checksum_of(std::span<const CopyRecord> copies, std::
     return std::nullopt;
 }
 
-bool is_there(const CopyRecord& copy) { return copy.state == CopyState::uploaded || copy.state == CopyState::verified; }
-
 // Destination id → folder, of those that hold the commit marker.
 std::map<std::string, std::string> remote_paths(const BackupRow& row, std::span<const CopyRecord> copies) {
     std::map<std::string, std::string> paths;
     for (const CopyRecord& copy : copies) {
-        if (copy.artifact != artifact::kManifest || !is_there(copy)) continue;
+        if (copy.artifact != artifact::kManifest || !is_stored(copy)) continue;
         const std::size_t slash = copy.key.rfind('/');
         const bool known = !row.folder.empty() || slash == std::string::npos;
         paths[copy.destination_id] = known ? row.folder : copy.key.substr(0, slash);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "common/domain/copies.h"
 #include "control-plane/operations/rows.h"
 
 namespace backstay::api {
@@ -13,7 +14,7 @@ Result<std::vector<store::DestinationRow>> readable_copies(sql::Database& db, co
     std::map<std::string, std::pair<std::size_t, std::size_t>> held;  // stored, verified
     for (const CopyRecord& copy : TRY(operations::copies_of(db, stored.id))) {
         auto& [there, verified] = held[copy.destination_id];
-        if (copy.state == CopyState::uploaded || copy.state == CopyState::verified) ++there;
+        if (is_stored(copy)) ++there;
         if (copy.state == CopyState::verified) ++verified;
     }
     const std::size_t all = operation ? operation->plan.artifacts.size() : 0;

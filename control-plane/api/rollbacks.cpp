@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "common/domain/copies.h"
 #include "common/ids.h"
 #include "control-plane/api/operation_answers.h"
 #include "control-plane/api/operation_scope.h"
@@ -90,10 +91,8 @@ Result<std::vector<store::DestinationRow>> readable(sql::Database& db, const Sna
 // A host's own copy counts until its agent says that it is gone.
 Result<bool> is_on_host(sql::Database& db, const SnapshotRow& row) {
     const auto copies = TRY(operations::copies_of(db, row.id));
-    return std::none_of(copies.begin(), copies.end(), [](const CopyRecord& copy) {
-        const bool there = copy.state == CopyState::uploaded || copy.state == CopyState::verified;
-        return copy.destination_id == kHostPlace && !there;
-    });
+    return std::none_of(copies.begin(), copies.end(),
+                        [](const CopyRecord& copy) { return copy.destination_id == kHostPlace && !is_stored(copy); });
 }
 
 Result<> choose_places(sql::Database& db, RollbackPlan& plan) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/clock.h"
+#include "common/text_hash.h"
 
 namespace backstay::auth {
 
@@ -38,15 +39,11 @@ private:
         Value value;
         TimeMs found_at;
     };
-    struct Hash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-    };
 
     const std::size_t most_;
     const TimeMs known_ms_;
     mutable std::mutex mutex_;
-    std::unordered_map<std::string, Entry, Hash, std::equal_to<>> entries_;  // guarded by mutex_
+    std::unordered_map<std::string, Entry, TextHash, std::equal_to<>> entries_;  // guarded by mutex_
 };
 
 }  // namespace backstay::auth

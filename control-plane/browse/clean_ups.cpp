@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/domain/copies.h"
 #include "common/log.h"
 #include "common/sql/transaction.h"
 #include "control-plane/alerts/repository.h"
@@ -76,8 +77,6 @@ Result<> raise(sql::Database& db, const ScanRow& scan, const alerts::Finding& fi
     return transaction.commit();
 }
 
-bool is_there(const CopyRecord& copy) { return copy.state == CopyState::uploaded || copy.state == CopyState::verified; }
-
 // What of it is still as it was when it was found: looking again takes a while, and what is stored anew meanwhile is
 // not missing.
 Result<std::vector<std::string>> still_missing(sql::Database& db, const ScanRow& scan, const StaleRecord& record,
@@ -101,7 +100,7 @@ Result<bool> drop_one(sql::Database& db, const ScanRow& scan, const StaleRecord&
     bool gone = false;
     if (auto backup = TRY(operations::find_backup_row(db, record.id)); backup && !record.is_snapshot) {
         const auto copies = TRY(operations::copies_of(db, record.id));
-        gone = std::none_of(copies.begin(), copies.end(), is_there);
+        gone = std::none_of(copies.begin(), copies.end(), is_stored);
         if (gone) {
             backup->status = "deleted";
             backup->deleted_at = now;

@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "common/domain/copies.h"
 #include "common/ids.h"
 #include "control-plane/operations/rows.h"
 #include "control-plane/store/agents.h"
@@ -17,7 +18,7 @@ Result<std::vector<store::DestinationRow>> holders(sql::Database& db, const Stor
     std::set<std::string> touched;
     for (const CopyRecord& copy : TRY(operations::copies_of(db, stored.id))) {
         if (copy.state != CopyState::deleted) touched.insert(copy.destination_id);
-        if (copy.state == CopyState::uploaded || copy.state == CopyState::verified) ++held[copy.destination_id];
+        if (is_stored(copy)) ++held[copy.destination_id];
     }
     // A full snapshot went wherever a differential's copy was begun.
     if (!complete_only) touched.merge(TRY(operations::destinations_of_differentials(db, stored.id)));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "common/domain/copies.h"
 #include "common/domain/reasons.h"
 #include "common/json/json.h"
 #include "control-plane/alerts/destination_silence.h"
@@ -22,10 +23,6 @@ namespace {
 using alerts::DestinationOutcome;
 using alerts::Ended;
 using alerts::Judgement;
-
-bool is_stored(const CopyRecord& copy) {
-    return copy.state == CopyState::uploaded || copy.state == CopyState::verified;
-}
 
 // Why, in the verdict's words when neither the agent nor we said it.
 void read_cause(const OperationRow& operation, std::string_view message, Ended& ended) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/domain/copies.h"
 #include "common/domain/reasons.h"
 #include "common/json/json.h"
 #include "control-plane/operations/aftermath.h"
@@ -16,10 +17,6 @@ namespace {
 
 using control_plane::JobFinish;
 using control_plane::JobOutcome;
-
-bool is_stored(const CopyRecord& copy) {
-    return copy.state == CopyState::uploaded || copy.state == CopyState::verified;
-}
 
 Result<EvidenceInput> gather(sql::Database& db, const OperationRow& operation) {
     EvidenceInput input;

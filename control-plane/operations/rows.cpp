@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/domain/copies.h"
 #include "common/json/json.h"
 #include "control-plane/store/id_list.h"
 #include "control-plane/store/rows.h"
@@ -235,9 +236,7 @@ Result<std::map<std::string, std::vector<CopyRecord>>> copies_of_each(sql::Datab
 std::set<std::string> destinations_holding_all(const OperationPlan& plan, const std::vector<CopyRecord>& copies) {
     std::map<std::string, std::set<std::string>> held;
     for (const CopyRecord& copy : copies) {
-        if (copy.state == CopyState::uploaded || copy.state == CopyState::verified) {
-            held[copy.destination_id].insert(copy.artifact);
-        }
+        if (is_stored(copy)) held[copy.destination_id].insert(copy.artifact);
     }
     std::set<std::string> out;
     for (const auto& item : held) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "common/domain/copies.h"
 #include "common/domain/steps.h"
 #include "control-plane/registry/destinations.h"
 
@@ -51,8 +52,7 @@ Result<Copy> best_copy(const api::Call& call, sql::Database& db, const Item& ite
     const std::vector<std::string> needed = TRY(needed_of(item));
     std::map<std::string, std::map<std::string, std::string>> held;  // by destination
     for (const CopyRecord& copy : TRY(operations::copies_of(db, item.shown.id))) {
-        const bool there = copy.state == CopyState::uploaded || copy.state == CopyState::verified;
-        if (there) held[copy.destination_id].emplace(copy.artifact, copy.key);
+        if (is_stored(copy)) held[copy.destination_id].emplace(copy.artifact, copy.key);
     }
     std::optional<Copy> best;
     bool elsewhere = false;
