@@ -17,9 +17,8 @@ Group Group::lost(Database& database, std::string_view organization, Error why) 
 }
 
 Group::Group(Database& database, std::string_view organization, std::optional<Error> lost) : database_(&database) {
-    database.group_.emplace();
-    database.group_->organization = organization;
-    database.group_->lost = std::move(lost);
+    database.group_ = Database::OpenGroup{
+        .organization = std::string(organization), .in_member = false, .has_savepoint = false, .lost = std::move(lost)};
 }
 
 Group::Group(Group&& other) noexcept : database_(other.database_), open_(std::exchange(other.open_, false)) {}
