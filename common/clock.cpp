@@ -38,11 +38,11 @@ char* put(char* at, char c) {
 
 }  // namespace
 
-std::string to_rfc3339(TimeMs time) {
+void append_rfc3339(std::string& out, TimeMs time) {
     using namespace std::chrono;
     // No clock says so, but a row may hold any number.
-    if (time < kYear0) return "0000-01-01T00:00:00Z";
-    if (time > kYear9999) return "9999-12-31T23:59:59Z";
+    if (time < kYear0) return void(out += "0000-01-01T00:00:00Z");
+    if (time > kYear9999) return void(out += "9999-12-31T23:59:59Z");
     const sys_time<milliseconds> instant{milliseconds(time)};
     const auto day = floor<days>(instant);
     const year_month_day date{day};
@@ -56,7 +56,13 @@ std::string to_rfc3339(TimeMs time) {
     at = put_digits<2>(put(at, ':'), of_day / 1000 % 60);
     if (of_day % 1000 != 0) at = put_digits<3>(put(at, '.'), of_day % 1000);
     at = put(at, 'Z');
-    return {text.data(), at};
+    out.append(text.data(), at);
+}
+
+std::string to_rfc3339(TimeMs time) {
+    std::string text;
+    append_rfc3339(text, time);
+    return text;
 }
 
 namespace {

@@ -36,6 +36,7 @@ std::int64_t steady_ms();
 
 // "2026-01-02T03:04:05Z"; milliseconds appear only when they are not zero.
 std::string to_rfc3339(TimeMs time);
+void append_rfc3339(std::string& out, TimeMs time);
 
 // Accepts RFC 3339 with `Z` or a numeric offset and up to nine decimals; a time without an offset is refused.
 Result<TimeMs> parse_rfc3339(std::string_view text);

@@ -27,6 +27,7 @@ std::string format_uuid(std::array<unsigned char, 16>& raw, unsigned version) {
     raw[6] = static_cast<unsigned char>((raw[6] & 0x0f) | (version << 4));
     raw[8] = static_cast<unsigned char>((raw[8] & 0x3f) | 0x80);
     std::string text;
+    text.reserve(36);
     for (std::size_t i = 0; i < raw.size(); ++i) {
         if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
         append_hex(text, std::as_bytes(std::span(&raw[i], 1)));

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 
@@ -13,6 +14,7 @@ namespace backstay::log {
 namespace {
 
 constexpr std::size_t kValueMax = 2000;
+constexpr std::size_t kUsualLine = 512;
 
 // The one piece of process-wide state: what stderr is and how loud it shall be.
 std::atomic<Level> minimum{Level::info};
@@ -57,10 +59,11 @@ std::string_view priority(Level level) {
     return "<3>";
 }
 
-void append_value(std::string& out, std::string_view value) {
-    const std::string_view shown = value.substr(0, kValueMax);
-    const bool quote = shown.empty() || shown.find_first_of(" \"=\\") != std::string_view::npos;
-    if (quote) out += '"';
+bool stands_for_itself(char c) {
+    return static_cast<unsigned char>(c) > 0x20 && c != 0x7f && c != '"' && c != '=' && c != '\\';
+}
+
+void append_escaped(std::string& out, std::string_view shown) {
     for (const char c : shown) {
         if (c == '"' || c == '\\') {
             out += '\\';
@@ -70,6 +73,17 @@ void append_value(std::string& out, std::string_view value) {
         } else {
             out += c;
         }
+    }
+}
+
+void append_value(std::string& out, std::string_view value) {
+    const std::string_view shown = value.substr(0, kValueMax);
+    const bool quote = shown.empty() || shown.find_first_of(" \"=\\") != std::string_view::npos;
+    if (quote) out += '"';
+    if (std::all_of(shown.begin(), shown.end(), stands_for_itself)) {
+        out += shown;
+    } else {
+        append_escaped(out, shown);
     }
     if (shown.size() < value.size()) out += "...";
     if (quote) out += '"';
@@ -87,17 +101,19 @@ void set_level(Level level) { minimum = level; }
 void line(Level level, std::string_view event, std::initializer_list<Field> fields) {
     if (level < minimum.load()) return;
     std::string text;
+    text.reserve(kUsualLine);
     if (under_journal()) {
-        text = priority(level);
+        text += priority(level);
     } else {
-        text = fmt::format("{} {} ", to_rfc3339(SystemClock().now_ms()), name(level));
+        append_rfc3339(text, SystemClock().now_ms());
+        text.append(1, ' ').append(name(level)).append(1, ' ');
     }
     text += event;
     for (const Field& field : fields) {
         text += ' ';
-        text += field.key;
+        text += field.key();
         text += '=';
-        append_value(text, field.value);
+        append_value(text, field.value());
     }
     text += '\n';
     say(text);

@@ -16,13 +16,21 @@ namespace backstay::log {
 
 enum class Level { debug, info, warning, error };
 
-struct Field {
-    std::string_view key;
-    std::string value;
-    Field(std::string_view k, std::string_view v) : key(k), value(v) {}
+// For the arguments of a call only: a text is borrowed.
+class Field {
+public:
+    Field(std::string_view key, std::string_view text) : key_(key), text_(text) {}
     template <class T>
-    requires(!std::is_convertible_v<T, std::string_view>) Field(std::string_view k, const T& v)
-        : key(k), value(fmt::format("{}", v)) {}
+    requires(!std::is_convertible_v<T, std::string_view>) Field(std::string_view key, const T& value)
+        : key_(key), formatted_(fmt::format("{}", value)) {}
+
+    std::string_view key() const { return key_; }
+    std::string_view value() const { return formatted_.empty() ? text_ : formatted_; }
+
+private:
+    std::string_view key_;
+    std::string_view text_;
+    std::string formatted_;
 };
 
 // Lines below this level are dropped; info at start. Call it before threads start.

@@ -20,9 +20,20 @@ bool unreserved(char c) {
 
 }  // namespace
 
+void Headers::add(std::string_view name, std::string_view value) {
+    make_room();
+    fields_.emplace_back(name, value);
+}
+
 void Headers::set(std::string_view name, std::string value) {
     std::erase_if(fields_, [&](const auto& field) { return same_name(field.first, name); });
+    make_room();
     fields_.emplace_back(name, std::move(value));
+}
+
+void Headers::make_room() {
+    constexpr std::size_t kUsual = 10;
+    if (fields_.empty()) fields_.reserve(kUsual);
 }
 
 std::string_view Headers::get(std::string_view name) const {

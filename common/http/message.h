@@ -13,7 +13,7 @@ namespace backstay::http {
 // Field names compare without regard to case (RFC 9110 5.1); order and repetition are kept.
 class Headers {
 public:
-    void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+    void add(std::string_view name, std::string_view value);
     // Replaces every field of that name.
     void set(std::string_view name, std::string value);
     // The first value of that name, or empty.
@@ -22,6 +22,8 @@ public:
     const std::vector<std::pair<std::string, std::string>>& all() const { return fields_; }
 
 private:
+    void make_room();
+
     std::vector<std::pair<std::string, std::string>> fields_;
 };
 

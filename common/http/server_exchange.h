@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "common/http/server.h"
 
@@ -19,6 +20,7 @@ public:
     PendingExchange& operator=(const PendingExchange&) = delete;
 
     const Request& request() const override { return request_; }
+    Request take_request() override { return std::exchange(request_, {}); }
     void respond(Response response) override;
     std::unique_ptr<ResponseStream> open_stream(Response head) override;
     void on_abandoned(std::function<void()> callback) override { abandoned_ = std::move(callback); }

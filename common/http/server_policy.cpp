@@ -27,6 +27,13 @@ bool host_character(char c) {
            kOthers.find(c) != std::string_view::npos;
 }
 
+// How many characters at the front are such as most of a head is made of.
+std::size_t plain_run(std::string_view bytes) {
+    const auto end =
+        std::find_if(bytes.begin(), bytes.end(), [](char c) { return static_cast<unsigned char>(c) <= 0x20; });
+    return static_cast<std::size_t>(end - bytes.begin());
+}
+
 }  // namespace
 
 HeadScan::State HeadScan::scan(std::string_view bytes, std::size_t& used) {
@@ -42,7 +49,9 @@ HeadScan::State HeadScan::scan(std::string_view bytes, std::size_t& used) {
             first_line_ = false;
         } else if (c != '\r') {
             if (line_bytes_ == 0 && (c == ' ' || c == '\t')) return refuse("a line that begins with white space");
-            ++line_bytes_;
+            const std::size_t run = plain_run(bytes.substr(used));
+            used += run;
+            line_bytes_ += 1 + run;
         }
         previous_ = c;
     }

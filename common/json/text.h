@@ -87,7 +87,9 @@ void write(std::string& out, const T& value, Names names) {
     } else if constexpr (std::is_convertible_v<T, std::string_view>) {
         write_string(out, value);
     } else if constexpr (std::is_same_v<T, Timestamp>) {
-        write_string(out, to_rfc3339(value.ms));
+        out += '"';
+        append_rfc3339(out, value.ms);
+        out += '"';
     } else if constexpr (kIsDescribedEnum<T>) {
         write_string(out, boost::describe::enum_to_string(value, ""));
     } else if constexpr (std::is_integral_v<T>) {

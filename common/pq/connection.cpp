@@ -329,6 +329,7 @@ Result<std::vector<Rows>> Connection::execute_all(std::span<const Execution> exe
     if (!sent) return error_of_result(raw, nullptr, false);
     TRY(state_->flush());
     std::vector<Rows> answers;
+    answers.reserve(executions.size());
     std::optional<Error> failed;
     for (std::size_t i = 0; i < executions.size(); ++i) {
         auto rows = state_->last_result();

@@ -19,9 +19,10 @@ std::int64_t number_or(std::string_view text, std::int64_t other) {
 
 void Rows::Clear::operator()(pg_result* result) const { PQclear(result); }
 
-std::size_t Rows::size() const { return static_cast<std::size_t>(PQntuples(result_.get())); }
-
-std::size_t Rows::columns() const { return static_cast<std::size_t>(PQnfields(result_.get())); }
+Rows::Rows(pg_result* result)
+    : result_(result),
+      size_(static_cast<std::size_t>(PQntuples(result))),
+      columns_(static_cast<std::size_t>(PQnfields(result))) {}
 
 std::string Rows::column_name(std::size_t column) const {
     const char* name = PQfname(result_.get(), static_cast<int>(column));

@@ -16,11 +16,11 @@ namespace backstay::pq {
 
 class Rows {
 public:
-    explicit Rows(pg_result* result) : result_(result) {}
+    explicit Rows(pg_result* result);
 
-    std::size_t size() const;
-    bool empty() const { return size() == 0; }
-    std::size_t columns() const;
+    std::size_t size() const { return size_; }
+    bool empty() const { return size_ == 0; }
+    std::size_t columns() const { return columns_; }
     std::string column_name(std::size_t column) const;
     // pg_type.oid
     std::uint32_t type(std::size_t column) const;
@@ -39,6 +39,8 @@ private:
         void operator()(pg_result* result) const;
     };
     std::unique_ptr<pg_result, Clear> result_;
+    std::size_t size_;
+    std::size_t columns_;
 };
 
 }  // namespace backstay::pq

@@ -46,6 +46,7 @@ Result<Statement> Database::query(std::string_view sql, std::span<const Value> v
 
 Result<std::vector<Statement>> Database::query_all(std::span<const Question> questions) {
     std::vector<Statement> answers;
+    answers.reserve(questions.size());
     for (auto& cursor : TRY(driver_->query_all(questions))) answers.push_back(Statement(std::move(cursor)));
     return answers;
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -14,6 +15,7 @@
 #include "common/sql/postgres_cursor.h"
 #include "common/sql/postgres_inflow.h"
 #include "common/sql/postgres_values.h"
+#include "common/text_hash.h"
 
 namespace backstay::sql {
 namespace {
@@ -93,11 +95,19 @@ private:
     Result<pq::Rows> execute(std::string_view sql, std::span<const Value> values);
     Result<> make_room(std::size_t more);
     Result<std::string> prepared(std::string_view sql, std::span<const pq::ParameterType> types);
+    void forget_prepared();
+
+    // One text may be asked with values of several types.
+    struct Prepared {
+        std::vector<pq::ParameterType> types;
+        std::string name;
+    };
 
     const std::string url_;
     const OpenOptions options_;
     std::optional<pq::Connection> connection_;
-    std::unordered_map<std::string, std::string> prepared_;  // text and types → name
+    std::unordered_map<std::string, std::vector<Prepared>, TextHash, std::equal_to<>> prepared_;  // by their text
+    std::size_t prepared_count_ = 0;
     std::set<std::string, std::less<>> held_;
     std::int64_t next_try_ms_ = 0;
     bool begun_ = false;  // also when the connection broke since: the transaction's end is still to come
@@ -105,7 +115,7 @@ private:
 
 Result<> PostgresDriver::connect() {
     connection_.reset();
-    prepared_.clear();
+    forget_prepared();
     if (steady_ms() < next_try_ms_) {
         return Error(Errc::unavailable, "the store's PostgreSQL does not answer");
     }
@@ -160,12 +170,14 @@ Result<std::vector<std::unique_ptr<Cursor>>> PostgresDriver::query_all(std::span
     // Before the first: its name must hold until all are asked.
     TRY(make_room(questions.size()));
     std::vector<pq::Connection::Execution> executions;
+    executions.reserve(questions.size());
     for (const Question& one : questions) {
         TypedValues typed = TRY(typed_values(one.values));
         std::string name = TRY(prepared(one.sql, typed.types));
         executions.push_back({std::move(name), std::move(typed.texts)});
     }
     std::vector<std::unique_ptr<Cursor>> answers;
+    answers.reserve(questions.size());
     for (pq::Rows& rows : TRY(ours(connection_->execute_all(executions)))) {
         answers.push_back(std::make_unique<PostgresCursor>(std::move(rows)));
     }
@@ -174,23 +186,33 @@ Result<std::vector<std::unique_ptr<Cursor>>> PostgresDriver::query_all(std::span
 
 // For so many statements that may be new.
 Result<> PostgresDriver::make_room(std::size_t more) {
-    if (prepared_.size() + more <= kMostPrepared || in_transaction()) return {};
+    if (prepared_count_ + more <= kMostPrepared || in_transaction()) return {};
     TRY(ours(connection_->exec("DEALLOCATE ALL")));
-    prepared_.clear();
+    forget_prepared();
     return {};
 }
 
+void PostgresDriver::forget_prepared() {
+    prepared_.clear();
+    prepared_count_ = 0;
+}
+
 Result<std::string> PostgresDriver::prepared(std::string_view sql, std::span<const pq::ParameterType> types) {
-    std::string key(sql);
-    key.append(reinterpret_cast<const char*>(types.data()), types.size_bytes());
-    if (const auto found = prepared_.find(key); found != prepared_.end()) return found->second;
+    const auto found = prepared_.find(sql);
+    if (found != prepared_.end()) {
+        for (const Prepared& one : found->second) {
+            if (std::ranges::equal(one.types, types)) return one.name;
+        }
+    }
     // PostgreSQL itself would take more values than the text speaks of.
     if (const std::size_t highest = highest_parameter(sql); highest != types.size()) {
         return Error(Errc::invalid, fmt::format("a statement takes {} values, {} were given", highest, types.size()));
     }
-    std::string name = fmt::format("s{}", prepared_.size());
+    std::string name = fmt::format("s{}", prepared_count_);
     TRY(ours(connection_->prepare(name, sql, types)));
-    prepared_.emplace(std::move(key), name);
+    auto& same_text = found != prepared_.end() ? found->second : prepared_[std::string(sql)];
+    same_text.push_back({{types.begin(), types.end()}, name});
+    ++prepared_count_;
     return name;
 }
 

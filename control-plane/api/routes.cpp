@@ -1,16 +1,18 @@
 #include "control-plane/api/routes.h"
 
+#include <algorithm>
 #include <cassert>
 
 namespace backstay::api {
 namespace {
 
-std::vector<std::string> split(std::string_view path) {
-    std::vector<std::string> segments;
+std::vector<std::string_view> split(std::string_view path) {
+    std::vector<std::string_view> segments;
     if (path.starts_with('/')) path.remove_prefix(1);
+    segments.reserve(1 + static_cast<std::size_t>(std::count(path.begin(), path.end(), '/')));
     while (true) {
         const std::size_t slash = path.find('/');
-        segments.emplace_back(path.substr(0, slash));
+        segments.push_back(path.substr(0, slash));
         if (slash == std::string_view::npos) return segments;
         path.remove_prefix(slash + 1);
     }
@@ -19,7 +21,7 @@ std::vector<std::string> split(std::string_view path) {
 bool is_parameter(std::string_view segment) { return segment.starts_with('{') && segment.ends_with('}'); }
 
 // How many literal segments match; -1: not this route.
-int literal_matches(const Route& route, const std::vector<std::string>& path) {
+int literal_matches(const Route& route, const std::vector<std::string_view>& path) {
     if (route.segments.size() != path.size()) return -1;
     int literals = 0;
     for (std::size_t i = 0; i < path.size(); ++i) {
@@ -44,7 +46,8 @@ Route& RouteTable::make(const RouteSpec& spec) {
     auto route = std::make_unique<Route>();
     route->method = spec.method;
     route->pattern = spec.pattern;
-    route->segments = split(spec.pattern);
+    const auto segments = split(spec.pattern);
+    route->segments.assign(segments.begin(), segments.end());
     route->permission = spec.permission;
     route->access = spec.access;
     route->slow = spec.slow;
@@ -68,7 +71,7 @@ void RouteTable::add_loop(const RouteSpec& spec, LoopHandler handler) { make(spe
 
 RouteTable::Match RouteTable::find(std::string_view method, std::string_view path) const {
     Match match;
-    const std::vector<std::string> segments = split(path);
+    const std::vector<std::string_view> segments = split(path);
     int best = -1;
     for (const auto& route : routes_) {
         const int literals = literal_matches(*route, segments);

@@ -126,31 +126,32 @@ std::optional<std::uint64_t> Pipeline::streamed_body(const http::Request& reques
 
 void Pipeline::handle(std::unique_ptr<http::Exchange> exchange) {
     auto pending = std::make_unique<Pending>();
+    api::Call& call = pending->call;
+    call.request = exchange->take_request();
+    call.request_id = request_id_of(call.request);
     pending->exchange = std::move(exchange);
     pending->began_ms = steady_ms();
-    pending->request_id = request_id_of(pending->exchange->request());
-    auto call = prepare(*pending);
-    if (!call) return refuse(std::move(pending), call.error());
+    if (auto prepared = prepare(*pending); !prepared) return refuse(std::move(pending), prepared.error());
     const api::Route& route = *pending->route;
     if (route.access == api::Access::open && route.loop) {
         if (is_link(&route)) {
-            pending->credential_hash = auth::hash_secret(call->param("token"));
+            pending->credential_hash = auth::hash_secret(call.param("token"));
             if (auto allowed = check_limits(*pending); !allowed) return refuse(std::move(pending), allowed.error());
         }
-        return route.loop(std::move(*call), watch(std::move(pending)));
+        return hand_to_loop(std::move(pending));
     }
-    auto credential = auth::credential_of(call->request, is_public_api(call->request), route.query_token);
+    auto credential = auth::credential_of(call.request, is_public_api(call.request), route.query_token);
     if (!credential) return refuse(std::move(pending), credential.error());
     pending->credential_hash = credential->hash;
     if (auto allowed = check_limits(*pending); !allowed) return refuse(std::move(pending), allowed.error());
-    if (auto marked = mark_idempotency(*pending, *call); !marked) return refuse(std::move(pending), marked.error());
-    dispatch(std::move(pending), std::move(*call), std::move(*credential));
+    if (auto marked = mark_idempotency(*pending); !marked) return refuse(std::move(pending), marked.error());
+    dispatch(std::move(pending), std::move(*credential));
 }
 
-Result<api::Call> Pipeline::prepare(Pending& pending) {
-    const http::Request& request = pending.exchange->request();
-    if (hides_slash(request.target)) return api::not_found("path");
-    api::RouteTable::Match match = parts_.routes.find(request.method, request.path);
+Result<> Pipeline::prepare(Pending& pending) {
+    api::Call& call = pending.call;
+    if (hides_slash(call.request.target)) return api::not_found("path");
+    api::RouteTable::Match match = parts_.routes.find(call.request.method, call.request.path);
     if (match.route == nullptr) {
         if (match.allowed.empty()) return api::not_found("path");
         pending.allow = std::move(match.allowed);
@@ -158,24 +159,27 @@ Result<api::Call> Pipeline::prepare(Pending& pending) {
     }
     pending.route = match.route;
     TRY(check_ids(match.params));
-    api::Call call;
-    call.request = request;
-    call.request_id = pending.request_id;
     call.params = std::move(match.params);
     call.now = parts_.clock.now_ms();
-    return call;
+    return {};
+}
+
+// A copy of the call: what its answer is logged with stays here.
+void Pipeline::hand_to_loop(std::unique_ptr<Pending> pending) {
+    const api::LoopHandler& handler = pending->route->loop;
+    api::Call call = pending->call;
+    handler(std::move(call), watch(std::move(pending)));
 }
 
 auth::RateLimiter& Pipeline::limiter_for(const Pending& pending) {
     const bool writes = pending.route->writes();
-    if (is_link(pending.route) || is_public_api(pending.exchange->request()))
-        return writes ? public_writes_ : public_reads_;
+    if (is_link(pending.route) || is_public_api(pending.call.request)) return writes ? public_writes_ : public_reads_;
     return writes ? writes_ : reads_;
 }
 
 Result<> Pipeline::check_limits(Pending& pending) {
     const std::int64_t now = steady_ms();
-    const std::string peer = store::peer_address(pending.exchange->request().peer);
+    const std::string peer = store::peer_address(pending.call.request.peer);
     // Who was let in lately is not stopped by others behind the same address.
     if (!admitted_.contains(pending.credential_hash)) {
         const auth::RateDecision refused = refusals_.look(peer, now);
@@ -191,9 +195,10 @@ Result<> Pipeline::check_limits(Pending& pending) {
     return {};
 }
 
-Result<> Pipeline::mark_idempotency(Pending& pending, const api::Call& call) {
-    const std::string_view key = call.request.headers.get("Idempotency-Key");
-    if (key.empty() || call.request.method != "POST" || pending.route->loop) return {};
+Result<> Pipeline::mark_idempotency(Pending& pending) {
+    const http::Request& request = pending.call.request;
+    const std::string_view key = request.headers.get("Idempotency-Key");
+    if (key.empty() || request.method != "POST" || pending.route->loop) return {};
     if (!plain_word(key, kMaxIdempotencyKeyBytes, "-_.:+/=~")) {
         return api::problem(400, "invalid_parameter",
                             "Idempotency-Key must be at most 255 letters, digits and -_.:+/=~");
@@ -206,72 +211,64 @@ Result<> Pipeline::mark_idempotency(Pending& pending, const api::Call& call) {
     return {};
 }
 
-void Pipeline::dispatch(std::unique_ptr<Pending> pending, api::Call call, auth::Credential credential) {
+void Pipeline::dispatch(std::unique_ptr<Pending> pending, auth::Credential credential) {
     const std::uint64_t number = ++last_number_;
     const api::Route& route = *pending->route;
+    api::Call& call = pending->call;
     std::string key;
     if (!pending->idempotency.empty()) key = call.request.headers.get("Idempotency-Key");
     if (is_agents_write(route)) call.organization_id = known_organization(*pending);
-    auto run = [this, &route, call = std::move(call), credential = std::move(credential),
-                key = std::move(key)](sql::Database& db) mutable {
-        Outcome outcome{http::Response{}, std::move(call)};
-        if (route.loop) {
-            if (auto admitted = admit(parts_.checks, route, credential, outcome.call, db); !admitted) {
-                outcome.answer = std::move(admitted).error();
-            }
-        } else {
-            outcome.answer = run_call(parts_.checks, route, credential, key, outcome.call, db);
-        }
-        return outcome;
+    auto run = [this, &route, &call, credential = std::move(credential),
+                key = std::move(key)](sql::Database& db) -> Answer {
+        if (!route.loop) return run_call(parts_.checks, route, credential, key, call, db);
+        TRY(admit(parts_.checks, route, credential, call, db));
+        return http::Response{};
     };
     if (!submit(number, *pending, std::move(run)))
         return refuse(std::move(pending), api::problem(503, "overloaded", "too much is waiting; try again"));
     pending_.emplace(number, std::move(pending));
 }
 
-bool Pipeline::submit(std::uint64_t number, const Pending& pending, std::function<Outcome(sql::Database&)> run) {
+bool Pipeline::submit(std::uint64_t number, const Pending& pending, std::function<Answer(sql::Database&)> run) {
     const api::Route& route = *pending.route;
     const std::string tenant = tenant_of(pending);
     if (is_agents_write(route)) {
         auto member = [this, number, run = std::move(run)](sql::Database& db) {
-            return [this, number, outcome = run(db)](const Result<>& stored) mutable {
+            return [this, number, answer = run(db)](const Result<>& stored) mutable {
                 // What was refused wrote nothing. (No agent is refused for what a member before it wrote, which may
                 // be lost by now: only for its form, its version and its credential.)
-                const bool wrote = outcome.answer && outcome.answer->status < 400;
-                if (wrote && !stored) outcome.answer = stored.error();
-                finish(number, std::move(outcome));
+                const bool wrote = answer && answer->status < 400;
+                if (wrote && !stored) answer = stored.error();
+                finish(number, std::move(answer));
             };
         };
         return parts_.threads.submit_member(std::move(member), tenant);
     }
     auto work = [this, number, run = std::move(run)](sql::Database& db) {
-        return [this, number, outcome = run(db)]() mutable { finish(number, std::move(outcome)); };
+        return [this, number, answer = run(db)]() mutable { finish(number, std::move(answer)); };
     };
     return parts_.threads.submit(lane_of(route), std::move(work), tenant);
 }
 
-void Pipeline::finish(std::uint64_t number, Outcome outcome) {
+void Pipeline::finish(std::uint64_t number, Answer answer) {
     const auto found = pending_.find(number);
     std::unique_ptr<Pending> pending = std::move(found->second);
     pending_.erase(found);
-    remember_caller(*pending, outcome);
-    if (!outcome.answer) return refuse(std::move(pending), outcome.answer.error());
-    if (const auto& handler = pending->route->loop) {
+    remember_caller(*pending);
+    if (!answer) return refuse(std::move(pending), answer.error());
+    if (pending->route->loop) {
         if (stopping_)
             return refuse(std::move(pending), api::problem(503, "stopping", "the control plane is stopping"));
-        return handler(std::move(outcome.call), watch(std::move(pending)));
+        return hand_to_loop(std::move(pending));
     }
-    for (const auto& task : outcome.call.after_commit) task();
-    answer(std::move(pending), std::move(*outcome.answer));
+    for (const auto& task : pending->call.after_commit) task();
+    this->answer(std::move(pending), std::move(*answer));
 }
 
-void Pipeline::remember_caller(Pending& pending, const Outcome& outcome) {
-    const auth::Principal& principal = outcome.call.principal;
-    pending.who = principal.name;
-    pending.who_id = principal.id;
-    pending.organization_id = outcome.call.organization_id;
+void Pipeline::remember_caller(const Pending& pending) {
+    const auth::Principal& principal = pending.call.principal;
     if (principal.kind == auth::Principal::Kind::nobody) return;
-    remember(pending.credential_hash, pending.organization_id);
+    remember(pending.credential_hash, pending.call.organization_id);
     if (principal.kind != auth::Principal::Kind::api_key) return;
     const std::int64_t now = steady_ms();
     if (key_used_at_.size() >= kRemembered) key_used_at_.clear();
@@ -281,13 +278,13 @@ void Pipeline::remember_caller(Pending& pending, const Outcome& outcome) {
     // Only a sign of use: when the queue is full, the next minute tells it.
     static_cast<void>(parts_.threads.submit(
         store::DatabaseThreads::Lane::write,
-        [id = principal.id, at = outcome.call.now](sql::Database& db) -> store::DatabaseThreads::Done {
+        [id = principal.id, at = pending.call.now](sql::Database& db) -> store::DatabaseThreads::Done {
             if (auto noted = store::ApiKeys(db).note_used(id, at); !noted) {
                 log::warning("api key use not noted", {{"error", noted.error().message()}});
             }
             return {};
         },
-        pending.organization_id));
+        pending.call.organization_id));
 }
 
 void Pipeline::remember(const std::string& credential_hash, const std::string& organization_id) {
@@ -317,13 +314,13 @@ void Pipeline::refuse(std::unique_ptr<Pending> pending, const Error& error) {
     if (response.status == 429 || response.status == 503) add_retry_after(response, error, pending->rate);
     if (response.status >= 500) {
         log::error("request failed",
-                   {{"request", pending->request_id}, {"path", shown_path(*pending)}, {"error", error.message()}});
+                   {{"request", pending->call.request_id}, {"path", shown_path(*pending)}, {"error", error.message()}});
     }
     answer(std::move(pending), std::move(response));
 }
 
 void Pipeline::count_refusal(const Pending& pending) {
-    refusals_.take(store::peer_address(pending.exchange->request().peer), steady_ms());
+    refusals_.take(store::peer_address(pending.call.request.peer), steady_ms());
     if (shared_) shared_->taken();
 }
 
@@ -336,7 +333,7 @@ void Pipeline::answer(std::unique_ptr<Pending> pending, http::Response response)
 }
 
 void Pipeline::stamp(http::Response& response, const Pending& pending) const {
-    response.headers.set("X-Request-Id", pending.request_id);
+    response.headers.set("X-Request-Id", pending.call.request_id);
     response.headers.set("Cache-Control", "no-store");
     response.headers.set("X-Content-Type-Options", "nosniff");
     if (pending.rate.limit <= 0) return;
@@ -347,8 +344,8 @@ void Pipeline::stamp(http::Response& response, const Pending& pending) const {
 
 // Without its query: an access_token stands there. The token of a link is a secret too.
 std::string Pipeline::shown_path(const Pending& pending) {
-    if (pending.route == nullptr) return without_long_words(pending.exchange->request().path);
-    return is_link(pending.route) ? std::string(pending.route->pattern) : pending.exchange->request().path;
+    if (pending.route == nullptr) return without_long_words(pending.call.request.path);
+    return is_link(pending.route) ? std::string(pending.route->pattern) : pending.call.request.path;
 }
 
 void Pipeline::note_link(const Pending& pending, int status) {
@@ -358,7 +355,7 @@ void Pipeline::note_link(const Pending& pending, int status) {
 }
 
 void Pipeline::record(const Pending& pending, int status) {
-    const http::Request& request = pending.exchange->request();
+    const http::Request& request = pending.call.request;
     const std::int64_t took_ms = steady_ms() - pending.began_ms;
     const std::string_view route = pending.route == nullptr ? "" : std::string_view(pending.route->pattern);
     parts_.metrics.count_request(request.method, route, status, static_cast<double>(took_ms) / 1000);
@@ -368,9 +365,9 @@ void Pipeline::record(const Pending& pending, int status) {
                {"path", shown_path(pending)},
                {"status", status},
                {"ms", took_ms},
-               {"request", pending.request_id},
-               {"who", pending.who},
-               {"organization", pending.organization_id},
+               {"request", pending.call.request_id},
+               {"who", pending.call.principal.name},
+               {"organization", pending.call.organization_id},
                {"peer", request.peer}});
 }
 

@@ -23,17 +23,14 @@
 
 namespace backstay::serve {
 
-// A request on its way.
+// A request on its way. While it is on a database thread, `call` belongs to that thread.
 struct Pending {
     std::unique_ptr<http::Exchange> exchange;
     const api::Route* route = nullptr;
-    std::string request_id;
+    api::Call call;
     std::string credential_hash;  // empty: none was sent
     std::string idempotency;      // the in-flight mark; empty: none
-    std::string who;              // for the log
-    std::string who_id;
-    std::string organization_id;
-    std::string allow;  // of a 405
+    std::string allow;            // of a 405
     auth::RateDecision rate;
     std::int64_t began_ms = 0;
 };
@@ -69,24 +66,21 @@ public:
 
 private:
     class Watched;
-    // What came out of a database thread.
-    struct Outcome {
-        Result<http::Response> answer;
-        api::Call call;
-    };
+    using Answer = Result<http::Response>;
 
-    Result<api::Call> prepare(Pending& pending);
+    Result<> prepare(Pending& pending);
     Result<> check_limits(Pending& pending);
-    Result<> mark_idempotency(Pending& pending, const api::Call& call);
-    void dispatch(std::unique_ptr<Pending> pending, api::Call call, auth::Credential credential);
+    Result<> mark_idempotency(Pending& pending);
+    void dispatch(std::unique_ptr<Pending> pending, auth::Credential credential);
     // `run` on a database thread, what came out to `finish`. False: too much waits. What agents write is a member of
     // its organization's group.
-    bool submit(std::uint64_t number, const Pending& pending, std::function<Outcome(sql::Database&)> run);
-    void finish(std::uint64_t number, Outcome outcome);
+    bool submit(std::uint64_t number, const Pending& pending, std::function<Answer(sql::Database&)> run);
+    void finish(std::uint64_t number, Answer answer);
+    void hand_to_loop(std::unique_ptr<Pending> pending);
     void answer(std::unique_ptr<Pending> pending, http::Response response);
     void refuse(std::unique_ptr<Pending> pending, const Error& error);
     void count_refusal(const Pending& pending);
-    void remember_caller(Pending& pending, const Outcome& outcome);
+    void remember_caller(const Pending& pending);
     void remember(const std::string& credential_hash, const std::string& organization_id);
     // Whose line a call waits in; those that were never let in share one.
     std::string tenant_of(const Pending& pending) const;

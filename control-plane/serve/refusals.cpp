@@ -21,17 +21,17 @@ bool is_told(const api::Route& route) {
 
 // Who it was is known: what is refused before that leaves no row, so that strangers cannot fill the table.
 void Pipeline::note_refusal(const Pending& pending, const http::Response& response) {
-    if (response.status < 400 || pending.route == nullptr || pending.organization_id.empty()) return;
+    if (response.status < 400 || pending.route == nullptr || pending.call.organization_id.empty()) return;
     if (!is_told(*pending.route)) return;
-    const http::Request& request = pending.exchange->request();
+    const http::Request& request = pending.call.request;
     store::AuditEntry entry;
-    entry.organization_id = pending.organization_id;
+    entry.organization_id = pending.call.organization_id;
     entry.at = parts_.clock.now_ms();
-    entry.actor = pending.who;
-    entry.actor_id = pending.who_id;
+    entry.actor = pending.call.principal.name;
+    entry.actor_id = pending.call.principal.id;
     entry.action = "refused";
     entry.detail = code_of(response);
-    entry.request_id = pending.request_id;
+    entry.request_id = pending.call.request_id;
     entry.request = api::request_line(request);
     entry.peer = store::peer_address(request.peer);
     entry.status = response.status;
@@ -42,8 +42,8 @@ void Pipeline::note_refusal(const Pending& pending, const http::Response& respon
                 log::warning("refusal not noted", {{"error", noted.error().message()}});
             return {};
         },
-        pending.organization_id);
-    if (!taken) log::warning("refusal not noted: too much is waiting", {{"request", pending.request_id}});
+        pending.call.organization_id);
+    if (!taken) log::warning("refusal not noted: too much is waiting", {{"request", pending.call.request_id}});
 }
 
 }  // namespace backstay::serve

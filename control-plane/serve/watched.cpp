@@ -16,7 +16,8 @@ public:
     Watched(const Watched&) = delete;
     Watched& operator=(const Watched&) = delete;
 
-    const http::Request& request() const override { return pending_->exchange->request(); }
+    const http::Request& request() const override { return pending_->call.request; }
+    http::Request take_request() override { return pending_->call.request; }
     void respond(http::Response response) override {
         pipeline_.stamp(response, *pending_);
         pipeline_.record(*pending_, response.status);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <optional>
 #include <string>
@@ -86,7 +87,8 @@ public:
     std::size_t size() const { return size_; }
 
 private:
-    using Lines = std::map<std::string, std::deque<Item>, std::less<>>;
+    // Lists: most lines are one item long, and an empty deque takes more room than that.
+    using Lines = std::map<std::string, std::list<Item>, std::less<>>;
 
     // Of a line that is not among the turns; it comes behind them.
     Item take_first(typename Lines::iterator line) {

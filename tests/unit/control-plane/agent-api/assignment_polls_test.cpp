@@ -5,6 +5,7 @@
 #include <atomic>
 #include <future>
 #include <set>
+#include <utility>
 
 #include "control-plane/dispatch/sessions.h"
 #include "control-plane/store/fair_queue.h"
@@ -28,6 +29,7 @@ class FakeExchange final : public http::Exchange {
 public:
     FakeExchange(http::Request request, Peer& peer) : request_(std::move(request)), peer_(peer) {}
     const http::Request& request() const override { return request_; }
+    http::Request take_request() override { return std::exchange(request_, {}); }
     void respond(http::Response response) override {
         peer_.answer = std::move(response);
         peer_.on_answer();
@@ -37,7 +39,7 @@ public:
     void read_body(std::function<void(http::BodyPiece)> /*callback*/) override {}
 
 private:
-    const http::Request request_;
+    http::Request request_;
     Peer& peer_;
 };
 
