@@ -13,7 +13,6 @@
 #include "control-plane/dispatch/prune.h"
 #include "control-plane/dispatch/retry_removals.h"
 #include "control-plane/dispatch/watch.h"
-#include "control-plane/live/purge.h"
 #include "control-plane/schedule/overdue.h"
 #include "control-plane/schedule/runs.h"
 #include "control-plane/schedule/windows.h"
@@ -103,7 +102,7 @@ Upkeep::Upkeep(Loop& loop, store::DatabaseThreads& threads, const Clock& clock, 
                std::string replica, Stirred stirred)
     : threads_(threads),
       clock_(clock),
-      keep_(keep),
+      purge_(keep),
       stirred_(std::move(stirred)),
       leadership_(std::move(replica)),
       sweep_at_(steady_ms() + kSweepMs),
@@ -166,7 +165,7 @@ void Upkeep::purge() {
         const auto more = [&]() -> Result<bool> {
             const auto term = TRY(lead(db));
             if (!term) return false;
-            return purge_some(db, keep_, clock_.now_ms());
+            return purge_.some(db, clock_.now_ms());
         }();
         if (!more) log::error("old history not purged", {{"error", more.error().message()}});
         return Done([this, again = more && *more] {

@@ -10,6 +10,7 @@
 #include "common/event/loop.h"
 #include "control-plane/config/settings.h"
 #include "control-plane/dispatch/stir.h"
+#include "control-plane/live/purge.h"
 #include "control-plane/replicas/leadership.h"
 #include "control-plane/store/database_threads.h"
 
@@ -35,7 +36,7 @@ private:
 
     store::DatabaseThreads& threads_;
     const Clock& clock_;
-    const RetentionSettings keep_;
+    Purge purge_;  // upkeep thread
     const Stirred stirred_;
     replicas::Leadership leadership_;  // upkeep thread
     std::int64_t sweep_at_;            // of the next one, steady; upkeep thread

@@ -20,10 +20,12 @@ Result<OperationCounts> count_operations(sql::Database& db) {
             "SELECT status, CAST(SUM(number) AS BIGINT) FROM snapshot_counts GROUP BY status HAVING SUM(number) > 0"));
         while (TRY(rows.step())) counts.snapshots.emplace(rows.text(0), rows.integer(1));
     }
+    // For each the end of an index: a million backups are not to be looked at whenever metrics are asked for.
     auto rows = TRY(db.query(
-        "SELECT environment_id, scope, max(completed_at) FROM backups WHERE deleted_at IS NULL AND environment_id IS "
-        "NOT "
-        "NULL AND status IN ('completed', 'partial') GROUP BY environment_id, scope ORDER BY environment_id, scope"));
+        "SELECT id, scope, last FROM (SELECT e.id, s.scope, (SELECT max(b.completed_at) FROM backups b WHERE "
+        "b.environment_id = e.id AND b.scope = s.scope AND b.deleted_at IS NULL AND b.status IN ('completed', "
+        "'partial')) AS last FROM environments e CROSS JOIN (SELECT 'base' AS scope UNION ALL SELECT 'db' UNION ALL "
+        "SELECT 'full') s) newest WHERE last IS NOT NULL ORDER BY id, scope"));
     while (TRY(rows.step())) counts.last_backups.push_back({rows.text(0), rows.text(1), rows.integer(2)});
     return counts;
 }

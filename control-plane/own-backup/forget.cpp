@@ -39,8 +39,10 @@ Result<TimeMs> moment_of(sql::Database& db, TimeMs made_at) {
 
 Result<> forget(sql::Database& db, const std::string& id) {
     for (const char* sql : {"DELETE FROM jobs WHERE operation_id = $1", "DELETE FROM copies WHERE backup_id = $1",
-                            "DELETE FROM schedule_runs WHERE backup_id = $1", "DELETE FROM backups WHERE id = $1",
-                            "DELETE FROM snapshots WHERE id = $1", "DELETE FROM operations WHERE id = $1"}) {
+                            "DELETE FROM schedule_runs WHERE backup_id = $1 AND environment_id = (SELECT "
+                            "environment_id FROM backups WHERE id = $1)",
+                            "DELETE FROM backups WHERE id = $1", "DELETE FROM snapshots WHERE id = $1",
+                            "DELETE FROM operations WHERE id = $1"}) {
         TRY(db.run(sql, {id}));
     }
     return {};

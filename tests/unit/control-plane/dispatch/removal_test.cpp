@@ -150,7 +150,8 @@ TEST_F(Removal, AFailedBackupGoesAfterThirtyDaysWithWhatItLeft) {
     end_deletion(JobOutcome::succeeded);
     EXPECT_EQ(world_.backup(messy).status, "deleted");
     world_.now += 400 * kDay;
-    while (live::purge_some(world_.db(), {}, world_.now).value()) continue;
+    live::Purge purge({});
+    while (purge.some(world_.db(), world_.now).value()) continue;
     EXPECT_FALSE(operations::find_backup_row(world_.db(), bare).value());
     EXPECT_FALSE(operations::find_backup_row(world_.db(), messy).value());
     EXPECT_FALSE(operations::find_operation(world_.db(), messy).value());

@@ -33,8 +33,9 @@ protected:
     }
     // Until there is nothing left to do; how many pieces it took.
     int purge(const RetentionSettings& keep = {}) {
+        Purge purge(keep);
         for (int pieces = 1;; ++pieces) {
-            const auto more = purge_some(world_.db(), keep, world_.now);
+            const auto more = purge.some(world_.db(), world_.now);
             EXPECT_TRUE(more) << more.error().message();
             if (!more || !*more) return pieces;
         }
@@ -45,6 +46,12 @@ protected:
         world_.send(world_.report(id, 1, 1, ReportKind::accepted));
         world_.testify(id, 1, 1, plan_backup("full", {"d1"}, false));
         return id;
+    }
+    // The row again, so many times, under other ids.
+    void multiply(const std::string& table, const std::string& other_columns, const std::string& id, int times) {
+        run("WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < " +
+            std::to_string(times) + ") INSERT INTO " + table + " (id, " + other_columns +
+            ") SELECT 'more-' || number, " + other_columns + " FROM " + table + ", numbers WHERE id = '" + id + "'");
     }
     void mark_deleted(const std::string& id) {
         auto row = world_.backup(id);
@@ -174,6 +181,45 @@ TEST_F(PurgeTest, ForgetsStepsFirstAndTheOperationOfADeletedBackupLater) {
     world_.now += 310 * kDay;
     purge();
     EXPECT_EQ(count("operations") + count("backups") + count("copies") + count("progress_events"), 0);
+}
+
+TEST_F(PurgeTest, GoesThroughWhatIsKeptPieceByPieceOnceADay) {
+    const std::string id = made_backup();
+    multiply("backups",
+             "organization_id, environment_id, agent_id, scope, trigger_kind, status, retention, folder, created_at, "
+             "completed_at, size_bytes, database_bytes, filestore_bytes, performed_by",
+             id, 2300);
+    multiply("operations",
+             "kind, organization_id, environment_id, job_id, plan, phase, status, failure, failure_reason, reverted, "
+             "notes, evidence, event_id, performed_by, created_at, completed_at, subject",
+             id, 2300);
+    Purge purge({});
+    world_.now += 91 * kDay;
+    EXPECT_TRUE(purge.some(world_.db(), world_.now).value()) << "a thousand";
+    EXPECT_TRUE(purge.some(world_.db(), world_.now).value()) << "two thousand";
+    EXPECT_FALSE(purge.some(world_.db(), world_.now).value());
+    const std::int64_t steps = count("steps");
+    ASSERT_GT(steps, 5);
+    mark_deleted(id);
+    world_.now += kDay - 1;
+    EXPECT_FALSE(purge.some(world_.db(), world_.now).value());
+    EXPECT_EQ(count("steps"), steps) << "a day is not over";
+    world_.now += 1;
+    while (purge.some(world_.db(), world_.now).value()) continue;
+    EXPECT_EQ(count("steps"), 0);
+    EXPECT_EQ(count("operations"), 2301);
+}
+
+TEST_F(PurgeTest, FindsAllThatEndedAtOneMoment) {
+    const std::string id = made_backup();
+    multiply("operations",
+             "kind, organization_id, environment_id, job_id, plan, phase, status, failure, failure_reason, reverted, "
+             "notes, evidence, event_id, performed_by, created_at, completed_at, subject",
+             id, 1234);
+    mark_deleted(id);
+    world_.now += 401 * kDay;
+    EXPECT_EQ(purge(), 13) << "a hundred in one transaction";
+    EXPECT_EQ(count("operations"), 0);
 }
 
 TEST_F(PurgeTest, LeavesWhatRunsAndRestoresThatCanBeUndone) {
