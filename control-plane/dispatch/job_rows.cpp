@@ -139,9 +139,9 @@ Result<std::vector<Job>> unfinished_jobs_of_backup(sql::Database& db, std::strin
 
 Result<std::set<std::string>> agents_with_due_jobs(sql::Database& db, TimeMs now) {
     auto rows = TRY(db.query(
-        "SELECT DISTINCT agent_id FROM jobs WHERE (state = 'queued' AND cancel_requested = 0 AND not_before <= $1) OR "
-        "((state = 'leased' OR (state = 'accepted' AND cancel_requested = 1)) AND (told_at IS NULL OR told_at <= $1 - "
-        "$2))",
+        "SELECT DISTINCT agent_id FROM jobs WHERE state <> 'finished' AND ((state = 'queued' AND cancel_requested = 0 "
+        "AND not_before <= $1) OR ((state = 'leased' OR (state = 'accepted' AND cancel_requested = 1)) AND (told_at IS "
+        "NULL OR told_at <= $1 - $2)))",
         {now, kOfferAgainMs}));
     std::set<std::string> agents;
     while (TRY(rows.step())) agents.insert(rows.text(0));

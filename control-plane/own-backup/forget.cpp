@@ -50,7 +50,7 @@ Result<> forget(sql::Database& db, const std::string& id) {
 
 // What agents had begun by themselves: it is over there long since, and the reports of its end were taken already.
 Result<std::vector<std::string>> alone(sql::Database& db) {
-    return ids_of(db, "SELECT id FROM jobs WHERE fence = 0 AND state = 'accepted'");
+    return ids_of(db, "SELECT id FROM jobs WHERE state <> 'finished' AND fence = 0 AND state = 'accepted'");
 }
 
 // Both as failed, where they have not ended.

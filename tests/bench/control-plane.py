@@ -99,7 +99,8 @@ def streams(plane, agents, count):
 
 
 def fill(plane, rows):
-    """Copies of one backup, its operation and what the audit trail says of it, over the weeks before it: retention has nothing to do."""
+    """Copies of one backup, its operation, its job and what the audit trail says of it, over the weeks before it: retention has
+    nothing to do."""
     fake, assignment = running_job(plane, plane.agents[len(plane.environments) - 1], plane.environments[-1])
     fake.seq[(assignment["jobId"], assignment["fence"])] = 2
     fake.do_backup(assignment)
@@ -110,10 +111,11 @@ def fill(plane, rows):
         numbers = "" if store.postgres else f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) "
         identity = ("lpad(to_hex(n.i), 8, '0') || '-0000-4000-8000-' || lpad(to_hex(n.i), 12, '0')" if store.postgres
                     else "printf('%08x-0000-4000-8000-%012x', n.i, n.i)")
-        for table in ("operations", "backups"):
+        for table in ("operations", "backups", "jobs"):
             columns = store.columns(table)
             made = {"id": identity, "created_at": f"o.created_at - n.i * {STEP_MS}", "completed_at": f"o.completed_at - n.i * {STEP_MS}",
-                    "environment_id": "e.id", "next_check_at": "NULL"}
+                    "environment_id": "e.id", "next_check_at": "NULL", "backup_id": identity, "operation_id": identity,
+                    "job_id": identity}
             values = ", ".join(made.get(name, f"o.{name}") for name in columns)
             environments = ("(SELECT id, row_number() OVER (ORDER BY id) - 1 AS at FROM environments WHERE project_id = "
                             f"'{plane.project}') e")
@@ -122,7 +124,7 @@ def fill(plane, rows):
         columns = store.columns("audit")[1:]
         values = ", ".join(f"a.at - n.i * {STEP_MS}" if name == "at" else f"a.{name}" for name in columns)
         store.run(f"{numbers}INSERT INTO audit ({', '.join(columns)}) SELECT {values} FROM {series} JOIN audit a ON a.object_id = ?", backup)
-    print(f"{rows} backups, their operations and their lines of the audit trail: {(store_size(plane) - before) / rows:.0f} bytes of the store each")
+    print(f"{rows} backups, their operations, jobs and lines of the audit trail: {(store_size(plane) - before) / rows:.0f} bytes of the store each")
     return backup
 
 
@@ -186,10 +188,12 @@ def noisy_tenant(plane):
 def all_parts(arguments, plane):
     for count in arguments.agents:
         idle_and_dispatch(plane, plane.agents, count, arguments.work)
-    reports(plane, plane.agents, arguments.work)
-    streams(plane, plane.agents, arguments.streams)
     backup = fill(plane, arguments.rows)
     lists(plane, arguments.rows)
+    for count in arguments.agents[:1]:
+        idle_and_dispatch(plane, plane.agents, count, arguments.work)
+    reports(plane, plane.agents, arguments.work)
+    streams(plane, plane.agents, arguments.streams)
     noisy_tenant(plane)
     beside_nginx(plane, backup, arguments.work)
 

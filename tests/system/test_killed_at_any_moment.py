@@ -30,8 +30,9 @@ def databases(lab):
 
 
 def stored(lab):
-    """Every file in the destination, by its path."""
-    return {os.path.join(base, name) for base, _, names in os.walk(lab.path("backups")) for name in names}
+    """Every file in the destination, by its path, but for a probe that a kill left behind: a line of text, of no backup."""
+    return {os.path.join(base, name) for base, _, names in os.walk(lab.path("backups")) for name in names
+            if not base.endswith(".backstay-probe")}
 
 
 def is_whole(lab, number):
