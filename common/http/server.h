@@ -63,7 +63,7 @@ class Exchange {
 public:
     virtual ~Exchange() = default;
     virtual const Request& request() const = 0;
-    // The same, for the caller to own: request() is empty from then on.
+    // The same, for the caller to own; request() may be empty from then on.
     virtual Request take_request() = 0;
     // Never calls the handler: the next request of the connection comes from the loop.
     virtual void respond(Response response) = 0;

@@ -1,6 +1,7 @@
 #include "control-plane/live/purge.h"
 
 #include <string_view>
+#include <utility>
 
 #include "common/sql/transaction.h"
 #include "control-plane/store/audit.h"
@@ -67,13 +68,14 @@ private:
 }  // namespace
 
 Result<bool> Purge::some(sql::Database& db, TimeMs now) {
-    if (!operations_.is_passing()) {
+    if (!std::exchange(goes_on_, false)) {
         auto transaction = TRY(sql::Transaction::begin(db));
         const bool more = TRY(Piece(db, keep_, now).run());
         TRY(transaction.commit());
         if (more) return true;
     }
-    return operations_.some(db, now);
+    goes_on_ = TRY(operations_.some(db, now));
+    return goes_on_;
 }
 
 }  // namespace backstay::live

@@ -14,7 +14,7 @@ class Purge {
 public:
     explicit Purge(const RetentionSettings& keep) : keep_(keep), operations_(keep) {}
 
-    // One piece, in a transaction of its own; answers whether there may be more. Goes: audit entries, answers to
+    // One piece, in transactions of its own; answers whether there may be more. Goes: audit entries, answers to
     // idempotency keys, tokens and keys that are over; alerts of 90 days whose cause is over or that were dismissed,
     // and deliveries of 30 days; operations as OperationPurge tells.
     Result<bool> some(sql::Database& db, TimeMs now);
@@ -22,6 +22,7 @@ public:
 private:
     const RetentionSettings keep_;
     OperationPurge operations_;
+    bool goes_on_ = false;  // the next piece is of the operations
 };
 
 }  // namespace backstay::live

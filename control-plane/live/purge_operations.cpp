@@ -22,11 +22,16 @@ constexpr std::string_view kUnneeded =
     "o.id AND k.keep_until > $1) AND NOT EXISTS (SELECT 1 FROM restores r WHERE r.id = o.id AND r.undone_at IS NULL "
     "AND r.keep_until > $1)";
 
-Result<bool> still_unneeded(sql::Database& db, const std::string& id, TimeMs now) {
+// 0 days: it stays for ever.
+bool is_past(TimeMs completed_at, std::int64_t days, TimeMs now) {
+    return days != 0 && completed_at < now - days * kDayMs;
+}
+
+// Nor did it begin anew.
+Result<bool> still_unneeded(sql::Database& db, const std::string& id, TimeMs completed_at, TimeMs now) {
     const std::string sql =
-        std::string("SELECT count(*) FROM operations o WHERE o.id = $2 AND o.completed_at IS NOT NULL AND ")
-            .append(kUnneeded);
-    return TRY(store::count_of(db.query(sql, {now, id}))) > 0;
+        std::string("SELECT count(*) FROM operations o WHERE o.id = $2 AND o.completed_at = $3 AND ").append(kUnneeded);
+    return TRY(store::count_of(db.query(sql, {now, id, completed_at}))) > 0;
 }
 
 Result<> forget_steps(sql::Database& db, const std::string& id, TimeMs now) {
@@ -89,13 +94,9 @@ TimeMs OperationPurge::looked_at_until(TimeMs now) const {
     return now - (fewer == 0 ? more : fewer) * kDayMs;
 }
 
-bool OperationPurge::is_past(const Ended& one, std::int64_t days, TimeMs now) const {
-    return days != 0 && one.completed_at < now - days * kDayMs;
-}
-
 bool OperationPurge::is_due(const Ended& one, TimeMs now) const {
-    const bool steps = one.has_steps && is_past(one, keep_.steps_days, now);
-    return one.unneeded && (steps || is_past(one, keep_.operations_days, now));
+    const bool steps = one.has_steps && is_past(one.completed_at, keep_.steps_days, now);
+    return one.unneeded && (steps || is_past(one.completed_at, keep_.operations_days, now));
 }
 
 Result<std::vector<OperationPurge::Ended>> OperationPurge::look(sql::Database& db, TimeMs now) const {
@@ -116,9 +117,9 @@ Result<std::vector<OperationPurge::Ended>> OperationPurge::look(sql::Database& d
 Result<> OperationPurge::forget(sql::Database& db, const std::vector<Ended>& due, TimeMs now) const {
     auto transaction = TRY(sql::Transaction::begin(db));
     for (const Ended& one : due) {
-        if (!TRY(still_unneeded(db, one.id, now))) continue;
+        if (!TRY(still_unneeded(db, one.id, one.completed_at, now))) continue;
         TRY(forget_steps(db, one.id, now));
-        if (is_past(one, keep_.operations_days, now)) TRY(forget_operation(db, one.id));
+        if (is_past(one.completed_at, keep_.operations_days, now)) TRY(forget_operation(db, one.id));
     }
     return transaction.commit();
 }

@@ -14,7 +14,7 @@
 namespace backstay::live {
 
 // Goes through all that ended once a day: most of them are kept for as long as their backup is, and a million of them
-// are not to be looked at every few minutes, nor while writers wait. Not thread-safe.
+// are not to be looked at every few minutes, nor alone in the store. Not thread-safe.
 class OperationPurge {
 public:
     explicit OperationPurge(const RetentionSettings& keep) : keep_(keep) {}
@@ -22,7 +22,6 @@ public:
     // One piece: looks on where the last one ended, without a lock, and forgets what it found in a transaction of its
     // own. Answers whether the pass goes on.
     Result<bool> some(sql::Database& db, TimeMs now);
-    bool is_passing() const { return passing_; }
 
 private:
     struct Ended {
@@ -34,7 +33,6 @@ private:
 
     bool pass_is_due(TimeMs now) const;
     TimeMs looked_at_until(TimeMs now) const;
-    bool is_past(const Ended& one, std::int64_t days, TimeMs now) const;
     bool is_due(const Ended& one, TimeMs now) const;
     Result<std::vector<Ended>> look(sql::Database& db, TimeMs now) const;
     Result<> forget(sql::Database& db, const std::vector<Ended>& due, TimeMs now) const;

@@ -224,8 +224,10 @@ void Pipeline::dispatch(std::unique_ptr<Pending> pending, auth::Credential crede
         TRY(admit(parts_.checks, route, credential, call, db));
         return http::Response{};
     };
-    if (!submit(number, *pending, std::move(run)))
+    if (!submit(number, *pending, std::move(run))) {
+        call.organization_id.clear();  // nobody was let in
         return refuse(std::move(pending), api::problem(503, "overloaded", "too much is waiting; try again"));
+    }
     pending_.emplace(number, std::move(pending));
 }
 
@@ -250,19 +252,19 @@ bool Pipeline::submit(std::uint64_t number, const Pending& pending, std::functio
     return parts_.threads.submit(lane_of(route), std::move(work), tenant);
 }
 
-void Pipeline::finish(std::uint64_t number, Answer answer) {
+void Pipeline::finish(std::uint64_t number, Answer result) {
     const auto found = pending_.find(number);
     std::unique_ptr<Pending> pending = std::move(found->second);
     pending_.erase(found);
     remember_caller(*pending);
-    if (!answer) return refuse(std::move(pending), answer.error());
+    if (!result) return refuse(std::move(pending), result.error());
     if (pending->route->loop) {
         if (stopping_)
             return refuse(std::move(pending), api::problem(503, "stopping", "the control plane is stopping"));
         return hand_to_loop(std::move(pending));
     }
     for (const auto& task : pending->call.after_commit) task();
-    this->answer(std::move(pending), std::move(*answer));
+    answer(std::move(pending), std::move(*result));
 }
 
 void Pipeline::remember_caller(const Pending& pending) {

@@ -75,7 +75,7 @@ private:
     // `run` on a database thread, what came out to `finish`. False: too much waits. What agents write is a member of
     // its organization's group.
     bool submit(std::uint64_t number, const Pending& pending, std::function<Answer(sql::Database&)> run);
-    void finish(std::uint64_t number, Answer answer);
+    void finish(std::uint64_t number, Answer result);
     void hand_to_loop(std::unique_ptr<Pending> pending);
     void answer(std::unique_ptr<Pending> pending, http::Response response);
     void refuse(std::unique_ptr<Pending> pending, const Error& error);

@@ -190,6 +190,7 @@ def all_parts(arguments, plane):
         idle_and_dispatch(plane, plane.agents, count, arguments.work)
     backup = fill(plane, arguments.rows)
     lists(plane, arguments.rows)
+    print("the dispatch again, with all that behind it:", flush=True)
     for count in arguments.agents[:1]:
         idle_and_dispatch(plane, plane.agents, count, arguments.work)
     reports(plane, plane.agents, arguments.work)

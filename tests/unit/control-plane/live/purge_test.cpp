@@ -222,6 +222,62 @@ TEST_F(PurgeTest, FindsAllThatEndedAtOneMoment) {
     EXPECT_EQ(count("operations"), 0);
 }
 
+TEST_F(PurgeTest, LooksAgainBeforeItForgets) {
+    const std::string id = made_backup();
+    const std::string columns =
+        "organization_id, environment_id, agent_id, scope, trigger_kind, status, retention, folder, created_at, "
+        "completed_at, size_bytes, database_bytes, filestore_bytes, performed_by, deleted_at";
+    mark_deleted(id);
+    multiply("backups", columns, id, 1);
+    multiply("operations",
+             "kind, organization_id, environment_id, job_id, plan, phase, status, failure, failure_reason, reverted, "
+             "notes, evidence, event_id, performed_by, created_at, completed_at, subject",
+             id, 1);
+    // As an agent that tells of a backup which nobody knew to be there, between the look and the lock.
+    run("CREATE TRIGGER found AFTER DELETE ON steps BEGIN UPDATE backups SET deleted_at = NULL WHERE id = 'more-1'; "
+        "END");
+    world_.now += 500 * kDay;
+    purge();
+    EXPECT_EQ(count("operations WHERE id = 'more-1'"), 1);
+    EXPECT_EQ(count("operations"), 1);
+}
+
+TEST_F(PurgeTest, KeepsForEverWhatHasNoDays) {
+    const std::string id = made_backup();
+    mark_deleted(id);
+    const std::int64_t steps = count("steps");
+    world_.now += 5000 * kDay;
+    RetentionSettings keep;
+    keep.steps_days = keep.operations_days = 0;
+    purge(keep);
+    EXPECT_EQ(count("steps"), steps);
+    keep.operations_days = 400;
+    world_.now -= 4800 * kDay;
+    purge(keep);
+    EXPECT_EQ(count("steps"), steps) << "200 days";
+    world_.now += 4800 * kDay;
+    keep = {};
+    keep.operations_days = 0;
+    purge(keep);
+    EXPECT_EQ(count("steps"), 0);
+    EXPECT_EQ(count("operations"), 1);
+    keep.steps_days = 0;
+    keep.operations_days = 400;
+    purge(keep);
+    EXPECT_EQ(count("operations"), 0);
+}
+
+TEST_F(PurgeTest, AClockThatWasSetBackDoesNotKeepItFromLooking) {
+    const std::string id = made_backup();
+    world_.now += 500 * kDay;
+    Purge purge({});
+    while (purge.some(world_.db(), world_.now).value()) continue;
+    mark_deleted(id);
+    world_.now -= 30 * kDay;
+    while (purge.some(world_.db(), world_.now).value()) continue;
+    EXPECT_EQ(count("operations"), 0);
+}
+
 TEST_F(PurgeTest, LeavesWhatRunsAndRestoresThatCanBeUndone) {
     const std::string id = made_backup();  // its row stands for a restore's operation
     const std::string running = world_.order_backup();
