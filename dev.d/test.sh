@@ -168,6 +168,12 @@ stage() {
   return 0
 }
 
+# The tests that failed in a stage, by what ctest, pytest and ./dev print: the reader of a long log looks at its end.
+failed_tests() {
+  sed -nE '/^The following tests FAILED:/,/^Errors while/{s/^[[:space:]]+[0-9]+ - //p}; /^(FAILED|ERROR) /{s/ - .*//p}; /(^|[: ])error: /p' \
+    "$ROOT/build/test/$1.log" | cut -c1-200 | head -30
+}
+
 cmd_test() {
   local what=${1:-all} line SUMMARY=() FAILED_STAGES=()
   [ $# -eq 0 ] || shift
@@ -198,6 +204,9 @@ cmd_test() {
   esac
   say "--- summary"
   for line in "${SUMMARY[@]}"; do say "$line"; done
+  for what in "${FAILED_STAGES[@]}"; do
+    failed_tests "$what" | while read -r line; do say "$what: $line"; done
+  done
   [ ${#FAILED_STAGES[@]} = 0 ] || die "failed: ${FAILED_STAGES[*]} (see build/test/)"
   say "all tests passed"
 }

@@ -234,8 +234,14 @@ TEST_F(PurgeTest, LooksAgainBeforeItForgets) {
              "notes, evidence, event_id, performed_by, created_at, completed_at, subject",
              id, 1);
     // As an agent that tells of a backup which nobody knew to be there, between the look and the lock.
-    run("CREATE TRIGGER found AFTER DELETE ON steps BEGIN UPDATE backups SET deleted_at = NULL WHERE id = 'more-1'; "
-        "END");
+    const std::string finding = "UPDATE backups SET deleted_at = NULL WHERE id = 'more-1';";
+    if (testing::on_postgres()) {
+        run("CREATE FUNCTION found() RETURNS trigger LANGUAGE plpgsql AS $body$ BEGIN " + finding +
+            " RETURN NULL; END $body$");
+        run("CREATE TRIGGER found AFTER DELETE ON steps FOR EACH ROW EXECUTE FUNCTION found()");
+    } else {
+        run("CREATE TRIGGER found AFTER DELETE ON steps BEGIN " + finding + " END");
+    }
     world_.now += 500 * kDay;
     purge();
     EXPECT_EQ(count("operations WHERE id = 'more-1'"), 1);
