@@ -1,16 +1,12 @@
-// Words of SQL that only one of the two stores has.
+// Words of SQL that only PostgreSQL has.
 #pragma once
 
 #include <string_view>
-
-#include "common/sql/database.h"
 
 namespace backstay::sql {
 
 // Behind a SELECT of a transaction: its rows are this transaction's until its end, and those that another one has taken
 // are left out. SQLite's writer is alone.
-inline std::string_view taken_rows(const Database& db) {
-    return db.dialect() == Dialect::postgres ? " FOR UPDATE SKIP LOCKED" : "";
-}
+inline constexpr std::string_view kTakenRows = " FOR UPDATE SKIP LOCKED";
 
 }  // namespace backstay::sql

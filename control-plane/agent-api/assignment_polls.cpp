@@ -21,28 +21,13 @@ using control_plane::AssignmentsRequest;
 using control_plane::StorageRequest;
 using Lane = store::DatabaseThreads::Lane;
 using Done = store::DatabaseThreads::Done;
+using Told = store::DatabaseThreads::Told;
 
 constexpr std::uint64_t kTickMs = 1'000;
+constexpr std::int64_t kFindSpacingMs = 50;  // between questions that new polls bring about
 
 bool is_empty(const AssignmentsAnswer& answer) {
     return answer.assignments.empty() && answer.cancel.empty() && answer.storage.empty();
-}
-
-struct Asker {
-    dispatch::Waiting waiting;
-    std::string organization_id;
-    bool is_new = false;  // the poll has not been noted yet
-};
-
-Result<AssignmentsAnswer> ask(sql::Database& db, const Asker& asker, const AssignmentsRequest& request,
-                              const dispatch::OpenDestination& open, TimeMs now, dispatch::Stir& stir) {
-    auto transaction = TRY(sql::Transaction::begin(db, asker.organization_id));
-    const auto agent = TRY(store::Agents(db).by_id(asker.waiting.agent_id));
-    if (!agent) return api::problem(401, "invalid_auth", "this agent is not known any more");
-    auto answer = TRY(dispatch::next_assignments(db, *agent, request, open, now, stir));
-    if (asker.is_new) TRY(dispatch::note_waiting(db, asker.waiting));
-    TRY(transaction.commit());
-    return answer;
 }
 
 }  // namespace
@@ -71,8 +56,15 @@ struct AssignmentPolls::Poll {
     bool abandoned = false;         // its peer went away while it was looking
 };
 
+struct AssignmentPolls::Asker {
+    dispatch::Waiting waiting;
+    std::string organization_id;
+    AssignmentsRequest request;
+    bool is_new = false;  // the poll has not been noted yet
+};
+
 struct AssignmentPolls::Look {
-    Result<AssignmentsAnswer> answer;
+    Result<AssignmentsAnswer> answer = AssignmentsAnswer{};
     dispatch::Stir stir;
 };
 
@@ -149,9 +141,11 @@ void AssignmentPolls::look(std::uint64_t key) {
     poll.looking = true;
     poll.begun = std::make_shared<std::atomic<bool>>(false);
     poll.among_heartbeats = !std::exchange(poll.looked, true);
-    const bool taken =
-        threads_.submit(Lane::write, work_of(key, poll),
-                        poll.among_heartbeats ? poll.organization_id + store::kAgentsLine : poll.organization_id);
+    const std::string line = poll.organization_id + (poll.among_heartbeats ? store::kAgentsLine : "");
+    // Who does not wait has this look only, which must find all there is.
+    const bool waits = poll.until_ms > steady_ms() + static_cast<std::int64_t>(kTickMs);
+    const bool taken = poll.among_heartbeats && waits ? threads_.submit_member(member_of(key, poll), line)
+                                                      : threads_.submit(Lane::write, work_of(key, poll), line);
     if (!taken) looked(key, {api::problem(503, "busy", "too much to do at the moment"), {}});
 }
 
@@ -166,15 +160,45 @@ void AssignmentPolls::look_anew(std::uint64_t key, Poll& poll) {
 }
 
 store::DatabaseThreads::Work AssignmentPolls::work_of(std::uint64_t key, const Poll& poll) {
-    Asker asking{waiting_on(poll), poll.organization_id, !poll.noted};
-    return [this, key, asker = std::move(asking), request = poll.request, begun = poll.begun](sql::Database& db) {
+    return [this, key, asker = asker_of(poll), begun = poll.begun](sql::Database& db) {
         if (begun->exchange(true)) return Done();
-        dispatch::Stir stir;
-        auto answer = ask(db, asker, request, open_destination_, clock_.now_ms(), stir);
-        if (answer) answer->storage = shared_storage(db, asker.waiting.agent_id, request);
-        return Done(
-            [this, key, look = Look{std::move(answer), std::move(stir)}]() mutable { looked(key, std::move(look)); });
+        Look look = look_for(db, asker);
+        if (look.answer) look.answer->storage = shared_storage(db, asker);
+        return Done([this, key, look = std::move(look)]() mutable { looked(key, std::move(look)); });
     };
+}
+
+// Its commit is shared with heartbeats and other polls.
+store::DatabaseThreads::Member AssignmentPolls::member_of(std::uint64_t key, const Poll& poll) {
+    return [this, key, asker = asker_of(poll), begun = poll.begun](sql::Database& db) -> Told {
+        if (begun->exchange(true)) return [](const Result<>&) {};
+        return [this, key, look = look_for(db, asker)](const Result<>& stored) mutable {
+            if (look.answer && !stored) look.answer = stored.error();
+            looked(key, std::move(look));
+            // Storage requests were not looked for: they would be locked until others' writes are stored.
+            if (shares_storage() && steady_ms() >= found_due_ms_ + kFindSpacingMs) find_due();
+        };
+    };
+}
+
+AssignmentPolls::Look AssignmentPolls::look_for(sql::Database& db, const Asker& asker) const {
+    Look look;
+    look.answer = ask(db, asker, look.stir);
+    return look;
+}
+
+Result<AssignmentsAnswer> AssignmentPolls::ask(sql::Database& db, const Asker& asker, dispatch::Stir& stir) const {
+    auto transaction = TRY(sql::Transaction::begin(db, asker.organization_id));
+    const auto agent = TRY(store::Agents(db).by_id(asker.waiting.agent_id));
+    if (!agent) return api::problem(401, "invalid_auth", "this agent is not known any more");
+    auto answer = TRY(dispatch::next_assignments(db, *agent, asker.request, open_destination_, clock_.now_ms(), stir));
+    if (asker.is_new) TRY(dispatch::note_waiting(db, asker.waiting));
+    TRY(transaction.commit());
+    return answer;
+}
+
+AssignmentPolls::Asker AssignmentPolls::asker_of(const Poll& poll) {
+    return {waiting_on(poll), poll.organization_id, poll.request, !poll.noted};
 }
 
 dispatch::Waiting AssignmentPolls::waiting_on(const Poll& poll) {
@@ -261,10 +285,10 @@ void AssignmentPolls::tick() {
 }
 
 // Not in the transaction of the jobs: what waits is taken by one statement, and whoever is waited for is not locked.
-std::vector<StorageRequest> AssignmentPolls::shared_storage(sql::Database& db, const std::string& agent,
-                                                            const AssignmentsRequest& request) const {
-    if (desk_ == nullptr || !desk_->is_shared()) return {};
-    auto taken = desk_->shared(db)->take(agent, request.instance_id, request.storage_version, clock_.now_ms());
+std::vector<StorageRequest> AssignmentPolls::shared_storage(sql::Database& db, const Asker& asker) const {
+    if (!shares_storage()) return {};
+    const auto& [agent, instance, poll] = asker.waiting;
+    auto taken = desk_->shared(db)->take(agent, instance, asker.request.storage_version, clock_.now_ms());
     if (taken) return std::move(*taken);
     log::warning("storage requests not handed out", {{"agent", agent}, {"error", taken.error().message()}});
     return {};
@@ -282,12 +306,13 @@ void AssignmentPolls::give_back(std::vector<StorageRequest> requests) {
 
 Result<std::set<std::string>> AssignmentPolls::agents_with_something(sql::Database& db) const {
     auto agents = TRY(dispatch::agents_with_due_jobs(db, clock_.now_ms()));
-    if (desk_ != nullptr && desk_->is_shared()) agents.merge(TRY(desk_->shared(db)->agents_waited_for()));
+    if (shares_storage()) agents.merge(TRY(desk_->shared(db)->agents_waited_for()));
     return agents;
 }
 
 void AssignmentPolls::find_due() {
     if (finding_ || polls_.empty()) return;
+    found_due_ms_ = steady_ms();
     finding_ = threads_.submit(Lane::read, [this](sql::Database& db) {
         auto due = agents_with_something(db);
         return Done([this, due = std::move(due)] {

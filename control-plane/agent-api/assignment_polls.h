@@ -54,6 +54,7 @@ public:
 
 private:
     struct Poll;
+    struct Asker;
     struct Look;
     using Polls = std::map<std::uint64_t, std::unique_ptr<Poll>>;
 
@@ -63,6 +64,10 @@ private:
     void look(std::uint64_t key);
     void look_anew(std::uint64_t key, Poll& poll);
     store::DatabaseThreads::Work work_of(std::uint64_t key, const Poll& poll);
+    store::DatabaseThreads::Member member_of(std::uint64_t key, const Poll& poll);
+    static Asker asker_of(const Poll& poll);
+    Look look_for(sql::Database& db, const Asker& asker) const;
+    Result<control_plane::AssignmentsAnswer> ask(sql::Database& db, const Asker& asker, dispatch::Stir& stir) const;
     static dispatch::Waiting waiting_on(const Poll& poll);
     void looked(std::uint64_t key, Look look);
     void abandoned(std::uint64_t key);
@@ -72,8 +77,8 @@ private:
     void answer_now(std::uint64_t key);
     void tick();
     // What any replica's users want of the agent; taken from the store, where replicas share it.
-    std::vector<control_plane::StorageRequest> shared_storage(sql::Database& db, const std::string& agent,
-                                                              const control_plane::AssignmentsRequest& request) const;
+    bool shares_storage() const { return desk_ != nullptr && desk_->is_shared(); }
+    std::vector<control_plane::StorageRequest> shared_storage(sql::Database& db, const Asker& asker) const;
     // What was taken from there and did not get to the agent.
     void give_back(std::vector<control_plane::StorageRequest> requests);
     Result<std::set<std::string>> agents_with_something(sql::Database& db) const;
@@ -88,6 +93,7 @@ private:
     std::unordered_map<std::string, std::vector<std::uint64_t>> keys_of_;
     relay::StorageDesk* desk_ = nullptr;
     bool finding_ = false;
+    std::int64_t found_due_ms_ = 0;  // steady
     Timer tick_timer_;
 };
 

@@ -172,12 +172,11 @@ Result<> Alerts::settle(std::string_view organization, std::string_view agent_id
         holds.emplace(finding.type, finding.subject);
         TRY(raise(organization, finding, now));
     }
-    for (const std::string_view type : types) {
-        const auto open = TRY(
-            all_rows(db_.query(select("agent_id = $1 AND type = $2 AND resolved_at IS NULL"), {agent_id, type}), read));
-        for (const Alert& alert : open) {
-            if (!holds.contains({alert.type, alert.subject})) TRY(close(alert, now));
-        }
+    const auto open = TRY(
+        all_rows(db_.query(select("agent_id = $1 AND resolved_at IS NULL ORDER BY created_at, id"), {agent_id}), read));
+    for (const Alert& alert : open) {
+        const bool judged = std::find(types.begin(), types.end(), alert.type) != types.end();
+        if (judged && !holds.contains({alert.type, alert.subject})) TRY(close(alert, now));
     }
     return {};
 }

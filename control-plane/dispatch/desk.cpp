@@ -1,6 +1,7 @@
 #include "control-plane/dispatch/desk.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -20,6 +21,21 @@ using control_plane::AssignmentsAnswer;
 using control_plane::AssignmentsRequest;
 using control_plane::Heartbeat;
 using control_plane::HeartbeatAnswer;
+
+// What an agent's word is weighed by, read in one round trip.
+struct Standing {
+    SessionRow session;
+    std::vector<Job> unfinished;
+};
+
+Result<Standing> standing_of(sql::Database& db, std::string_view agent_id, sql::Question jobs) {
+    const std::array questions = {session_question(agent_id), std::move(jobs)};
+    auto answers = TRY(db.query_all(questions));
+    Standing out;
+    out.session = TRY(read_session(std::move(answers[0])));
+    out.unfinished = TRY(read_jobs(std::move(answers[1])));
+    return out;
+}
 
 bool is_out(const Job& job) { return job.state == JobState::leased || job.state == JobState::accepted; }
 
@@ -194,7 +210,8 @@ Result<bool> cancel_job(sql::Database& db, std::string_view job_id, TimeMs now, 
 
 Result<HeartbeatAnswer> take_heartbeat(sql::Database& db, const store::Agent& agent, const Heartbeat& heartbeat,
                                        TimeMs now, Stir& stir) {
-    TRY(meet(db, agent.id, heartbeat.instance_id, true, now));
+    Standing standing = TRY(standing_of(db, agent.id, unfinished_question(agent.id)));
+    TRY(meet(db, agent.id, standing.session, heartbeat.instance_id, true, now));
     store::AgentSigns signs;
     signs.instance_id = heartbeat.instance_id;
     signs.version = heartbeat.agent_version;
@@ -214,7 +231,8 @@ Result<HeartbeatAnswer> take_heartbeat(sql::Database& db, const store::Agent& ag
     for (const control_plane::HeldJob& held : heartbeat.jobs) {
         TRY(renew_held(db, agent, held, now, answer, stir));
     }
-    auto unfinished = TRY(unfinished_jobs_of_agent(db, agent.id));
+    auto unfinished = std::move(standing.unfinished);
+    if (!heartbeat.jobs.empty()) unfinished = TRY(unfinished_jobs_of_agent(db, agent.id));  // as they were renewed
     // Its poll may wait for this very heartbeat: a job whose lease ended goes out only after one.
     if (!unfinished.empty()) stir.agents.insert(agent.id);
     for (Job& job : unfinished) {
@@ -229,11 +247,11 @@ Result<HeartbeatAnswer> take_heartbeat(sql::Database& db, const store::Agent& ag
 Result<AssignmentsAnswer> next_assignments(sql::Database& db, const store::Agent& agent,
                                            const AssignmentsRequest& request, const OpenDestination& open, TimeMs now,
                                            Stir& stir) {
-    const SessionRow session = TRY(meet(db, agent.id, request.instance_id, false, now));
+    Standing standing = TRY(standing_of(db, agent.id, taking_question(db, agent.id)));
+    const SessionRow session = TRY(meet(db, agent.id, standing.session, request.instance_id, false, now));
     TRY(note_seen(db, agent, now));
     Counter counter(db, open, now, stir);
-    auto unfinished = TRY(take_unfinished_jobs_of_agent(db, agent.id));
-    return counter.serve(std::move(unfinished), std::clamp(request.free_slots, 0, 16), session.heard_at);
+    return counter.serve(std::move(standing.unfinished), std::clamp(request.free_slots, 0, 16), session.heard_at);
 }
 
 Result<std::vector<SweptJob>> jobs_to_sweep(sql::Database& db, TimeMs now) {

@@ -11,6 +11,7 @@ constexpr std::string_view kColumns =
     "id, kind, organization_id, agent_id, environment_id, backup_id, operation_id, order_text, state, fence, seq, "
     "attempt, cancel_requested, created_at, not_before, waiting_since, lease_until, lost_at, told_at, started_at, "
     "moved_at, timeout_ms, outcome, reason, message";
+constexpr std::string_view kUnfinishedOfAgent = "WHERE agent_id = $1 AND state <> 'finished' ORDER BY created_at, id";
 
 JobState state_of(const std::string& text) {
     JobState state = JobState::finished;
@@ -51,10 +52,7 @@ Job read_row(const sql::Statement& row) {
 // `rest` begins behind "FROM jobs".
 Result<std::vector<Job>> read_all(sql::Database& db, std::string_view rest, std::initializer_list<sql::Value> values) {
     const std::string sql = fmt::format("SELECT {} FROM jobs {}", kColumns, rest);
-    auto rows = TRY(db.query(sql, values));
-    std::vector<Job> jobs;
-    while (TRY(rows.step())) jobs.push_back(read_row(rows));
-    return jobs;
+    return read_jobs(TRY(db.query(sql, values)));
 }
 
 const char* name_of(JobState state) { return boost::describe::enum_to_string(state, "finished"); }
@@ -117,13 +115,26 @@ Result<std::vector<Job>> unfinished_jobs(sql::Database& db) {
 }
 
 Result<std::vector<Job>> unfinished_jobs_of_agent(sql::Database& db, std::string_view agent_id) {
-    return read_all(db, "WHERE agent_id = $1 AND state <> 'finished' ORDER BY created_at, id", {agent_id});
+    const sql::Question question = unfinished_question(agent_id);
+    return read_jobs(TRY(db.query(question.sql, question.values)));
 }
 
-Result<std::vector<Job>> take_unfinished_jobs_of_agent(sql::Database& db, std::string_view agent_id) {
-    const std::string rest =
-        fmt::format("WHERE agent_id = $1 AND state <> 'finished' ORDER BY created_at, id{}", sql::taken_rows(db));
-    return read_all(db, rest, {agent_id});
+sql::Question unfinished_question(std::string_view agent_id) {
+    static const std::string kSql = fmt::format("SELECT {} FROM jobs {}", kColumns, kUnfinishedOfAgent);
+    return {kSql, {agent_id}};
+}
+
+sql::Question taking_question(const sql::Database& db, std::string_view agent_id) {
+    if (db.dialect() == sql::Dialect::sqlite) return unfinished_question(agent_id);
+    static const std::string kSql =
+        fmt::format("SELECT {} FROM jobs {}{}", kColumns, kUnfinishedOfAgent, sql::kTakenRows);
+    return {kSql, {agent_id}};
+}
+
+Result<std::vector<Job>> read_jobs(sql::Statement rows) {
+    std::vector<Job> jobs;
+    while (TRY(rows.step())) jobs.push_back(read_row(rows));
+    return jobs;
 }
 
 Result<std::vector<Job>> busy_jobs_of_environment(sql::Database& db, std::string_view environment_id) {

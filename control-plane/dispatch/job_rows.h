@@ -21,8 +21,11 @@ Result<std::optional<Job>> find_job(sql::Database& db, std::string_view id);
 // Unfinished jobs, oldest first.
 Result<std::vector<Job>> unfinished_jobs(sql::Database& db);
 Result<std::vector<Job>> unfinished_jobs_of_agent(sql::Database& db, std::string_view agent_id);
-// The same for whoever hands them out: no other transaction has or gets them meanwhile.
-Result<std::vector<Job>> take_unfinished_jobs_of_agent(sql::Database& db, std::string_view agent_id);
+// The same, to be asked together with others.
+sql::Question unfinished_question(std::string_view agent_id);
+// For whoever hands them out: no other transaction has or gets them meanwhile.
+sql::Question taking_question(const sql::Database& db, std::string_view agent_id);
+Result<std::vector<Job>> read_jobs(sql::Statement rows);
 // Those that change or read this environment's database (deletions and copies do neither).
 Result<std::vector<Job>> busy_jobs_of_environment(sql::Database& db, std::string_view environment_id);
 // Agents for whom next_assignments may have something now.

@@ -1,10 +1,20 @@
 #include "control-plane/dispatch/sessions.h"
 
+#include <array>
+
 namespace backstay::dispatch {
 
 Result<SessionRow> session_of(sql::Database& db, std::string_view agent_id) {
-    auto rows = TRY(
-        db.query("SELECT instance_id, seen_at, heard_at, gone FROM agent_sessions WHERE agent_id = $1", {agent_id}));
+    const std::array questions = {session_question(agent_id)};
+    auto answers = TRY(db.query_all(questions));
+    return read_session(std::move(answers.front()));
+}
+
+sql::Question session_question(std::string_view agent_id) {
+    return {"SELECT instance_id, seen_at, heard_at, gone FROM agent_sessions WHERE agent_id = $1", {agent_id}};
+}
+
+Result<SessionRow> read_session(sql::Statement rows) {
     SessionRow out;
     if (!TRY(rows.step())) return out;
     out.session.instance_id = rows.text(0);
@@ -14,9 +24,8 @@ Result<SessionRow> session_of(sql::Database& db, std::string_view agent_id) {
     return out;
 }
 
-Result<SessionRow> meet(sql::Database& db, std::string_view agent_id, std::string_view instance_id, bool heartbeat,
-                        TimeMs now) {
-    SessionRow row = TRY(session_of(db, agent_id));
+Result<SessionRow> meet(sql::Database& db, std::string_view agent_id, SessionRow row, std::string_view instance_id,
+                        bool heartbeat, TimeMs now) {
     if (is_duplicate(row.session, instance_id, now)) {
         return Error(Errc::conflict, "another process with this identity is alive").with_reason("duplicate_agent");
     }

@@ -22,9 +22,14 @@ struct SessionRow {
 
 Result<SessionRow> session_of(sql::Database& db, std::string_view agent_id);
 
-// Takes a sign of life of this process. conflict with reason duplicate_agent while another one is alive.
-Result<SessionRow> meet(sql::Database& db, std::string_view agent_id, std::string_view instance_id, bool heartbeat,
-                        TimeMs now);
+// The same, to be asked together with others.
+sql::Question session_question(std::string_view agent_id);
+Result<SessionRow> read_session(sql::Statement rows);
+
+// Takes a sign of life of this process; `row` is the agent's session until now. conflict with reason duplicate_agent
+// while another process is alive.
+Result<SessionRow> meet(sql::Database& db, std::string_view agent_id, SessionRow row, std::string_view instance_id,
+                        bool heartbeat, TimeMs now);
 
 // The agent lives, whichever process speaks for it.
 Result<> note_seen(sql::Database& db, const store::Agent& agent, TimeMs now);

@@ -18,6 +18,7 @@ constexpr std::size_t kRemembered = 50'000;
 constexpr std::int64_t kMinuteMs = 60'000;
 // No organization's id. Our own work has a line of its own.
 constexpr const char* kNewcomers = "newcomers";
+constexpr std::string_view kOverloaded = "overloaded";
 
 bool plain_word(std::string_view text, std::size_t most, std::string_view also) {
     if (text.empty() || text.size() > most) return false;
@@ -226,7 +227,7 @@ void Pipeline::dispatch(std::unique_ptr<Pending> pending, auth::Credential crede
     };
     if (!submit(number, *pending, std::move(run))) {
         call.organization_id.clear();  // nobody was let in
-        return refuse(std::move(pending), api::problem(503, "overloaded", "too much is waiting; try again"));
+        return refuse(std::move(pending), api::problem(503, kOverloaded, "too much is waiting; try again"));
     }
     pending_.emplace(number, std::move(pending));
 }
@@ -314,7 +315,8 @@ void Pipeline::refuse(std::unique_ptr<Pending> pending, const Error& error) {
     }
     if (response.status == 405) response.headers.set("Allow", pending->allow);
     if (response.status == 429 || response.status == 503) add_retry_after(response, error, pending->rate);
-    if (response.status >= 500) {
+    // Of an overload the line of the request tells enough: what is refused must cost little.
+    if (response.status >= 500 && error.reason() != kOverloaded) {
         log::error("request failed",
                    {{"request", pending->call.request_id}, {"path", shown_path(*pending)}, {"error", error.message()}});
     }

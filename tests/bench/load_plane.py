@@ -47,6 +47,7 @@ class Postgres:
 
     def __init__(self, work):
         self.env = {**os.environ, "BASE": os.path.join(work, "pg"), "DURABLE": "1", "EXTRA": "max_connections = 200\nshared_buffers = 512MB"}
+        self.down()  # what a run left that was killed
         found = dict(line.split("=", 1) for line in self._pg("up").splitlines() if "=" in line)
         self.url = f"postgresql://postgres@:{found['PGPORT']}/postgres?host={found['PGHOST']}"
 

@@ -18,7 +18,8 @@
 namespace backstay::load {
 namespace {
 
-constexpr std::size_t kLinesOfAnAddress = 20'000;
+// The kernel looks for a free port in vain more and more often.
+constexpr std::size_t kLinesOfAnAddress = 2'000;
 constexpr std::size_t kPiece = 64 << 10;
 constexpr std::uint64_t kWake = ~0ULL;
 

@@ -20,6 +20,7 @@
 #include <limits>
 #include <map>
 
+#include "agent/courier/retry.h"
 #include "common/clock.h"
 #include "common/json/json.h"
 #include "control-plane-client/protocol.h"
@@ -36,7 +37,6 @@ using control_plane::ReportKind;
 
 constexpr std::int64_t kHeartbeatMs = 20'000;
 constexpr std::int64_t kPollMs = 25'000;
-constexpr std::int64_t kComeAgainMs = 2'000;
 
 std::int64_t now_us() {
     return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -77,7 +77,10 @@ struct Agent {
     std::int64_t due_ms = std::numeric_limits<std::int64_t>::max();
     bool talking = false;  // on the line that heartbeats and reports go
     std::int64_t poll_due_ms = std::numeric_limits<std::int64_t>::max();
-    std::vector<Assignment> taken;
+    std::vector<Assignment> taken;  // until the control plane knows how they ended
+    std::size_t told = 0;           // of them, in the message that waits for its answer
+    Retry talk_again;
+    Retry poll_again;
 };
 
 std::vector<Agent> agents_of(const char* path, bool with_jobs) {
@@ -149,6 +152,7 @@ private:
     void end_taken(Agent& agent, std::size_t line) {
         if (agent.talking || agent.taken.empty()) return;
         agent.talking = true;
+        agent.told = agent.taken.size();
         ReportBatch batch{agent.instance, {}};
         for (const Assignment& one : agent.taken) {
             for (const ReportKind kind : {ReportKind::accepted, ReportKind::finished}) {
@@ -165,18 +169,25 @@ private:
                 batch.reports.push_back(std::move(report));
             }
         }
-        agent.taken.clear();
         crowd_.send(line, call("reports", agent.credential, batch));
     }
 
-    // Too much waits: as the real agent, it comes again later.
+    // Too much waits: as the real agent, it comes again later, and later each time.
     void come_again(Agent& agent, bool talked) {
+        const Error refused(Errc::unavailable, "too much waits");
         if (talked) {
             agent.talking = false;
-            agent.due_ms = now().ms + kComeAgainMs;
+            agent.told = 0;
+            agent.due_ms = now().ms + agent.talk_again.failed(refused);
         } else {
-            agent.poll_due_ms = now().ms + kComeAgainMs;
+            agent.poll_due_ms = now().ms + agent.poll_again.failed(refused);
         }
+    }
+
+    // The same may be offered twice: what was said of its end may still be under way.
+    static bool holds(const Agent& agent, const std::string& job) {
+        return std::any_of(agent.taken.begin(), agent.taken.end(),
+                           [&](const Assignment& one) { return one.job_id == job; });
     }
 
     void hear(const Crowd::Answer& answer) {
@@ -187,11 +198,16 @@ private:
         const std::size_t talking = answer.line | 1U;
         if (answer.line == talking) {
             agent.talking = false;
+            agent.talk_again.succeeded();
+            agent.taken.erase(agent.taken.begin(), agent.taken.begin() + static_cast<std::ptrdiff_t>(agent.told));
+            agent.told = 0;
             ++heard_;
         } else {
             const auto message = json::decode_text<AssignmentsAnswer>(answer.body);
             if (!message) give_up(message.error().message());
+            agent.poll_again.succeeded();
             for (const Assignment& one : message->assignments) {
+                if (holds(agent, one.job_id)) continue;
                 say(fmt::format("{} {}", one.job_id, at));
                 agent.taken.push_back(one);
             }

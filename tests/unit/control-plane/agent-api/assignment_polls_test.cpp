@@ -187,6 +187,46 @@ TEST_F(AssignmentPollsTest, BringAnOrderThoughHeartbeatsWaitBeforeThem) {
     EXPECT_EQ(looks_, 1);
 }
 
+TEST_F(AssignmentPollsTest, HandOutNothingOfACommitThatFailed) {
+    const std::string id = world_.order_backup();
+    std::promise<void> everybody_stands;
+    ASSERT_TRUE(threads_->submit(
+        Lane::write,
+        [wait = everybody_stands.get_future().share()](sql::Database&) {
+            wait.wait();
+            return DatabaseThreads::Done();
+        },
+        agents_line()));
+    Peer unlucky;
+    poll(unlucky);
+    const auto lose_transaction = [](sql::Database& db) -> DatabaseThreads::Told {
+        EXPECT_TRUE(db.in_transaction()) << "the poll and its neighbour do not share one";
+        const bool on_postgres = testing::on_postgres();
+        EXPECT_NE(
+            on_postgres,
+            db.run_script(on_postgres ? "SELECT pg_terminate_backend(pg_backend_pid())" : "ROLLBACK").has_value());
+        return [](const Result<>& stored) { EXPECT_FALSE(stored); };
+    };
+    ASSERT_TRUE(threads_->submit_member(lose_transaction, agents_line()));
+    run([&](const auto& stop) {
+        unlucky.on_answer = stop;
+        everybody_stands.set_value();
+    });
+    ASSERT_TRUE(unlucky.answer);
+    EXPECT_EQ(unlucky.answer->status, 503) << unlucky.answer->body;
+    EXPECT_EQ(looks_, 0);
+
+    Peer next;
+    run([&](const auto& stop) {
+        next.on_answer = stop;
+        poll(next);
+    });
+    ASSERT_TRUE(next.answer);
+    EXPECT_EQ(next.answer->status, 200);
+    EXPECT_NE(next.answer->body.find(id), std::string::npos) << next.answer->body;
+    EXPECT_NE(next.answer->body.find("\"fence\":1,"), std::string::npos) << "it was handed out before";
+}
+
 TEST(Patience, OfManyPollsEndsOneAfterTheOther) {
     std::set<std::int64_t> ends;
     for (int i = 0; i < 100; ++i) {

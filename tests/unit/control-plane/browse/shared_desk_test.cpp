@@ -35,7 +35,8 @@ protected:
     void meet(const std::string& instance) {
         const dispatch::Waiting before = std::exchange(waiting_, {agent(), instance, "its poll"});
         EXPECT_TRUE(dispatch::note_gone(world_.db(), before));
-        EXPECT_TRUE(dispatch::meet(world_.db(), agent(), instance, false, world_.now));
+        const auto known = dispatch::session_of(world_.db(), agent()).value();
+        EXPECT_TRUE(dispatch::meet(world_.db(), agent(), known, instance, false, world_.now));
         EXPECT_TRUE(dispatch::note_waiting(world_.db(), waiting_));
     }
 
