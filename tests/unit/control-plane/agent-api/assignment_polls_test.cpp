@@ -93,8 +93,12 @@ protected:
     dispatch::World world_;
     FakeClock clock_;
     std::unique_ptr<Loop> loop_ = Loop::create().value();
+    // However slow the machine is, what waits together is stored together.
+    static constexpr DatabaseThreads::GroupLimits kPatient{.members = 32, .ms = 60'000};
     std::unique_ptr<DatabaseThreads> threads_ =
-        DatabaseThreads::start(world_.path(), [this](auto task) { loop_->post(std::move(task)); }).value();
+        DatabaseThreads::start(
+            world_.path(), [this](auto task) { loop_->post(std::move(task)); }, 100, kPatient)
+            .value();
     int looks_ = 0;
     std::optional<AssignmentPolls> polls_;
 };
