@@ -101,7 +101,7 @@ def test_a_stream_at_one_replica_tells_what_is_reported_to_another(two):
     thread.join(10)
     assert last and last[0]["status"] == "completed", last
     # Without the bell a stream looks every five seconds.
-    assert max(took) < 2, took
+    assert max(took) < 4, took
 
 
 def test_a_key_used_at_two_replicas_at_the_same_time_makes_one_backup(two):

@@ -112,7 +112,7 @@ def test_without_an_agent_postgresql_keeps_its_wal(make_agent):
     assert processes.wait_until(lambda: agent.failed() > 0, 30)
     started = time.monotonic()
     refused = agent.push(f"pg_wal/{kept[0]}")
-    assert refused.returncode == 1 and time.monotonic() - started < 2
+    assert refused.returncode == 1 and time.monotonic() - started < 10, "nothing may hold up PostgreSQL"
     assert len(refused.stderr.splitlines()) == 1 and "no agent answers" in refused.stderr
     assert all(os.path.exists(in_pg_wal(agent, name)) for name in kept) and agent.last_archived() == first
     agent.start()
