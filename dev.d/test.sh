@@ -170,7 +170,7 @@ stage() {
 
 # The tests that failed in a stage, by what ctest, pytest and ./dev print: the reader of a long log looks at its end.
 failed_tests() {
-  sed -nE '/^The following tests FAILED:/,/^Errors while/{s/^[[:space:]]+[0-9]+ - //p}; /^(FAILED|ERROR) /{s/ - .*//p}; /(^|[: ])error: /p' \
+  sed -nE '/^The following tests FAILED:/,/^Errors while/{s/^[[:space:]]+[0-9]+ - //p}; /^(FAILED|ERROR) /{s/ - .*//; p}; /(^|[: ])error: /p' \
     "$ROOT/build/test/$1.log" | cut -c1-200 | head -30
 }
 
