@@ -175,8 +175,8 @@ store::DatabaseThreads::Member AssignmentPolls::member_of(std::uint64_t key, con
         return [this, key, look = look_for(db, asker)](const Result<>& stored) mutable {
             if (look.answer && !stored) look.answer = stored.error();
             looked(key, std::move(look));
-            // Storage requests were not looked for: they would be locked until others' writes are stored.
-            if (shares_storage() && steady_ms() >= found_due_ms_ + kFindSpacingMs) find_due();
+            // Not in the look: those requests would be locked until others' writes are stored.
+            find_waited_for();
         };
     };
 }
@@ -311,13 +311,23 @@ Result<std::set<std::string>> AssignmentPolls::agents_with_something(sql::Databa
 }
 
 void AssignmentPolls::find_due() {
-    if (finding_ || polls_.empty()) return;
-    found_due_ms_ = steady_ms();
-    finding_ = threads_.submit(Lane::read, [this](sql::Database& db) {
-        auto due = agents_with_something(db);
-        return Done([this, due = std::move(due)] {
-            finding_ = false;
-            if (due) wake(*due);
+    find(finding_due_, [this](sql::Database& db) { return agents_with_something(db); });
+}
+
+// Only those: agents whose jobs wait for a free slot would be woken each time.
+void AssignmentPolls::find_waited_for() {
+    if (!shares_storage() || steady_ms() < found_waited_for_ms_ + kFindSpacingMs) return;
+    found_waited_for_ms_ = steady_ms();
+    find(finding_waited_for_, [this](sql::Database& db) { return desk_->shared(db)->agents_waited_for(); });
+}
+
+void AssignmentPolls::find(bool& finding, std::function<Result<std::set<std::string>>(sql::Database&)> question) {
+    if (finding || polls_.empty()) return;
+    finding = threads_.submit(Lane::read, [this, &finding, question = std::move(question)](sql::Database& db) {
+        auto agents = question(db);
+        return Done([this, &finding, agents = std::move(agents)] {
+            finding = false;
+            if (agents) wake(*agents);
         });
     });
 }

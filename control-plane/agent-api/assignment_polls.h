@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -82,6 +83,10 @@ private:
     // What was taken from there and did not get to the agent.
     void give_back(std::vector<control_plane::StorageRequest> requests);
     Result<std::set<std::string>> agents_with_something(sql::Database& db) const;
+    // What users wanted of an agent's storage before it polled.
+    void find_waited_for();
+    // Wakes the polls of the agents that `question` names, once at a time.
+    void find(bool& finding, std::function<Result<std::set<std::string>>(sql::Database&)> question);
 
     store::DatabaseThreads& threads_;
     const Clock& clock_;
@@ -92,8 +97,9 @@ private:
     // With ten thousand agents nobody may walk all polls because of one.
     std::unordered_map<std::string, std::vector<std::uint64_t>> keys_of_;
     relay::StorageDesk* desk_ = nullptr;
-    bool finding_ = false;
-    std::int64_t found_due_ms_ = 0;  // steady
+    bool finding_due_ = false;
+    bool finding_waited_for_ = false;
+    std::int64_t found_waited_for_ms_ = 0;  // steady
     Timer tick_timer_;
 };
 

@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "control-plane/dispatch/sessions.h"
+#include "control-plane/relay/storage_desk.h"
 #include "control-plane/store/fair_queue.h"
+#include "control-plane/store/replicas.h"
 #include "tests/support/fake_clock.h"
 #include "tests/unit/control-plane/dispatch/world.h"
 
@@ -59,11 +61,11 @@ protected:
         polls_.reset();
     }
 
-    void poll(Peer& peer, const std::string& instance = "one") {
+    void poll(Peer& peer, const std::string& instance = "one", std::int64_t wait_ms = 50'000) {
         api::Call call;
         call.principal.id = world_.agent.id;
         call.organization_id = world_.organization_id;
-        call.request.body = json::encode_text(control_plane::AssignmentsRequest{instance, 50'000, 1});
+        call.request.body = json::encode_text(control_plane::AssignmentsRequest{instance, wait_ms, 1, 1});
         auto exchange = std::make_unique<FakeExchange>(call.request, peer);
         polls_->open(std::move(call), std::move(exchange));
     }
@@ -230,6 +232,40 @@ TEST_F(AssignmentPollsTest, HandOutNothingOfACommitThatFailed) {
     EXPECT_NE(next.answer->body.find(id), std::string::npos) << next.answer->body;
     EXPECT_NE(next.answer->body.find("\"fence\":1,"), std::string::npos) << "it was handed out before";
 }
+
+class SharedStorageTest : public AssignmentPollsTest {
+protected:
+    SharedStorageTest() {
+        polls_->serve_storage(desk_);
+        EXPECT_TRUE(store::Replicas(world_.db()).beat({"here", "http://here", "1", 0}, world_.now));
+        request_.request_id = new_uuid();
+        request_.action = "stat";
+        EXPECT_TRUE(desk_.shared(world_.db())->place("here", world_.agent.id, request_, world_.now));
+    }
+    // What still runs may ask the desk.
+    ~SharedStorageTest() override {
+        threads_->stop();
+        polls_.reset();
+    }
+    void expect_handed_out(std::int64_t wait_ms) {
+        Peer peer;
+        run([&](const auto& stop) {
+            peer.on_answer = stop;
+            poll(peer, "one", wait_ms);
+        });
+        ASSERT_TRUE(peer.answer);
+        EXPECT_NE(peer.answer->body.find(request_.request_id), std::string::npos) << peer.answer->body;
+    }
+
+    testing::TempDir folder_;
+    SecretBox box_ = SecretBox::create(folder_.path() + "/key").value();
+    relay::StorageDesk desk_{[](const std::string&) {}, {}, relay::StorageDesk::Sharing{box_, clock_, "here", true}};
+    control_plane::StorageRequest request_;
+};
+
+TEST_F(SharedStorageTest, WaitsForAPollThatComesLater) { expect_handed_out(50'000); }
+
+TEST_F(SharedStorageTest, IsFoundByAPollThatDoesNotWait) { expect_handed_out(0); }
 
 TEST(Patience, OfManyPollsEndsOneAfterTheOther) {
     std::set<std::int64_t> ends;
