@@ -186,20 +186,20 @@ def test_another_replica_leads_when_the_leader_dies_or_stands_still(some):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a network of its own needs root")
 def test_another_replica_leads_when_the_network_of_the_leader_is_cut(some):
-    name = f"bs{os.getpid() % 100000}"
+    name, net = f"bs{os.getpid() % 100000}", f"10.231.{os.getpid() % 250}"
     link = [("ip", "netns", "add", name), ("ip", "link", "add", f"{name}a", "type", "veth", "peer", "name", f"{name}b", "netns", name),
-            ("ip", "addr", "add", "10.231.77.1/30", "dev", f"{name}a"), ("ip", "link", "set", f"{name}a", "up"),
-            ("ip", "-n", name, "addr", "add", "10.231.77.2/30", "dev", f"{name}b"), ("ip", "-n", name, "link", "set", f"{name}b", "up"),
+            ("ip", "addr", "add", f"{net}.1/30", "dev", f"{name}a"), ("ip", "link", "set", f"{name}a", "up"),
+            ("ip", "-n", name, "addr", "add", f"{net}.2/30", "dev", f"{name}b"), ("ip", "-n", name, "link", "set", f"{name}b", "up"),
             ("ip", "-n", name, "link", "set", "lo", "up")]
     try:
         for words in link:
             subprocess.run(words, check=True)
-        all_of = some(count=1, settings=["listen_addresses = '10.231.77.1'"])
+        all_of = some(count=1, settings=[f"listen_addresses = '{net}.1'"])
         with open(os.path.join(all_of.pg.data, "pg_hba.conf"), "a") as file:
-            file.write("host all all 10.231.77.2/32 trust\n")
+            file.write(f"host all all {net}.2/32 trust\n")
         all_of.ask("SELECT pg_reload_conf()")
-        far = all_of.add(store=f"postgresql://postgres@10.231.77.1:{all_of.pg.port}/postgres", wrapper=["ip", "netns", "exec", name],
-                         host="10.231.77.2")
+        far = all_of.add(store=f"postgresql://postgres@{net}.1:{all_of.pg.port}/postgres", wrapper=["ip", "netns", "exec", name],
+                         host=f"{net}.2")
         all_of.first.stop()
         assert wait_until(far.leads, 15)
         all_of.first.start()
