@@ -1,13 +1,10 @@
 #include "control-plane/dispatch/sessions.h"
 
-#include <array>
-
 namespace backstay::dispatch {
 
 Result<SessionRow> session_of(sql::Database& db, std::string_view agent_id) {
-    const std::array questions = {session_question(agent_id)};
-    auto answers = TRY(db.query_all(questions));
-    return read_session(std::move(answers.front()));
+    const sql::Question question = session_question(agent_id);
+    return read_session(TRY(db.query(question.sql, question.values)));
 }
 
 sql::Question session_question(std::string_view agent_id) {
