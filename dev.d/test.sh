@@ -170,8 +170,11 @@ stage() {
 
 # The tests that failed in a stage, by what ctest, pytest and ./dev print: the reader of a long log looks at its end.
 failed_tests() {
-  sed -nE '/^The following tests FAILED:/,/^Errors while/{s/^[[:space:]]+[0-9]+ - //p}; /^(FAILED|ERROR) /{s/ - .*//; p}; /(^|[: ])error: /p' \
-    "$ROOT/build/test/$1.log" | cut -c1-200 | head -30
+  local log=$ROOT/build/test/$1.log names
+  names=$(sed -nE '/^The following tests FAILED:/,/^Errors while/{s/^[[:space:]]+[0-9]+ - //p}; /^(FAILED|ERROR) /{s/ - .*//; p}' "$log")
+  # No test, but a compiler or a checker.
+  [ -n "$names" ] || names=$(sed -nE '/(^|[: ])error: /p' "$log")
+  sed -n 1,30p <<<"$names" | cut -c1-200
 }
 
 cmd_test() {

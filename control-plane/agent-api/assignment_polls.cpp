@@ -173,9 +173,14 @@ store::DatabaseThreads::Member AssignmentPolls::member_of(std::uint64_t key, con
     return [this, key, asker = asker_of(poll), begun = poll.begun](sql::Database& db) -> Told {
         if (begun->exchange(true)) return [](const Result<>&) {};
         return [this, key, look = look_for(db, asker)](const Result<>& stored) mutable {
-            if (look.answer && !stored) look.answer = stored.error();
+            // A refusal too: it may rest on what another member wrote.
+            if (!stored) look.answer = stored.error();
+            // Storage requests are not in the look: they would be locked until others' writes are stored. Who was woken
+            // while it stood in line looks again, since they may be why.
+            const auto found = polls_.find(key);
+            if (found != polls_.end() && !found->second->among_heartbeats && shares_storage())
+                found->second->again = true;
             looked(key, std::move(look));
-            // Not in the look: those requests would be locked until others' writes are stored.
             find_waited_for();
         };
     };
@@ -306,7 +311,7 @@ void AssignmentPolls::give_back(std::vector<StorageRequest> requests) {
 
 Result<std::set<std::string>> AssignmentPolls::agents_with_something(sql::Database& db) const {
     auto agents = TRY(dispatch::agents_with_due_jobs(db, clock_.now_ms()));
-    if (shares_storage()) agents.merge(TRY(desk_->shared(db)->agents_waited_for()));
+    if (shares_storage()) agents.merge(TRY(desk_->shared(db)->agents_waited_for(clock_.now_ms())));
     return agents;
 }
 
@@ -318,7 +323,8 @@ void AssignmentPolls::find_due() {
 void AssignmentPolls::find_waited_for() {
     if (!shares_storage() || steady_ms() < found_waited_for_ms_ + kFindSpacingMs) return;
     found_waited_for_ms_ = steady_ms();
-    find(finding_waited_for_, [this](sql::Database& db) { return desk_->shared(db)->agents_waited_for(); });
+    find(finding_waited_for_,
+         [this](sql::Database& db) { return desk_->shared(db)->agents_waited_for(clock_.now_ms()); });
 }
 
 void AssignmentPolls::find(bool& finding, std::function<Result<std::set<std::string>>(sql::Database&)> question) {

@@ -111,9 +111,12 @@ Result<> SharedRequests::give_back(const std::vector<StorageRequest>& requests) 
     return {};
 }
 
-Result<std::set<std::string>> SharedRequests::agents_waited_for() {
+Result<std::set<std::string>> SharedRequests::agents_waited_for(TimeMs now) {
     const auto rows = TRY(store::all_rows(
-        db_.query("SELECT DISTINCT agent_id FROM storage_requests WHERE state IN ('waiting', 'cancelled')"),
+        db_.query(
+            "SELECT DISTINCT agent_id FROM storage_requests WHERE state = 'waiting' AND placed_at > $1 OR state = "
+            "'cancelled'",
+            {now - kMostWaitMs}),
         [](const sql::Statement& row) { return row.text(0); }));
     return std::set<std::string>(rows.begin(), rows.end());
 }

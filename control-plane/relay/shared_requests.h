@@ -48,8 +48,8 @@ public:
                                                             std::int32_t storage_version, TimeMs now);
     // They did not get to the agent.
     Result<> give_back(const std::vector<control_plane::StorageRequest>& requests);
-    // Agents for which something waits.
-    Result<std::set<std::string>> agents_waited_for();
+    // Agents for which take() has something.
+    Result<std::set<std::string>> agents_waited_for(TimeMs now);
 
     // For the replica to which the agent's answer came: where it belongs.
     struct Waiter {

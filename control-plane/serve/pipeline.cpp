@@ -238,11 +238,8 @@ bool Pipeline::submit(std::uint64_t number, const Pending& pending, std::functio
     if (is_agents_write(route)) {
         auto member = [this, number, run = std::move(run)](sql::Database& db) {
             return [this, number, answer = run(db)](const Result<>& stored) mutable {
-                // What was refused wrote nothing. (No agent is refused for what a member before it wrote, which may
-                // be lost by now: only for its form, its version and its credential.)
-                const bool wrote = answer && answer->status < 400;
-                if (wrote && !stored) answer = stored.error();
-                finish(number, std::move(answer));
+                // A refusal too: it may rest on what another member wrote (a second process of the agent).
+                finish(number, stored ? std::move(answer) : Answer(stored.error()));
             };
         };
         return parts_.threads.submit_member(std::move(member), tenant);

@@ -74,6 +74,7 @@ class Rows:
             if self.postgres:
                 self.db.autocommit = True
                 self.db.cursor().execute("VACUUM ANALYZE")
+                self.db.cursor().execute("CHECKPOINT")  # what was written by the way is not the price of what is asked next
         self.db.close()
 
     def columns(self, table):

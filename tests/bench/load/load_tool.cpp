@@ -86,11 +86,12 @@ struct Agent {
 std::vector<Agent> agents_of(const char* path, bool with_jobs) {
     std::ifstream file(path);
     std::vector<Agent> agents;
-    Agent agent;
-    while (file >> agent.instance >> agent.credential && (!with_jobs || file >> agent.job >> agent.fence)) {
-        agents.push_back(agent);
+    while (true) {
+        Agent agent;  // each with chances of its own
+        if (!(file >> agent.instance >> agent.credential)) return agents;
+        if (with_jobs && !(file >> agent.job >> agent.fence)) return agents;
+        agents.push_back(std::move(agent));
     }
-    return agents;
 }
 
 // Waiting agents: two lines each, as the courier's two threads keep them. Even lines wait, odd lines talk.

@@ -155,7 +155,8 @@ TEST_F(SharedDesk, HandsOutAgainWhatDidNotGetToTheAgent) {
     auto answered = asked();
     const StorageRequest got = taken();
     EXPECT_TRUE(requests_.give_back({got}));
-    EXPECT_TRUE(requests_.agents_waited_for().value().contains(agent()));
+    EXPECT_TRUE(requests_.agents_waited_for(world_.now).value().contains(agent()));
+    EXPECT_TRUE(requests_.agents_waited_for(world_.now + 3'600'000).value().empty()) << "take() has none of them then";
     EXPECT_EQ(taken().request_id, got.request_id);
     EXPECT_TRUE(desk_->answer(agent(), got.request_id, {}));
     EXPECT_TRUE(answered.get());
